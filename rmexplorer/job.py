@@ -1,0 +1,71 @@
+"""A job is a generator: it yields Progress, returns its result, and cleans up in `finally`.
+
+To cancel a job is to `close()` it; to pause it is not to call `next`. The command line, the tests and the window run the
+same function.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: `done` of `total` units (total 0: not known), what it does now, and a beat's payload."""
+
+    done: int
+    total: int = 0
+    note: str = ""
+    data: Any = None
+
+    @property
+    def share(self) -> float | None:
+        """The finished share in [0, 1], or None where the total is not known."""
+        return min(1.0, self.done / self.total) if self.total > 0 else None
+
+
+Job = Generator[Progress, None, Result]
+
+
+def finish(job: Job[Result], each: Callable[[Progress], None] | None = None) -> Result:
+    """Run a job to its end, hand each Progress to `each`, and return the job's result.
+
+    The job is closed (its `finally` runs) also when `each` raises, for example KeyboardInterrupt.
+    """
+    try:
+        while True:
+            progress = next(job)
+            if each is not None:
+                each(progress)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        job.close()
+
+
+@dataclass
+class Pace:
+    """Rate and time left of a job, smoothed over the beats seen so far."""
+
+    clock: Callable[[], float] = time.monotonic
+    started: float = field(default=0.0, init=False)
+    first_done: int = field(default=0, init=False)
+    note: str | None = field(default=None, init=False)
+
+    def beat(self, progress: Progress) -> tuple[float | None, float | None]:
+        """(units a second, seconds left) after this beat; None where it cannot be said yet."""
+        now = self.clock()
+        if self.note != progress.note or progress.done < self.first_done:
+            self.note, self.started, self.first_done = progress.note, now, progress.done
+            return None, None
+        elapsed, units = now - self.started, progress.done - self.first_done
+        if elapsed <= 0 or units <= 0:
+            return None, None
+        rate = units / elapsed
+        return rate, (progress.total - progress.done) / rate if progress.total > 0 else None

@@ -1,0 +1,72 @@
+"""Where the program keeps things: cache (can be deleted), data (cannot), config. RMEXPLORER_HOME moves all three."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from rmexplorer.problem import Problem
+
+
+def _home(kind: str, usual: str) -> Path:
+    moved = os.environ.get("RMEXPLORER_HOME")
+    folder = Path(moved) / kind if moved else Path(usual)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"{folder}: cannot make this folder ({error.strerror})",
+                      "free space or set RMEXPLORER_HOME to a folder that can be written") from error
+    return folder
+
+
+def cache_dir() -> Path:
+    """Folder of what can be computed again: normalised datasets, vectors."""
+    return _home("cache", platformdirs.user_cache_dir("rmexplorer", appauthor=False))
+
+
+def data_dir() -> Path:
+    """Folder of what cannot be computed again: untitled projects, heads, notes."""
+    return _home("data", platformdirs.user_data_dir("rmexplorer", appauthor=False))
+
+
+def config_dir() -> Path:
+    """Folder of settings and named mappings."""
+    return _home("config", platformdirs.user_config_dir("rmexplorer", appauthor=False))
+
+
+def resource(name: str) -> Path:
+    """A file of resources/, from the checkout or from the installed wheel."""
+    for root in (Path(__file__).parent / "resources", Path(__file__).parent.parent / "resources"):
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(name)
+
+
+@contextmanager
+def atomic(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that is renamed onto it on success and removed on failure.
+
+    Raises Problem where the folder is missing, not writable or full; `target` then stays as it was.
+    """
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(target)
+    except OSError as error:
+        raise Problem(f"{target}: cannot write ({error.strerror or error})", "free space or choose another place") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""Registries: dicts filled by decorators and a walk over a leaf folder."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from rmexplorer.problem import Problem
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Generic[Entry]):
+    """Named entries of one kind. The leaf package, where given, is imported on first use so that leaves register."""
+
+    def __init__(self, kind: str, package: str = "") -> None:
+        self.kind = kind
+        self._package = package
+        self._entries: dict[str, Entry] = {}
+        self._walked = not package
+
+    def add(self, name: str, entry: Entry) -> Entry:
+        """Register an entry; two of one name are a bug."""
+        if name in self._entries:
+            raise ValueError(f"two entries of kind {self.kind} are named {name!r}")
+        self._entries[name] = entry
+        return entry
+
+    def _walk(self) -> None:
+        if self._walked:
+            return
+        self._walked = True
+        package = importlib.import_module(self._package)
+        for leaf in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+            importlib.import_module(f"{self._package}.{leaf.name}")
+
+    def __getitem__(self, name: str) -> Entry:
+        self._walk()
+        if name in self._entries:
+            return self._entries[name]
+        near = difflib.get_close_matches(name, self._entries, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(self._entries))}"
+        raise Problem(f"there is no {self.kind} named {name!r}", hint)
+
+    def __iter__(self) -> Iterator[str]:
+        self._walk()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._walk()
+        return len(self._entries)
+
+    def values(self) -> list[Entry]:
+        """All entries, in the order of registration."""
+        self._walk()
+        return list(self._entries.values())
+
+    def items(self) -> list[tuple[str, Entry]]:
+        """All (name, entry), in the order of registration."""
+        self._walk()
+        return list(self._entries.items())
