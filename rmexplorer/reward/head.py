@@ -1,0 +1,139 @@
+"""The reward head: a multilayer perceptron in numpy that turns the vector of a response into its reward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rmexplorer.problem import Problem
+
+BLOCK_ROWS = 4096
+
+
+class RewardModel:
+    """A map from vectors to rewards: input_dim → hidden_dim, ReLU → 1; with hidden_dim 0 it is linear.
+
+    All parameters are views of the one array `flat`, so that an optimiser updates them with a few operations. Hidden
+    weights start as N(0, 1/input_dim) drawn by `seed`, the last layer at zero: every reward is 0 at first and the
+    Bradley–Terry loss ln 2. Only differences of rewards within a prompt mean something.
+    """
+
+    def __init__(self, input_dim: int, hidden_dim: int = 256, seed: int = 0,
+                 dtype: type[np.floating] = np.float32) -> None:
+        if input_dim < 1 or hidden_dim < 0:
+            raise Problem(f"a head of {input_dim} inputs and {hidden_dim} hidden units is not possible",
+                          "choose at least 1 input and a hidden dimension of 0 (linear) or more")
+        self.input_dim = int(input_dim)
+        self.hidden_dim = int(hidden_dim)
+        self.flat: np.ndarray = np.zeros(sum(int(np.prod(shape)) for shape in self.shapes().values()), dtype=dtype)
+        self._parts = self.views(self.flat)
+        if hidden_dim:
+            draws = np.random.default_rng(seed).standard_normal((input_dim, hidden_dim), dtype=np.float32)
+            self._parts["hidden_weight"][...] = draws / np.float32(np.sqrt(input_dim))
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the parameters, in their order in `flat`."""
+        if not self.hidden_dim:
+            return {"output_weight": (self.input_dim,), "output_bias": (1,)}
+        return {"hidden_weight": (self.input_dim, self.hidden_dim), "hidden_bias": (self.hidden_dim,),
+                "output_weight": (self.hidden_dim,), "output_bias": (1,)}
+
+    def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """The parts of `shapes` of a vector as long as `flat` (parameters, gradients), without a copy."""
+        parts, start = {}, 0
+        for name, shape in self.shapes().items():
+            size = int(np.prod(shape))
+            parts[name] = flat[start:start + size].reshape(shape)
+            start += size
+        return parts
+
+    @property
+    def hidden_weight(self) -> np.ndarray:
+        """(input_dim, hidden_dim) weights into the hidden layer."""
+        return self._parts["hidden_weight"]
+
+    @property
+    def hidden_bias(self) -> np.ndarray:
+        """(hidden_dim,) biases of the hidden layer."""
+        return self._parts["hidden_bias"]
+
+    @property
+    def output_weight(self) -> np.ndarray:
+        """(hidden_dim,) weights of the last layer; (input_dim,) where the head is linear."""
+        return self._parts["output_weight"]
+
+    @property
+    def output_bias(self) -> np.ndarray:
+        """(1,) constant added to every reward."""
+        return self._parts["output_bias"]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learnt."""
+        return self.flat.size
+
+    def rewards(self, vectors: np.ndarray) -> np.ndarray:
+        """Rewards (n,) of vectors (n, input_dim), an array or memory map, computed in blocks of 4,096 rows."""
+        self._check(vectors)
+        out = np.empty(len(vectors), dtype=self.flat.dtype)
+        hidden = np.empty((min(BLOCK_ROWS, len(vectors)), self.hidden_dim), dtype=self.flat.dtype)
+        for start in range(0, len(vectors), BLOCK_ROWS):
+            block = np.asarray(vectors[start:start + BLOCK_ROWS], dtype=self.flat.dtype)
+            self.rewards_into(block, hidden[:len(block)], out[start:start + len(block)])
+        return out
+
+    def rewards_into(self, block: np.ndarray, hidden: np.ndarray, out: np.ndarray) -> None:
+        """Write rewards of `block` (n, input_dim) into `out` (n,), with `hidden` (n, hidden_dim) as working space."""
+        if self.hidden_dim:
+            np.matmul(block, self.hidden_weight, out=hidden)
+            hidden += self.hidden_bias
+            np.maximum(hidden, 0, out=hidden)
+            np.matmul(hidden, self.output_weight, out=out)
+        else:
+            np.matmul(block, self.output_weight, out=out)
+        out += self.output_bias[0]
+
+    def input_gradient(self, vectors: np.ndarray) -> np.ndarray:
+        """Gradient (n, input_dim) of each reward by its vector; where a hidden unit is exactly 0 it counts as off.
+
+        Times the vector it is an attribution (gradient × input), exact for a linear head.
+        """
+        self._check(vectors)
+        if not self.hidden_dim:
+            return np.tile(self.output_weight, (len(vectors), 1))
+        out = np.empty((len(vectors), self.input_dim), dtype=self.flat.dtype)
+        for start in range(0, len(vectors), BLOCK_ROWS):
+            block = np.asarray(vectors[start:start + BLOCK_ROWS], dtype=self.flat.dtype)
+            on = block @ self.hidden_weight + self.hidden_bias > 0
+            np.matmul(on * self.output_weight, self.hidden_weight.T, out=out[start:start + len(block)])
+        return out
+
+    def copy(self) -> RewardModel:
+        """A head of its own with the same parameters."""
+        return self.from_arrays(self.arrays())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters by name, for a checkpoint."""
+        return {name: part.copy() for name, part in self._parts.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> RewardModel:
+        """The head with these parameters, as `arrays` gave them; raises Problem where names or shapes do not fit."""
+        try:
+            output = arrays["output_weight"]
+            hidden = arrays.get("hidden_weight")
+            input_dim, hidden_dim = (len(output), 0) if hidden is None else hidden.shape
+            model = cls(input_dim, hidden_dim, dtype=output.dtype.type)
+        except (KeyError, ValueError, TypeError) as error:
+            raise Problem("the parameters of the reward head are not whole", "train it again") from error
+        for name, part in model._parts.items():
+            if name not in arrays or arrays[name].shape != part.shape or arrays[name].dtype.kind != "f":
+                raise Problem(f"the reward head's {name} is missing or has a wrong shape", "train it again")
+            part[...] = arrays[name]
+        return model
+
+    def _check(self, vectors: np.ndarray) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != self.input_dim:
+            raise Problem(f"vectors of shape {vectors.shape} do not fit a head of {self.input_dim} inputs",
+                          "encode the texts with the encoder that the head was trained on")

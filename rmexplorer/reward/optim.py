@@ -1,0 +1,45 @@
+"""Adam with decoupled weight decay on one flat vector, in place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015) with decoupled weight decay (AdamW, Loshchilov and Hutter 2019).
+
+    The moments are kept without their factors (1 − β), which the scalars of the step absorb: two passes over the
+    parameters less, the same numbers up to rounding.
+    """
+
+    def __init__(self, parameters: np.ndarray, weight_decay: float = 0.0,
+                 betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8) -> None:
+        self.parameters = parameters
+        self.weight_decay = weight_decay
+        self.betas = betas
+        self.epsilon = epsilon
+        self.steps = 0
+        self._first = np.zeros_like(parameters)
+        self._second = np.zeros_like(parameters)
+        self._work = np.empty_like(parameters)
+
+    def step(self, gradient: np.ndarray, learning_rate: float) -> None:
+        """Move the parameters one step against `gradient` (as long as they are)."""
+        self.steps += 1
+        beta1, beta2 = self.betas
+        kind = self.parameters.dtype.type
+        self._first *= kind(beta1)
+        self._first += gradient
+        self._second *= kind(beta2)
+        np.multiply(gradient, gradient, out=self._work)
+        self._second += self._work
+        # m̂ / (√v̂ + ε) with m̂ = c1·first and v̂ = c2·second equals (c1/√c2)·first / (√second + ε/√c2)
+        c1 = (1 - beta1) / (1 - beta1 ** self.steps)
+        c2 = (1 - beta2) / (1 - beta2 ** self.steps)
+        if self.weight_decay:
+            self.parameters *= kind(1 - learning_rate * self.weight_decay)
+        np.sqrt(self._second, out=self._work)
+        self._work += kind(self.epsilon / c2 ** 0.5)
+        np.divide(self._first, self._work, out=self._work)
+        self._work *= kind(learning_rate * c1 / c2 ** 0.5)
+        self.parameters -= self._work

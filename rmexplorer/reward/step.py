@@ -1,0 +1,103 @@
+"""One training step of a reward head on a minibatch of pairs: forward, loss, gradient by hand, Adam."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.loss import PairLoss, bradley_terry
+from rmexplorer.reward.optim import Adam
+
+
+class Stepper:
+    """Takes training steps of one head; every large array is made once, for at most `batch_size` pairs.
+
+    Chosen and rejected vectors are gathered into the two halves of one buffer, so that a step is one matrix product
+    forward and one back. ReLU and dropout are one mask. Dropout keeps a hidden unit where a random byte is below
+    256·(1 − dropout), so its share is exact to 1/256, and scales by the share kept (inverted dropout).
+    """
+
+    def __init__(self, model: RewardModel, vectors: np.ndarray, batch_size: int, loss: PairLoss | None = None,
+                 dropout: float = 0.0, weight_decay: float = 0.0, random: np.random.Generator | None = None) -> None:
+        self.model = model
+        self.vectors = vectors
+        self.loss = loss or PairLoss()
+        self.gradient = np.zeros_like(model.flat)
+        self.optimiser = Adam(model.flat, weight_decay)
+        kept = round(256 * (1 - dropout)) if model.hidden_dim else 256
+        self._kept = np.uint8(min(max(kept, 1), 255)) if kept < 256 else None
+        self._scale = model.flat.dtype.type(1 if self._kept is None else 256 / float(self._kept))
+        self._random = random or np.random.default_rng(0)
+        self._parts = model.views(self.gradient)
+        rows, width, kind = 2 * batch_size, max(1, model.hidden_dim), model.flat.dtype
+        self._x = np.empty((rows, model.input_dim), dtype=kind)
+        self._hidden = np.empty((rows, width), dtype=kind)
+        self._mask = np.empty((rows, width), dtype=kind)
+        self._on = np.empty((rows, width), dtype=bool)
+        self._low = np.empty((rows, width), dtype=bool)
+        self._rewards = np.empty(rows, dtype=kind)
+        self._slopes = np.empty(rows, dtype=kind)
+
+    def step(self, chosen: np.ndarray, rejected: np.ndarray, learning_rate: float,
+             target: np.ndarray | None = None, weight: np.ndarray | None = None) -> float:
+        """Take one step on pairs given by rows of the vectors (pairs,), and return their mean loss before it."""
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is the caller's to report
+            loss = self.differentiate(chosen, rejected, target, weight)
+            self.optimiser.step(self.gradient, learning_rate)
+        return loss
+
+    def differentiate(self, chosen: np.ndarray, rejected: np.ndarray,
+                      target: np.ndarray | None = None, weight: np.ndarray | None = None) -> float:
+        """Write the gradient of the mean loss of these pairs into `gradient`, and return the loss."""
+        pairs = len(chosen)
+        x = self._x[:2 * pairs]
+        np.take(self.vectors, chosen, axis=0, out=x[:pairs], mode="clip")
+        np.take(self.vectors, rejected, axis=0, out=x[pairs:], mode="clip")
+        return self._through_hidden(x, target, weight) if self.model.hidden_dim else self._linear(x, target, weight)
+
+    def _margins_back(self, rewards: np.ndarray, target: np.ndarray | None,
+                      weight: np.ndarray | None) -> tuple[float, np.ndarray]:
+        pairs = len(rewards) // 2
+        loss, by_chosen, by_rejected = bradley_terry(rewards[:pairs], rewards[pairs:], target, weight, self.loss)
+        slopes = self._slopes[:2 * pairs]
+        slopes[:pairs] = by_chosen
+        slopes[pairs:] = by_rejected
+        self._parts["output_bias"][0] = slopes.sum() if self.loss.centring else 0
+        return loss, slopes
+
+    def _linear(self, x: np.ndarray, target: np.ndarray | None, weight: np.ndarray | None) -> float:
+        rewards = np.matmul(x, self.model.output_weight, out=self._rewards[:len(x)])
+        rewards += self.model.output_bias
+        loss, slopes = self._margins_back(rewards, target, weight)
+        np.matmul(slopes, x, out=self._parts["output_weight"])
+        return loss
+
+    def _through_hidden(self, x: np.ndarray, target: np.ndarray | None, weight: np.ndarray | None) -> float:
+        model, parts, rows = self.model, self._parts, len(x)
+        hidden, mask, on = self._hidden[:rows], self._mask[:rows], self._on[:rows]
+        np.matmul(x, model.hidden_weight, out=hidden)
+        hidden += model.hidden_bias
+        np.greater(hidden, 0, out=on)
+        if self._kept is not None:
+            np.logical_and(on, self._draw(rows, self._kept), out=on)
+        np.copyto(mask, on)  # a float mask: numpy multiplies float by bool three times slower
+        hidden *= mask
+        rewards = np.matmul(hidden, model.output_weight, out=self._rewards[:rows])
+        rewards *= self._scale
+        rewards += model.output_bias
+        loss, slopes = self._margins_back(rewards, target, weight)
+        np.matmul(slopes, hidden, out=parts["output_weight"])
+        parts["output_weight"] *= self._scale
+        back = model.output_weight * self._scale
+        # xᵀ(slopes · mask · back) = (xᵀ(slopes · mask)) · back: the last factor touches the small matrix alone
+        np.matmul(slopes, mask, out=parts["hidden_bias"])
+        parts["hidden_bias"] *= back
+        mask *= slopes[:, None]
+        np.matmul(x.T, mask, out=parts["hidden_weight"])
+        parts["hidden_weight"] *= back
+        return loss
+
+    def _draw(self, rows: int, kept: np.uint8) -> np.ndarray:
+        units = rows * self._low.shape[1]
+        words = self._random.integers(0, 2 ** 64, -(-units // 8), dtype=np.uint64)
+        return np.less(words.view(np.uint8)[:units].reshape(rows, -1), kept, out=self._low[:rows])
