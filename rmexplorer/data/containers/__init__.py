@@ -1,0 +1,108 @@
+"""Containers: files as records, told apart by their content, never by their name. A leaf a container."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+import polars as pl
+
+from rmexplorer.data.members import Member
+from rmexplorer.data.texts import encodable
+from rmexplorer.problem import Problem
+from rmexplorer.registry import Registry
+
+
+class Row(NamedTuple):
+    """One record of a container: its fields, or None with what is wrong with it; its line (1-based) where it has one."""
+
+    value: dict[str, Any] | None
+    line: int | None
+    error: str = ""
+
+
+class Table(ABC):
+    """An opened file. `done` of `size` (bytes or rows) says how far reading is; `warnings` fill while reading."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.done = 0
+        self.warnings: list[str] = []
+
+    @abstractmethod
+    def sample(self, count: int) -> list[dict[str, Any]]:
+        """Up to `count` records each from start, middle and end."""
+
+    @abstractmethod
+    def rows(self) -> Iterator[Row]:
+        """All records in order, broken ones too."""
+
+    def frame(self) -> pl.DataFrame | None:
+        """The whole file as columns where it is columnar, else None."""
+        return None
+
+
+@dataclass(frozen=True)
+class Container:
+    """How to recognise a kind of file by its first bytes, and how to open it. Smaller `order` is asked first."""
+
+    id: str
+    recognises: Callable[[bytes], bool]
+    open: Callable[[Member], Table]
+    order: int = field(default=50)
+
+
+CONTAINERS: Registry[Container] = Registry("container", "rmexplorer.data.containers")
+
+
+def open_member(member: Member, shown: str) -> Table:
+    """Open a file by its content. Raises Problem where it is of no known kind or damaged as a whole."""
+    head = member.data[:1 << 16]
+    for container in sorted(CONTAINERS.values(), key=lambda entry: entry.order):
+        if container.recognises(head):
+            try:
+                return container.open(member)
+            except Problem as problem:
+                raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
+    raise Problem(f"{shown}: this is no kind of file that can be read here", "give JSONL, JSON, CSV, TSV or parquet")
+
+
+def spread(length: int, count: int) -> list[int]:
+    """Row numbers of a sample: `count` each from the start, the middle and the end."""
+    if length <= 3 * count:
+        return list(range(length))
+    middle = (length - count) // 2
+    return [*range(count), *range(middle, middle + count), *range(length - count, length)]
+
+
+def load_json(data: bytes | str) -> Any:
+    """Parse JSON; what orjson refuses but people write (bare NaN, lone surrogates) is tolerated. Raises ValueError."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    try:
+        return encodable(json.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def text_bytes(data: bytes) -> bytes:
+    """UTF-8 bytes without a byte order mark; UTF-16 and UTF-32 with a mark are turned to UTF-8."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data[3:]
+    for mark, encoding in ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
+                           (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, "replace").encode()
+    return data
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether the first bytes are text."""
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" not in head

@@ -1,0 +1,144 @@
+"""JSON lines (broken lines are counted, not fatal) and JSON documents, under whatever name."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, load_json, looks_like_text, spread, text_bytes
+from rmexplorer.data.members import Member
+from rmexplorer.data.texts import is_messages
+from rmexplorer.problem import Problem
+
+
+class JsonLines(Table):
+    """Lines of JSON objects in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(len(data))
+        self._data = data
+
+    def sample(self, count: int) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = []
+        for start in (0, len(self._data) // 2, len(self._data) * 3 // 4) if len(self._data) > 1 << 20 else (0,):
+            stream = io.BytesIO(memoryview(self._data)[start:start + (64 << 20)])
+            if start:
+                stream.readline()
+            taken = 0
+            for line in stream:
+                value = _parsed(line)
+                if value is not None:
+                    records.append(value)
+                    taken += 1
+                if taken >= count * (1 if start or len(self._data) > 1 << 20 else 3):
+                    break
+        return records
+
+    def rows(self) -> Iterator[Row]:
+        self.done = 0
+        for number, line in enumerate(io.BytesIO(self._data), 1):
+            self.done += len(line)
+            if line.isspace():
+                continue
+            try:
+                value = load_json(line)
+            except ValueError as error:
+                yield Row(None, number, f"Line {number} is not JSON ({error}).")
+                continue
+            if isinstance(value, dict):
+                yield Row(value, number)
+            else:
+                yield Row(None, number, f"Line {number} is not a JSON object.")
+
+
+class Document(Table):
+    """The records of one JSON document; they have no lines."""
+
+    def __init__(self, records: list[Any]) -> None:
+        super().__init__(len(records))
+        self._records = records
+
+    def sample(self, count: int) -> list[dict[str, Any]]:
+        chosen = (self._records[row] for row in spread(len(self._records), count))
+        return [record for record in chosen if isinstance(record, dict)]
+
+    def rows(self) -> Iterator[Row]:
+        for self.done, record in enumerate(self._records, 1):
+            yield Row(record, None) if isinstance(record, dict) else Row(None, None, f"Record {self.done} is not a JSON object.")
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = load_json(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def recognises(head: bytes) -> bool:
+    """Text that begins as JSON, or has a JSON object among its first lines."""
+    if not looks_like_text(head):
+        return False
+    text = text_bytes(head).lstrip()
+    if text[:1] in (b"[", b"{"):
+        return True
+    return any(_parsed(line) is not None for line in text.split(b"\n")[:20] if line.strip())
+
+
+def open_json(member: Member) -> Table:
+    """Open JSON lines or one JSON document."""
+    data = text_bytes(member.data)
+    text = data.lstrip()
+    if text[:1] == b"[" and not _parsed_list_line(text):
+        return Document(_whole(text))
+    first, _, rest = text.partition(b"\n")
+    if text[:1] == b"{" and (not rest.strip() or (_parsed(first) is None and not _any_line(rest))):
+        return Document(_whole(text))
+    return JsonLines(data)
+
+
+def _parsed_list_line(text: bytes) -> bool:
+    """Whether this is JSON lines of lists rather than one list (then each line is counted as a bad record)."""
+    first, _, rest = text.partition(b"\n")
+    if not rest.strip():
+        return False
+    try:
+        return isinstance(load_json(first), list)
+    except ValueError:
+        return False
+
+
+def _any_line(rest: bytes) -> bool:
+    return any(_parsed(line) is not None for line in rest[:1 << 20].split(b"\n")[:50] if line.strip()[:1] == b"{")
+
+
+def _whole(text: bytes) -> list[Any]:
+    try:
+        value = load_json(text)
+    except ValueError as error:
+        raise Problem(f"this is not whole JSON ({error})", "fetch it again, or mend it where the message says") from error
+    return _records(value)
+
+
+def _records(value: Any) -> list[Any]:
+    """The records of a JSON document: a list, a list under `data` or the like, a dict of columns, a dict of records, or one."""
+    if isinstance(value, list):
+        return value
+    for key in _HOLDERS:
+        if isinstance(value.get(key), list) and all(isinstance(item, dict) for item in value[key]) and value[key]:
+            return list(value[key])
+    columns = list(value.values())
+    if len(columns) > 1 and all(isinstance(column, list) for column in columns) and len({len(c) for c in columns}) == 1 \
+            and not any(key in value for key in _RECORD_KEYS if is_messages(value.get(key))):
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if len(columns) > 1 and all(isinstance(record, dict) and set(record) == set(columns[0]) for record in columns) \
+            and len(columns[0]) > 1:
+        return [{"key": key, **record} for key, record in value.items()]
+    return [value]
+
+
+_HOLDERS = ("data", "rows", "records", "examples", "instances", "train")
+_RECORD_KEYS = ("chosen", "rejected", "messages", "prompt")
+
+CONTAINERS.add("json", Container("json", recognises, open_json, order=20))
