@@ -1,0 +1,219 @@
+"""Does a margin that promises 80 % keep it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmexplorer import wording
+from rmexplorer.analysis import analysis
+from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, encode, members, outcomes, sigmoid, wilson
+
+EXACT_NULL = 20_000
+DRAWS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Equal-mass bins of confidence, ascending; pairs of equal confidence share a bin. All arrays are (bins,)."""
+
+    confidence: np.ndarray
+    rate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n: np.ndarray
+    edges_low: np.ndarray
+    edges_high: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One state of the model (as trained, or after scaling): curve and errors. `bin_of` (pairs,) is each pair's bin."""
+
+    temperature: float
+    bins: Bins
+    bin_of: np.ndarray
+    ece: float | None
+    ece_null95: float | None
+    nll: Estimate
+    brier: Estimate
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the calibration error is larger than chance would give a perfect model."""
+        return self.ece is not None and self.ece_null95 is not None and self.ece > self.ece_null95
+
+
+@dataclass(frozen=True)
+class SubsetCalibration:
+    """Calibration error of one source against its own chance level; tone is "too sure", "too unsure" or ""."""
+
+    name: str
+    n: int
+    ece: float
+    ece_null95: float
+    tone: str
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Folded reliability of a pairwise model, with the band where 95 % of a perfect model's bins would fall."""
+
+    n: int
+    prompts: int
+    ties: int
+    trained: Scores
+    scaled: Scores | None
+    band_confidence: np.ndarray
+    band_low: np.ndarray
+    band_high: np.ndarray
+    histogram_edges: np.ndarray
+    histogram: np.ndarray
+    subsets: tuple[SubsetCalibration, ...]
+    null_how: str
+
+    def headline(self) -> str:
+        """When the model says 80%, people agree 76% of the time (…). The error of 0.031 is no more than chance would give (…)."""
+        scores, bins = self.trained, self.trained.bins
+        if self.n == 0 or scores.ece is None:
+            return wording.too_few(0)
+        spot = int(np.argmin(np.abs(bins.confidence - 0.8)))
+        agree = Estimate(float(bins.rate[spot]), float(bins.low[spot]), float(bins.high[spot]), int(bins.n[spot]))
+        kept = (f"hen the model says {wording.percent(float(bins.confidence[spot]))}, people agree "
+                f"{wording.with_interval(agree, shares=True).replace(' (', ' of the time (', 1)}.")
+        if self.n < wording.FEW_PAIRS:
+            return wording.too_few(self.n, "w" + kept)
+        limit = wording.bracket(f"up to {wording.number(scores.ece_null95, 3)}")
+        error = f"The error of {wording.number(scores.ece, 3)} is "
+        error += f"more than chance would give {limit}." if scores.beyond_chance else f"no more than chance would give {limit}."
+        return wording.headline("W" + kept, error)
+
+    def method(self, split: str = "") -> str:
+        """Number of pairs, bins, how intervals and the chance level are made."""
+        return wording.method_line(
+            wording.pairs_of(self.n, split), f"{wording.counted(len(self.trained.bins), 'bin')} of equal count",
+            "Wilson intervals", f"scores: {wording.intervals(self.trained.nll.how)}" if self.trained.nll.how else "",
+            self.null_how, "equal rewards count as half")
+
+
+def fit_temperature(margin: np.ndarray) -> float:
+    """The T > 0 that minimises the mean of log(1 + e^(−d/T)) over margins (pairs,); within 0.01 and 100, 1 for no margins.
+
+    Fit it on a validation slice, never on the pairs that are shown. Source: Guo et al. 2017, without an intercept.
+    """
+    margin = np.asarray(margin, float)
+    if not len(margin) or not np.any(margin):
+        return 1.0
+
+    def slope(inverse: float) -> float:
+        return -float(np.mean(margin * sigmoid(-inverse * margin)))
+
+    low, high = 0.01, 100.0
+    if slope(low) >= 0:
+        return 1.0 / low
+    if slope(high) <= 0:
+        return 1.0 / high
+    inverse = 1.0
+    for _ in range(60):  # Newton on the convex loss, kept inside a bracket
+        gradient, p = slope(inverse), sigmoid(inverse * margin)
+        low, high = (inverse, high) if gradient < 0 else (low, inverse)
+        curvature = float(np.mean(margin**2 * p * (1 - p)))
+        step = inverse - gradient / curvature if curvature > 0 else low
+        step = step if low < step < high else float(np.sqrt(low * high))
+        if abs(step - inverse) < 1e-12 * inverse:
+            break
+        inverse = step
+    return 1.0 / inverse
+
+
+def _cut(strength: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Order of pairs by |margin|, and the starts of equal-mass bins in it; equal margins are never parted."""
+    order = np.argsort(strength, kind="stable")
+    ordered = strength[order]
+    n = len(ordered)
+    sizes = np.full(bins, n // bins)
+    sizes[:n % bins] += 1
+    wanted = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return order, np.unique(np.searchsorted(ordered, ordered[np.minimum(wanted, n - 1)], "left"))
+
+
+def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -> float:
+    """95 % point of the calibration error of a perfect model; `confidence` (pairs,) is sorted, `starts` begin its bins."""
+    n, generator = len(confidence), np.random.default_rng(seed)
+    expected = np.add.reduceat(confidence, starts)
+    if n > EXACT_NULL:
+        spread = np.sqrt(np.add.reduceat(confidence * (1 - confidence), starts))
+        errors = np.abs(generator.standard_normal((draws, len(starts))) * spread).sum(axis=1) / n
+        return float(np.percentile(errors, 95))
+    found = []
+    chunk = max(1, DRAWS_AT_ONCE // n)
+    for start in range(0, draws, chunk):
+        right = generator.random((min(chunk, draws - start), n), dtype=np.float32) < confidence.astype(np.float32)
+        hits = np.add.reduceat(right, starts, axis=1, dtype=np.int32)
+        found.append(np.abs(hits - expected).sum(axis=1) / n)
+    return float(np.percentile(np.concatenate(found), 95))
+
+
+def _curve(margin: np.ndarray, bins: int | None, draws: int, seed: int) -> tuple[Bins, np.ndarray, float, float]:
+    """Bins, membership, calibration error and its chance level, of at least one pair."""
+    strength, n = np.abs(margin), len(margin)
+    order, starts = _cut(strength, bins if bins is not None else min(15, max(1, n // 20)))
+    confidence, right = sigmoid(strength[order]), outcomes(margin)[order]
+    sizes = np.diff(np.concatenate([starts, [n]]))
+    said, hits = np.add.reduceat(confidence, starts), np.add.reduceat(right, starts)
+    low, high = wilson(hits, sizes)
+    membership = np.empty(n, np.int16)
+    membership[order] = np.repeat(np.arange(len(starts), dtype=np.int16), sizes)
+    found = Bins(said / sizes, hits / sizes, low, high, sizes, confidence[starts], confidence[starts + sizes - 1])
+    return found, membership, float(np.abs(said - hits).sum() / n), _null95(confidence, starts, draws, seed)
+
+
+def _scores(margin: np.ndarray, temperature: float, clusters: Clusters, bins: int | None, draws: int, seed: int) -> Scores:
+    margin = margin / temperature
+    if not len(margin):
+        nothing = np.zeros(0)
+        empty = Bins(nothing, nothing, nothing, nothing, np.zeros(0, np.int64), nothing, nothing)
+        return Scores(temperature, empty, np.zeros(0, np.int16), None, None, NOTHING, NOTHING)
+    found, membership, ece, null95 = _curve(margin, bins, draws, seed)
+    return Scores(temperature, found, membership, ece, null95, clusters.mean(np.logaddexp(0.0, -margin)),
+                  clusters.mean(sigmoid(-margin) ** 2))
+
+
+def _subset(name: str, margin: np.ndarray, bins: int | None, draws: int, seed: int) -> SubsetCalibration:
+    _, _, ece, null95 = _curve(margin, bins, draws, seed)
+    over = float(np.mean(sigmoid(np.abs(margin)) - outcomes(margin)))
+    tone = "" if ece <= null95 else "too sure" if over > 0 else "too unsure"
+    return SubsetCalibration(name, len(margin), ece, null95, tone)
+
+
+def perfect_band(n_in_bin: float, points: int = 101) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence (points,) in [½, 1], and where 95 % of the rates of bins of that size of a perfect model fall."""
+    confidence = np.linspace(0.5, 1.0, points)
+    half = Z95 * np.sqrt(confidence * (1 - confidence) / max(n_in_bin, 1.0))
+    return confidence, np.clip(confidence - half, 0.0, 1.0), np.clip(confidence + half, 0.0, 1.0)
+
+
+@analysis
+def calibration(margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray, temperature: float | None = None,
+                bins: int | None = None, seed: int = 0) -> Calibration:
+    """Does a margin that promises 80 % keep it? Folded reliability of margins (pairs,), unitless.
+
+    confidence = σ(|margin|) in [½, 1], outcome 1 where the pair is ranked rightly, ½ for a tie. `temperature` is the one
+    fitted on validation pairs: with it the scores after scaling come too. `bins` defaults to min(15, max(1, pairs // 20)).
+    """
+    margin = np.asarray(margin, float)
+    clusters, n = Clusters(prompt), len(margin)
+    draws = 1000 if n <= 4000 else 400
+    trained = _scores(margin, 1.0, clusters, bins, draws, seed)
+    scaled = None if temperature is None else _scores(margin, temperature, clusters, bins, draws, seed)
+    names, codes = encode(subset)
+    rows = members(codes, len(names)) if names != [""] else []
+    subsets = tuple(_subset(name, margin[part], bins, 400, seed) for name, part in zip(names, rows, strict=False))
+    band = perfect_band(n / max(len(trained.bins), 1))
+    counts, edges = np.histogram(sigmoid(np.abs(margin)), bins=40, range=(0.5, 1.0))
+    null_how = f"chance level: {wording.counted(draws)} draws of a perfect model" if n else ""
+    return Calibration(n, clusters.prompts, int((margin == 0).sum()), trained, scaled, *band, edges, counts, subsets, null_how)

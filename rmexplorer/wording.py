@@ -1,0 +1,130 @@
+"""How numbers and sentences are written: true minus, en dash intervals, thousands commas, brackets that do not break."""
+
+from __future__ import annotations
+
+import re
+
+from rmexplorer.statistics import Estimate
+
+MINUS, DASH, SPACE = "\u2212", "\u2013", "\u00a0"
+FEW_PAIRS = 30
+HEADLINE = 150
+
+BASELINES = {
+    "length": "length alone", "style": "style alone", "bag_of_words": "a bag of words", "linear": "a linear head",
+    "coin_flip": "a coin flip",
+}
+
+
+def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
+    """A number with a true minus: 0.66, −0.53, signed +0.46; a dash for None; never −0.00."""
+    if value is None:
+        return DASH
+    text = f"{abs(value):,.{digits}f}"
+    if not float(text.replace(",", "")):
+        return text
+    return (MINUS if value < 0 else "+" if signed else "") + text
+
+
+def percent(share: float | None) -> str:
+    """A share in whole percent: 62%."""
+    return DASH if share is None else number(100 * share, 0) + "%"
+
+
+def counted(n: int, noun: str = "") -> str:
+    """A count with thousands commas and its noun in the right number: 1 pair, 5,180 pairs."""
+    return f"{n:,}" if not noun else f"{n:,}{SPACE}{noun if n == 1 else noun + 's'}"
+
+
+def between(low: float | None, high: float | None, digits: int = 2, shares: bool = False) -> str:
+    """An interval with an en dash and its unit once: 0.63–0.69, −0.01–0.07, 59–65%; finer where both ends look alike."""
+    if low is None or high is None:
+        return DASH
+    if shares:
+        return between(100 * low, 100 * high, 0) + "%"
+    finest = digits + 2 if high > low else digits
+    while digits < finest and number(low, digits) == number(high, digits):
+        digits += 1
+    return f"{number(low, digits)}{DASH}{number(high, digits)}"
+
+
+def bracket(text: str) -> str:
+    """The text in round brackets, with no place to break a line."""
+    return "(" + text.replace(" ", SPACE) + ")"
+
+
+def with_interval(estimate: Estimate, digits: int = 2, shares: bool = False, signed: bool = False,
+                  name: bool = True) -> str:
+    """A value and its bracketed interval: 62% (95% CI 59–65%); without brackets where there is no interval."""
+    value = percent(estimate.value) if shares else number(estimate.value, digits, signed)
+    if estimate.low is None:
+        return value
+    interval = between(estimate.low, estimate.high, digits, shares)
+    return f"{value} {bracket('95% CI ' + interval if name else interval)}"
+
+
+def difference(estimate: Estimate, higher: str = "higher", lower: str = "lower") -> str:
+    """A difference in words that claim no more than its interval: 0.03 higher (−0.01–0.07): no clear difference."""
+    if estimate.value is None:
+        return DASH
+    value = estimate.value
+    turned = estimate if value >= 0 or estimate.low is None or estimate.high is None else Estimate(
+        -value, -estimate.high, -estimate.low, estimate.n, estimate.how)
+    text = with_interval(Estimate(abs(value), turned.low, turned.high, estimate.n), name=False)
+    text = text.replace(" (", f" {higher if value >= 0 else lower} (", 1) if " (" in text else (
+        f"{text} {higher if value >= 0 else lower}")
+    return text if estimate.excludes(0.0) else f"{text}: no clear difference"
+
+
+def baseline(name: str) -> str:
+    """A baseline's name as a sentence says it: length alone."""
+    return BASELINES.get(name, name.replace("_", " "))
+
+
+def headline(*sentences: str) -> str:
+    """Sentences joined while they fit 150 characters; the first one always stands."""
+    text = sentences[0] if sentences else ""
+    for sentence in sentences[1:]:
+        if sentence and len(text) + 1 + len(sentence) <= HEADLINE:
+            text = f"{text} {sentence}"
+    return text
+
+
+def too_few(n: int, rest: str = "") -> str:
+    """The opening of a headline on fewer than 30 pairs."""
+    if n == 0:
+        return "Too few pairs to say: there are none here."
+    return f"Too few pairs to say ({counted(n)})." if not rest else f"Too few pairs to say ({counted(n)}): {rest}"
+
+
+def method_line(*parts: str) -> str:
+    """The method line: its parts, those not empty, between middle dots."""
+    return " · ".join(part for part in parts if part)
+
+
+def pairs_of(n: int, split: str = "") -> str:
+    """1,036 held-out pairs: the count with the split's name."""
+    return counted(n, f"{split} pair" if split else "pair")
+
+
+def intervals(how: str) -> str:
+    """How intervals are made, as the method line says it."""
+    return {"Wilson": "Wilson intervals", "bootstrap over prompts": "intervals by bootstrap over prompts",
+            "cluster-robust by prompt": "cluster-robust intervals by prompt"}.get(how, f"intervals: {how}" if how else "")
+
+
+def parts(text: str) -> list[tuple[str, bool]]:
+    """A headline cut into (text, is it a bracketed interval), so that intervals can be drawn lighter."""
+    return [(part, part.startswith("(")) for part in re.split(r"(\([^()]*\))", text) if part]
+
+
+def against_baseline(name: str, accuracy: Estimate, gap: Estimate) -> str:
+    """That beats length alone (0.62) by 0.04 (0.01–0.07). `gap` is the model's accuracy minus the baseline's."""
+    rule = f"{baseline(name)} {bracket(number(accuracy.value))}"
+    if gap.value is None:
+        return ""
+    if gap.excludes(0.0):
+        ahead = gap.value > 0
+        size = gap if ahead or gap.low is None or gap.high is None else Estimate(-gap.value, -gap.high, -gap.low, gap.n)
+        return f"That {'beats' if ahead else 'loses to'} {rule} by {with_interval(size, name=False)}."
+    return f"Against {rule}: {difference(gap)}."
