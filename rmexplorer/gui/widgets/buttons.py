@@ -249,6 +249,12 @@ class _Segment(Button):
         super().__init__(text, "", "segment", "", parent)
         self.setCheckable(True)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Up):
+            event.ignore()  # the Segmented moves
+            return
+        super().keyPressEvent(event)
+
     def _margin(self) -> int:
         return px(10)
 
