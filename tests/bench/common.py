@@ -19,8 +19,8 @@ class NotHere(Exception):
 
 
 def shared(name: str) -> Path:
-    """A file of the shared folder beside the checkout. Raises NotHere."""
-    file = ROOT.parent / "shared" / name
+    """A file of the shared folder: RMEXPLORER_SHARED, else the one beside the checkout. Raises NotHere."""
+    file = Path(os.environ.get("RMEXPLORER_SHARED") or ROOT.parent / "shared") / name
     if not file.exists():
         raise NotHere(f"needs ../shared/{name}")
     return file
