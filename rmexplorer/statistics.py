@@ -210,15 +210,17 @@ class Clusters:
                     return None
                 low, high = np.percentile(draws[fine], [2.5, 97.5], axis=0)
                 return value, low, high
-            half = Z95 * np.sqrt((self._influence(sums, function) ** 2).sum(axis=0) * self.prompts / (self.prompts - 1))
+            half = Z95 * np.sqrt(np.maximum(self._variance(sums, function), 0.0))
         return (value, value - half, value + half) if np.isfinite(half).all() else None
 
-    def _influence(self, sums: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """(prompts, m) first-order effect of each prompt on the function of means."""
+    def _variance(self, sums: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """(m,) variance of a smooth function of means, to first order in each prompt's sums."""
         mean = sums.sum(axis=0)
         step = 1e-30
         gradient = np.stack([np.imag(function(mean + 1j * step * unit)) / step for unit in np.eye(len(mean))])
-        return (sums - mean / self.prompts) @ gradient
+        apart = sums - mean / self.prompts
+        spread = apart.T @ apart * (self.prompts / (self.prompts - 1))
+        return np.asarray(np.einsum("km,kl,lm->m", gradient, spread, gradient))
 
     def standard_error(self, influence: np.ndarray) -> np.ndarray:
         """(k,) cluster-robust standard error of means whose per-row influences are (n, k)."""
@@ -253,8 +255,8 @@ class Clusters:
         if prompts < FEW_PROMPTS or value in (0.0, 1.0):
             low, high = wilson(value * prompts, prompts)
             return Estimate(value, float(low), float(high), n, "Wilson over prompts")
-        columns = np.column_stack([np.where(rows, outcome, 0.0), rows])
         if self.bootstrap:
+            columns = np.column_stack([np.where(rows, outcome, 0.0), rows])
             found = self.interval(columns, lambda means: means[..., :1] / means[..., 1:])
             if found is not None:
                 return Estimate(value, float(found[1][0]), float(found[2][0]), n, self.how)
@@ -282,30 +284,46 @@ def paired_difference(first: np.ndarray, second: np.ndarray, clusters: Clusters)
     return PairedDifference(clusters.mean(right - other), first_only, second_only, mcnemar(first_only, second_only))
 
 
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Values in rising order, cut into runs of equal ones."""
+
+    order: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> _Runs:
+        order = np.argsort(values)
+        ordered = values[order]
+        apart = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(values) else np.zeros(0, bool)
+        starts = np.flatnonzero(apart)
+        return cls(order, starts, np.diff(np.concatenate([starts, [len(values)]])))
+
+    def spread(self, by_run: np.ndarray) -> np.ndarray:
+        """(n,) the value of each row's run."""
+        found = np.empty(len(self.order))
+        found[self.order] = np.repeat(by_run, self.sizes)
+        return found
+
+    def ranks(self) -> np.ndarray:
+        return self.spread(self.starts + (self.sizes + 1) / 2.0)
+
+    def upper_means(self, weight: np.ndarray) -> np.ndarray:
+        """(n,) mean over all rows j of weight_j · [j's value is above the row's, ties half]."""
+        total = np.add.reduceat(weight[self.order], self.starts)
+        return self.spread(total.sum() - np.cumsum(total) + total / 2.0) / len(self.order)
+
+
 def ranks(values: np.ndarray) -> np.ndarray:
     """(n,) ranks from 1, ties share the mean of theirs."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(values) else np.zeros(0, int)
-    sizes = np.diff(np.concatenate([starts, [len(values)]]))
-    found = np.empty(len(values))
-    found[order] = np.repeat(starts + (sizes + 1) / 2.0, sizes)
-    return found
+    return _Runs.of(values).ranks()
 
 
 def centred(values: np.ndarray, clusters: Clusters) -> np.ndarray:
     """(n,) values minus the mean of their prompt."""
     sizes = np.maximum(np.bincount(clusters.codes, minlength=clusters.prompts), 1)
     return values - (np.bincount(clusters.codes, weights=values, minlength=clusters.prompts) / sizes)[clusters.codes]
-
-
-def _upper_means(position: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(n,) mean over all j of weight_j · [position_j above position_i, ties half], from mid-ranks `position`."""
-    order = np.argsort(position, kind="stable")
-    ordered = position[order]
-    total = np.concatenate([[0.0], np.cumsum(weight[order])])
-    low, high = np.searchsorted(ordered, position, "left"), np.searchsorted(ordered, position, "right")
-    return (total[-1] - (total[low] + total[high]) / 2.0) / len(position)
 
 
 def spearman(x: np.ndarray, y: np.ndarray, clusters: Clusters) -> Estimate:
@@ -317,7 +335,8 @@ def spearman(x: np.ndarray, y: np.ndarray, clusters: Clusters) -> Estimate:
     n = len(x)
     if n < 3:
         return Estimate(None, None, None, n)
-    first, second = (ranks(x) - 0.5) / n, (ranks(y) - 0.5) / n
+    by_first, by_second = _Runs.of(x), _Runs.of(y)
+    first, second = (by_first.ranks() - 0.5) / n, (by_second.ranks() - 0.5) / n
     scale = float(first.std() * second.std())
     if scale < 1e-12:
         return Estimate(None, None, None, n)
@@ -325,7 +344,7 @@ def spearman(x: np.ndarray, y: np.ndarray, clusters: Clusters) -> Estimate:
     how = "cluster-robust by prompt"
     if clusters.prompts < FEW_PROMPTS:
         return Estimate(value, None, None, n, how)
-    influence = first * second + _upper_means(first, second) + _upper_means(second, first)
+    influence = first * second + by_first.upper_means(second) + by_second.upper_means(first)
     error = float(clusters.standard_error((influence - influence.mean())[:, None])[0]) / scale
     inner = min(max(value, -1 + 1e-9), 1 - 1e-9)
     middle, half = np.arctanh(inner), Z95 * error / (1 - inner**2)

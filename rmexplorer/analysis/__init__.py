@@ -25,6 +25,8 @@ PAIR_COLUMNS = {
     "subset": "(pairs,) str: source or subset of the pair, '' where the file names none",
     "style_chosen": "(pairs, features) float32: surface features of the chosen response",
     "style_rejected": "(pairs, features) float32: surface features of the rejected response",
+    "response_chosen": "(pairs,) int: row of the chosen response in Dataset.responses",
+    "response_rejected": "(pairs,) int: row of the rejected response in Dataset.responses",
     "pair": "(pairs,) int: row of Dataset.pairs",
 }
 COLUMNS = {**PAIR_COLUMNS, "style_names": "(features,) names of the surface features"}
