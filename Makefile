@@ -4,6 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable
 
+define MAKE_VENV
+test -x $(BIN)/pip || { $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+    "This needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")' && $(PYTHON) -m venv .venv; }
+endef
+
 .PHONY: demo test lint bench pictures clean
 
 demo: .venv/.installed
@@ -32,13 +37,13 @@ clean:
 	find rmexplorer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(MAKE_VENV)
 	@echo "Installing into .venv (once; some minutes on a slow line) …"
 	@$(INSTALL) .
 	@touch $@
 
 .venv/.installed-test: pyproject.toml constraints.txt
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(MAKE_VENV)
 	@echo "Installing into .venv, with what tests and lint need (once; some minutes on a slow line) …"
 	@$(INSTALL) '.[test,lint]'
 	@touch .venv/.installed $@
