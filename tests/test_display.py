@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
 import pytest
 
 from rmexplorer import display
@@ -78,3 +82,18 @@ def test_that_libraries_and_displays_are_really_looked_for(monkeypatch: pytest.M
     assert display._loads("libc.so.6") and not display._loads("libno-such-library.so.1")
     if display._loads("libxcb.so.1"):
         assert not display._answers(":987")
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None or bool(display._missing(QT_LIBRARIES | XCB_LIBRARIES)),
+                    reason="needs Xvfb and the libraries of X11")
+def test_that_a_running_display_passes() -> None:
+    reads, writes = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writes), "-screen", "0", "1440x900x24", "-nolisten", "tcp"],
+                              pass_fds=[writes], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writes)
+    try:
+        with os.fdopen(reads) as number:
+            check_display({"DISPLAY": f":{number.readline().strip()}"})
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
