@@ -17,6 +17,7 @@ from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.step import Stepper
+from rmexplorer.reward.threads import BlasThreads
 
 BEAT_SECONDS = 0.004
 BLOCK_PAIRS = 512
@@ -114,15 +115,19 @@ def train(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: 
     """Train a reward head on pairs, and yield a Progress with a Beat about every 4 ms.
 
     vectors: (responses, d) float32, an array or a memory map; chosen, rejected: rows of it (pairs,); group: (pairs,),
-    the validation slice is drawn by it; target: (pairs,) in [0, 1], the probability that the chosen one is better (½ for
-    a tie), None for 1; weight: (pairs,) ≥ 0, None for equal. Progress counts pairs. Where the pairs leave no validation
-    slice of 4 pairs (one prompt, a handful of pairs), training runs for at most 20 epochs and a warning says so.
+    the validation slice is drawn by it; target: (pairs,) in [0, 1], the probability that the chosen one is better (½
+    for a tie), None for 1; weight: (pairs,) ≥ 0, None for equal. Progress counts pairs. Where the pairs leave no
+    validation slice of 4 pairs (one prompt, a handful of pairs), training runs for at most 20 epochs and a warning says
+    so.
     Raises Problem for no pairs, vectors that are not finite, and pairs whose two vectors are all the same. The same
     arguments on the same machine give the same numbers, however often the job is paused.
     """
     run = _Run(vectors, chosen, rejected, group, settings or TrainSettings(), knobs or Knobs(), target, weight)
-    yield from run.check()
-    return (yield from run.whole())
+    try:
+        yield from run.check()
+        return (yield from run.whole())
+    finally:
+        run.threads.restore()
 
 
 @dataclass
@@ -149,7 +154,7 @@ class _Run:
 
     def __init__(self, vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
                  settings: TrainSettings, knobs: Knobs, target: np.ndarray | None, weight: np.ndarray | None) -> None:
-        self.clock = _Clock()
+        self.clock, self.threads = _Clock(), BlasThreads()
         self.settings, self.knobs, self.loss = settings, knobs, settings.pair_loss()
         self.vectors = _plain_vectors(vectors)
         self.chosen, self.rejected = _rows(chosen, len(vectors)), _rows(rejected, len(vectors))
@@ -302,8 +307,10 @@ class _Run:
                 break
             rate = self.learning_rate()
             cut = slice(edges[step - 1], edges[step])
+            began = time.perf_counter()
             loss = stepper.step(chosen[cut], rejected[cut], rate,
                                 None if target is None else target[cut], None if weight is None else weight[cut])
+            self.threads.took(time.perf_counter() - began)
             if not math.isfinite(loss):
                 raise Problem(f"the loss is no longer a finite number in epoch {epoch}", "lower the learning rate")
             recent += (loss - recent) / min(step, 20)
@@ -328,7 +335,8 @@ class _Run:
         self.latest = replace(self.latest, pairs_per_second=self.trained / max(spent, 1e-9), ended=ended)
         refit = "refit, " if self.latest.phase == "refit" else ""
         note = f"{refit}epoch {self.latest.epoch} of {self.epochs}"
-        yield from self.clock.beat(Progress(self.trained, self.total, note, None if math.isnan(self.latest.train_loss) else self.latest))
+        known = None if math.isnan(self.latest.train_loss) else self.latest
+        yield from self.clock.beat(Progress(self.trained, self.total, note, known))
 
     def learning_rate(self) -> float:
         """The step size now: the refit's schedule, else the knob, else the settings."""
