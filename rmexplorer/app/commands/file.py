@@ -1,0 +1,80 @@
+"""Commands on files: datasets, projects, exports."""
+
+from __future__ import annotations
+
+from rmexplorer.app.commands import command, with_dataset, with_rewards
+from rmexplorer.app.desk import Desk
+
+
+@command("Open dataset…", "Ctrl+O", "File")
+def open_dataset(desk: Desk) -> None:
+    """Choose a file of preference data and open it."""
+    path = desk.ui.choose_open("Open preference data", "Preference data (*.jsonl *.json *.csv *.tsv *.parquet *.gz *.zip);;All files (*)")
+    if path:
+        desk.open([path])
+
+
+@command("Open folder…", "Ctrl+Shift+O", "File")
+def open_folder(desk: Desk) -> None:
+    """Choose a folder and read all its data files as one dataset."""
+    path = desk.ui.choose_folder("Open a folder of preference data")
+    if path:
+        desk.open([path])
+
+
+@command("Open the demo", "", "File")
+def open_demo(desk: Desk) -> None:
+    """Open the demo dataset, whose faults are planted and documented."""
+    desk.open_demo()
+
+
+@command("Paste pairs", "Ctrl+Shift+V", "File")
+def paste_pairs(desk: Desk) -> None:
+    """Read pairs from the clipboard: JSONL, JSON or a table."""
+    desk.open_text(desk.ui.clipboard())
+
+
+@command("Export pairs…", "Ctrl+E", "File", with_dataset)
+def export_pairs(desk: Desk) -> None:
+    """Write the selected pairs, or else those that pass the filter, as JSONL, CSV or Parquet."""
+    path = desk.ui.choose_save("Export pairs", "pairs.jsonl", "JSONL (*.jsonl);;CSV (*.csv);;Parquet (*.parquet)")
+    if path:
+        desk.export_pairs(path)
+
+
+@command("Save head…", "Ctrl+Shift+S", "File", with_rewards)
+def save_head(desk: Desk) -> None:
+    """Write the current head as a safetensors file that scores text elsewhere."""
+    path = desk.ui.choose_save("Save head", "head.safetensors", "Reward head (*.safetensors)")
+    if path:
+        desk.save_head(path)
+
+
+@command("Load head…", "", "File", with_dataset)
+def load_head(desk: Desk) -> None:
+    """Score this dataset with a head that was saved before."""
+    path = desk.ui.choose_open("Load head", "Reward head (*.safetensors)")
+    if path:
+        desk.load_head(path)
+
+
+@command("Open project…", "", "File")
+def open_project(desk: Desk) -> None:
+    """Open another project file with its stars, notes and runs."""
+    path = desk.ui.choose_open("Open project", "Project (*.rmx)")
+    if path:
+        desk.open_project(path)
+
+
+@command("Save project as…", "Ctrl+S", "File")
+def save_project(desk: Desk) -> None:
+    """Give this project a file of its own; everything is kept there from then on."""
+    path = desk.ui.choose_save("Save project", "project.rmx", "Project (*.rmx)")
+    if path:
+        desk.save_project(path)
+
+
+@command("Quit", "Ctrl+Q", "File")
+def quit_program(desk: Desk) -> None:
+    """Close the window; asks while a job runs."""
+    desk.ui.quit()

@@ -1,0 +1,371 @@
+"""The desk: the session, the running work and the project, and the verbs that commands and panes share."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from PySide6.QtCore import QObject, Signal
+
+from rmexplorer.app.jobs import Compute, Jobs
+from rmexplorer.app.session import Session
+from rmexplorer.app.state import Brush, Rewards, Scope, Selection, State
+from rmexplorer.app.training import Training
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.query import matching
+from rmexplorer.data.table import pair_frame
+from rmexplorer.paths import data_dir
+from rmexplorer.problem import Problem
+from rmexplorer.project import Mark, Project
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.files import demo_path, export
+from rmexplorer.workflows.scoring import describe_pair
+
+SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
+
+
+class Ui(Protocol):
+    """What commands may ask of the window."""
+
+    def choose_open(self, title: str, kinds: str) -> str: ...
+    def choose_folder(self, title: str) -> str: ...
+    def choose_save(self, title: str, name: str, kinds: str) -> str: ...
+    def confirm(self, question: str, detail: str, yes: str) -> bool: ...
+    def clipboard(self) -> str: ...
+    def set_clipboard(self, text: str) -> None: ...
+    def edit_note(self) -> None: ...
+    def focus_filter(self) -> None: ...
+    def show_palette(self) -> None: ...
+    def toggle_theme(self) -> None: ...
+    def toggle_inspector(self) -> None: ...
+    def toggle_rail(self) -> None: ...
+    def next_region(self) -> None: ...
+    def show_help(self) -> None: ...
+    def quit(self) -> None: ...
+
+
+class Desk(QObject):
+    """Everything below the widgets. `problem(Problem)` and `notice(str)` are for the person's eyes."""
+
+    problem = Signal(object)
+    notice = Signal(str)
+    marked = Signal(int)
+
+    ui: Ui
+
+    def __init__(self, project: Project | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project = project or Project.untitled()
+        self.session = Session(self)
+        self.jobs = Jobs(self)
+        self.compute = Compute(self)
+        self.training = Training(self)
+        self.last_crash = ""
+        self.order: np.ndarray | None = None
+        self.jobs.crashed.connect(self._crashed)
+
+    @property
+    def state(self) -> State:
+        """The current state."""
+        return self.session.state
+
+    def close(self) -> None:
+        """Stop all work and close the project; nothing is left behind."""
+        self.jobs.close()
+        self.compute.close()
+        self.project.close()
+
+    def report(self, problem: Problem) -> None:
+        """Show a problem to the person."""
+        self.problem.emit(problem)
+
+    def _crashed(self, details: str) -> None:
+        self.last_crash = details
+
+    # Datasets
+
+    def open(self, paths: list[str], format_id: str | None = None) -> None:
+        """Read files in the worker process and show them; the old dataset stays until the new one is there."""
+        name = Path(paths[0]).name or paths[0]
+        self.jobs.order(f"Opening {name}", "rmexplorer.workflows.files", "open_files", (paths, format_id),
+                        done=lambda folder: self._opened(Path(folder), paths[0]), failed=self.report)
+
+    def open_demo(self) -> None:
+        """Open the demo dataset."""
+        self.open([str(demo_path())])
+
+    def open_text(self, text: str) -> None:
+        """Read pasted text as a dataset; it is kept in the user's data folder."""
+        if not text.strip():
+            self.report(Problem("there is no text on the clipboard", "copy JSONL, JSON or a table with a header first"))
+            return
+        folder = data_dir() / "pasted"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix="pasted-", suffix=".txt", delete=False) as file:
+            file.write(text)
+        self.open([file.name])
+
+    def _opened(self, folder: Path, path: str) -> None:
+        try:
+            dataset = Dataset.open(folder)
+            self.show_dataset(dataset, folder)
+            self.project.opened(str(Path(path).absolute()), dataset.name, len(dataset))
+        except Problem as problem:
+            self.report(problem)
+
+    def show_dataset(self, dataset: Dataset, folder: Path) -> None:
+        """Put a dataset that was read into the session, with what the project knows of it."""
+        self.training.abandon()
+        self.order = None
+        runs = self.project.runs(dataset.fingerprint)
+        self.session.put(dataset=dataset, folder=folder, frame=pair_frame(dataset), columns=columns(dataset), runs=runs,
+                         marks=MappingProxyType(self.project.marks(dataset.fingerprint)), focus=0 if len(dataset) else None,
+                         pane="data" if self.state.pane == "welcome" else self.state.pane)
+        if runs:
+            self.use_run(runs[0].id)
+        elif dataset.score_columns:
+            self.use_columns()
+
+    # Rewards
+
+    def show_rewards(self, rewards: Rewards, checkpoint: Checkpoint | None, run: str = "", **more: Any) -> None:
+        """Put rewards into the session, with the columns that follow from them."""
+        dataset, frame = self.state.dataset, self.state.frame
+        assert dataset is not None and frame is not None
+        second_won = dataset.winner == -1
+        margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
+        frame = frame.with_columns(
+            pl.Series("margin", margin), pl.Series("reward_chosen", np.where(second_won, rewards.second, rewards.first)),
+            pl.Series("reward_rejected", np.where(second_won, rewards.first, rewards.second)),
+            pl.Series("heldout", rewards.heldout), pl.Series("wrong", (margin < 0) & ~dataset.tie))
+        scope = self.state.scope if self.state.rewards is not None else ("heldout" if rewards.heldout.any() else "all")
+        if scope == "heldout" and not rewards.heldout.any():
+            scope = "all"
+        self.session.put(rewards=rewards, checkpoint=checkpoint, run=run, frame=frame, scope=scope,
+                         columns=columns(dataset, rewards.first, rewards.second), **more)
+        if self.state.query:
+            self.set_query(self.state.query)
+
+    def use_columns(self) -> None:
+        """Show the rewards that came with the file."""
+        dataset = self.state.dataset
+        if dataset is None:
+            return
+        if not dataset.score_columns:
+            self.report(Problem(f"{dataset.name}: holds no scores of a reward model", "train a head, or load one"))
+            return
+        self.show_rewards(Rewards.of_columns(dataset), None)
+
+    def use_run(self, run_id: str) -> None:
+        """Show the rewards of a run that the project keeps."""
+        try:
+            checkpoint = Checkpoint.from_bytes(self.project.head(run_id))
+        except Problem as problem:
+            self.report(problem)
+            return
+        name = next((run.name for run in self.state.runs if run.id == run_id), "head")
+        self.training.score(checkpoint, name, run_id)
+
+    def load_head(self, path: str) -> None:
+        """Score this dataset with a head from a file."""
+        try:
+            checkpoint = Checkpoint.load(Path(path))
+        except Problem as problem:
+            self.report(problem)
+            return
+        self.training.score(checkpoint, Path(path).stem, "")
+
+    def save_head(self, path: str) -> None:
+        """Write the current head to a file."""
+        if self.state.checkpoint is None:
+            self.report(Problem("the rewards shown came with the file, so there is no head to save", "train a head first"))
+            return
+        try:
+            self.state.checkpoint.save(Path(path))
+            self.notice.emit(f"Saved {Path(path).name}")
+        except Problem as problem:
+            self.report(problem)
+
+    def train_or_pause(self) -> None:
+        """Start a run, or pause or go on with the one that trains."""
+        self.training.start_or_pause()
+
+    def stop_training(self) -> None:
+        """End the run and keep its best epoch."""
+        self.training.stop()
+
+    def cancel_training(self) -> None:
+        """End the run and keep nothing."""
+        self.training.cancel()
+
+    def set_scope(self, scope: Scope) -> None:
+        """Held-out, training or all pairs in the panes that inspect rewards."""
+        self.session.put(scope=scope)
+
+    # Filter, selection, focus
+
+    def set_query(self, text: str) -> None:
+        """Filter pairs; a bad token is reported and the old filter stays."""
+        frame = self.state.frame
+        if frame is None:
+            return
+        if not text.strip():
+            self.session.put(query="", matching=None)
+        elif frame.height <= SMALL:
+            try:
+                self._filtered(text, frame, matching(frame, text), None)
+            except Problem as problem:
+                self._filtered(text, frame, None, problem)
+        else:
+            self.compute.ask("filter", lambda: matching(frame, text), lambda mask, error: self._filtered(text, frame, mask, error))
+
+    def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
+        if isinstance(error, Problem):
+            self.report(error)
+        elif error is not None:
+            raise error
+        elif self.state.frame is frame:
+            self.session.put(query=text, matching=mask)
+
+    def select(self, mask: np.ndarray, how: Brush = "replace", origin: str = "") -> None:
+        """Brush pairs: `mask` (pairs,) bool."""
+        selection = self.state.selection.brush(np.asarray(mask, dtype=bool), how, origin)
+        if selection.count == 0:
+            self.session.put(selection=Selection())
+            return
+        assert selection.mask is not None
+        focus = self.state.focus
+        if focus is None or not selection.mask[focus]:
+            focus = int(np.argmax(selection.mask))
+        self.session.put(selection=selection, focus=focus)
+
+    def look_at(self, pair: int) -> None:
+        """Show a pair in the inspector; pair: row of Dataset.pairs."""
+        if self.state.dataset is not None and 0 <= pair < len(self.state.dataset):
+            self.session.put(focus=int(pair))
+
+    @property
+    def walk(self) -> np.ndarray:
+        """(n,) rows of pairs that next and previous step through: the selection, else the pane's order, else the filter."""
+        state = self.state
+        if state.dataset is None:
+            return np.zeros(0, dtype=np.int64)
+        if state.selection.mask is not None:
+            return np.flatnonzero(state.selection.mask)
+        if self.order is not None:
+            return self.order
+        return np.flatnonzero(state.matching) if state.matching is not None else np.arange(len(state.dataset))
+
+    def step(self, by: int) -> None:
+        """Move the focus along `walk`."""
+        rows = self.walk
+        if len(rows) == 0:
+            return
+        here = np.flatnonzero(rows == self.state.focus)
+        place = int(here[0]) + by if len(here) else 0
+        self.look_at(int(rows[min(max(place, 0), len(rows) - 1)]))
+
+    def clear(self) -> None:
+        """Clear the selection, or where there is none the filter."""
+        if self.state.selection.mask is not None:
+            self.session.put(selection=Selection())
+        elif self.state.query:
+            self.set_query("")
+
+    def undo(self) -> None:
+        """Back to the selection and filter before."""
+        if not self.session.undo():
+            self.notice.emit("Nothing to undo")
+
+    def redo(self) -> None:
+        """Take back an undo."""
+        if not self.session.redo():
+            self.notice.emit("Nothing to redo")
+
+    # Marks
+
+    def mark(self, pair: int, **news: Any) -> None:
+        """Change the star or note of a pair; kept in the project at once."""
+        dataset = self.state.dataset
+        if dataset is None:
+            return
+        old = self.state.marks.get(pair, Mark())
+        new = Mark(news.get("star", old.star), news.get("note", old.note))
+        try:
+            self.project.put_mark(dataset.fingerprint, pair, new)
+        except Problem as problem:
+            self.report(problem)
+            return
+        kept = {**self.state.marks, pair: new}
+        if not new:
+            kept.pop(pair)
+        self.session.put(marks=MappingProxyType(kept))
+
+    def toggle_star(self) -> None:
+        """Star or unstar the pair in the inspector."""
+        if self.state.focus is not None:
+            self.mark(self.state.focus, star=not self.state.marks.get(self.state.focus, Mark()).star)
+
+    def select_marked(self) -> None:
+        """Select pairs with a star or note."""
+        dataset = self.state.dataset
+        if dataset is None:
+            return
+        if not self.state.marks:
+            self.notice.emit("No pair has a star or a note yet")
+            return
+        mask = np.zeros(len(dataset), dtype=bool)
+        mask[list(self.state.marks)] = True
+        self.select(mask, origin="starred or noted")
+
+    # Out
+
+    def pair_as_markdown(self) -> str:
+        """The pair in the inspector as Markdown."""
+        state = self.state
+        if state.dataset is None or state.focus is None:
+            return ""
+        return describe_pair(state.dataset, state.focus, state.rewards.first if state.rewards else None,
+                             state.rewards.second if state.rewards else None)
+
+    def export_pairs(self, path: str) -> None:
+        """Write the selected pairs, or those that pass the filter, by the suffix of `path`."""
+        state = self.state
+        if state.dataset is None:
+            return
+        mask = state.selection.mask if state.selection.mask is not None else state.matching
+        self.jobs.thread(f"Writing {Path(path).name}", export(state.dataset, mask, Path(path)),
+                         done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"), failed=self.report)
+
+    # Projects
+
+    def open_project(self, path: str) -> None:
+        """Change to another project file."""
+        try:
+            project = Project(Path(path))
+        except Problem as problem:
+            self.report(problem)
+            return
+        self._change_project(project)
+
+    def save_project(self, path: str) -> None:
+        """Copy this project to `path` and go on there."""
+        try:
+            project = self.project.copy_to(Path(path))
+        except Problem as problem:
+            self.report(problem)
+            return
+        self._change_project(project)
+        self.notice.emit(f"The project is kept in {Path(path).name}")
+
+    def _change_project(self, project: Project) -> None:
+        self.project.close()
+        self.project = project
+        dataset = self.state.dataset
+        if dataset is not None:
+            self.session.put(runs=project.runs(dataset.fingerprint), marks=MappingProxyType(project.marks(dataset.fingerprint)))

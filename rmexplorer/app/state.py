@@ -1,0 +1,109 @@
+"""The state of the desk: one frozen value. Whoever wants to show something reads it; whoever wants a change puts a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.project import Mark, RunRecord
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.sources import from_columns
+from rmexplorer.workflows.columns import Columns
+from rmexplorer.workflows.scoring import heldout_of, pair_rewards
+
+Brush = Literal["replace", "add", "remove", "within"]
+Scope = Literal["heldout", "training", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The pairs a person has selected in any pane: a mask over all pairs, and where it came from in words."""
+
+    mask: np.ndarray | None = None
+    origin: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many pairs are selected."""
+        return 0 if self.mask is None else int(np.count_nonzero(self.mask))
+
+    def brush(self, mask: np.ndarray, how: Brush = "replace", origin: str = "") -> Selection:
+        """A new selection from this one and `mask` (pairs,) bool."""
+        old = np.zeros(len(mask), dtype=bool) if self.mask is None else self.mask
+        new = {"replace": mask, "add": old | mask, "remove": old & ~mask, "within": old & mask}[how]
+        return Selection(new, origin or self.origin) if new.any() else Selection()
+
+
+@dataclass(frozen=True, eq=False)
+class Rewards:
+    """Rewards of one source. response: (responses,) float32; first, second: (pairs,) float64, NaN where there is none.
+
+    source: "model" or "columns"; the rewards of a head are calibrated: they were divided by `temperature`. heldout: (pairs,)
+    bool, the pairs that the head has not learnt from (all of them for score columns).
+    """
+
+    source: Literal["model", "columns"]
+    name: str
+    response: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    heldout: np.ndarray
+    temperature: float = 1.0
+    metrics: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of_model(cls, dataset: Dataset, checkpoint: Checkpoint, response: np.ndarray, name: str) -> Rewards:
+        """Rewards of a head: `response` (responses,) calibrated."""
+        return cls("model", name, response, *pair_rewards(dataset, response), heldout_of(dataset, checkpoint),
+                   checkpoint.temperature, MappingProxyType(checkpoint.metrics))
+
+    @classmethod
+    def of_columns(cls, dataset: Dataset) -> Rewards:
+        """Rewards that came with the file; every pair counts as held out, for nothing was learnt here."""
+        first, second, response = from_columns(dataset)
+        return cls("columns", "scores of the file", response, first, second, np.ones(len(dataset), dtype=bool))
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that panes show. None means: not there yet."""
+
+    dataset: Dataset | None = None
+    folder: Path | None = None
+    frame: pl.DataFrame | None = None
+    rewards: Rewards | None = None
+    checkpoint: Checkpoint | None = None
+    run: str = ""
+    columns: Columns | None = None
+    query: str = ""
+    matching: np.ndarray | None = None
+    scope: Scope = "heldout"
+    selection: Selection = field(default_factory=Selection)
+    focus: int | None = None
+    runs: tuple[RunRecord, ...] = ()
+    marks: Mapping[int, Mark] = field(default_factory=lambda: MappingProxyType({}))
+    pane: str = "welcome"
+
+    @property
+    def shown(self) -> np.ndarray | None:
+        """(pairs,) bool: pairs that pass the filter and, with rewards, lie in the scope; None without a dataset."""
+        if self.dataset is None:
+            return None
+        mask = np.ones(len(self.dataset), dtype=bool) if self.matching is None else self.matching
+        return mask & self.in_scope
+
+    @property
+    def in_scope(self) -> np.ndarray:
+        """(pairs,) bool: held-out, training or all pairs, as `scope` says."""
+        if self.dataset is None:
+            return np.zeros(0, dtype=bool)
+        if self.rewards is None or self.scope == "all":
+            return np.ones(len(self.dataset), dtype=bool)
+        return self.rewards.heldout if self.scope == "heldout" else ~self.rewards.heldout

@@ -1,0 +1,219 @@
+"""Training in the window: encode on the worker process, train in a thread, judge once on the held-out pairs, keep the run."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from rmexplorer.app.live import Live
+from rmexplorer.app.state import Rewards
+from rmexplorer.encoders import open_vectors
+from rmexplorer.job import Progress
+from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.train import Fit, Knobs
+from rmexplorer.statistics import outcomes
+from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.training import Trained, assess, fit, read_baselines
+
+if TYPE_CHECKING:
+    from rmexplorer.app.desk import Desk
+
+
+class Training(QObject):
+    """The one run that trains now, if any. `changed` is emitted with each beat and phase, at most once a frame."""
+
+    changed = Signal()
+    finished = Signal(object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self.settings = RunSettings()
+        self.live: Live | None = None
+        self._fitted: Fit | None = None
+        self._vectors: np.ndarray | None = None
+        self._encoder: Any = None
+        self._baselines: dict[str, np.ndarray] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is on its way."""
+        return self.live is not None and self.live.phase in ("encoding", "training", "assessing")
+
+    def start_or_pause(self) -> None:
+        """Start a run with `settings`, or pause or go on with the running one."""
+        live = self.live
+        if live is None or not self.running:
+            self.start()
+        elif live.phase == "training" and live.run is not None:
+            self._desk.jobs.pause(live.run, not live.run.paused)
+            self.changed.emit()
+
+    def start(self) -> None:
+        """Start a run on the dataset that is open."""
+        state, settings = self._desk.state, self.settings
+        if state.dataset is None or state.folder is None or self.running:
+            return
+        self._fitted = self._vectors = self._encoder = self._baselines = None
+        live = Live(self._name(settings), settings, Knobs())
+        self.live = live
+        live.run = self._desk.jobs.order(
+            "Encoding", "rmexplorer.encoders", "vectors",
+            (str(state.folder), settings.encoder, {}, settings.train.holdout, settings.train.seed),
+            done=lambda folder: self._encoded(live, folder), failed=lambda problem: self._failed(live, problem),
+            cancelled=lambda: self._cancelled(live), each=lambda _: self.changed.emit())
+        self.changed.emit()
+
+    def _name(self, settings: RunSettings) -> str:
+        stem = "linear" if settings.train.hidden_dim == 0 else f"head-{settings.train.hidden_dim}"
+        taken = {run.name for run in self._desk.state.runs}
+        number = 2
+        name = stem
+        while name in taken:
+            name, number = f"{stem}-{number}", number + 1
+        return name
+
+    def _encoded(self, live: Live, folder: Path) -> None:
+        dataset = self._desk.state.dataset
+        if live is not self.live or dataset is None:
+            return
+        settings = live.settings
+        try:
+            self._vectors, self._encoder = open_vectors(folder)
+        except Problem as problem:
+            self._failed(live, problem)
+            return
+        live.phase = "training"
+        live.run = self._desk.jobs.thread(
+            f"Training {live.name}", fit(dataset, self._vectors, settings, live.knobs),
+            each=lambda progress: self._beat(live, progress), done=lambda result: self._trained(live, result),
+            failed=lambda problem: self._failed(live, problem), cancelled=lambda: self._cancelled(live))
+        if settings.train.holdout > 0:
+            self._desk.jobs.order(
+                "Baselines", "rmexplorer.workflows.training", "baselines",
+                (str(self._desk.state.folder), str(folder), settings.train.holdout, settings.train.seed),
+                done=lambda path: self._baselined(live, path), failed=lambda problem: self._failed(live, problem), quiet=True)
+        else:
+            self._baselines = {}
+        self.changed.emit()
+
+    def _beat(self, live: Live, progress: Progress) -> None:
+        live.take(progress.data)
+        self.changed.emit()
+
+    def _trained(self, live: Live, result: Fit) -> None:
+        self._fitted = result
+        live.phase = "assessing"
+        self.changed.emit()
+        self._assess(live)
+
+    def _baselined(self, live: Live, path: str) -> None:
+        if live is self.live:
+            try:
+                self._baselines = read_baselines(path)
+            except Problem as problem:
+                self._failed(live, problem)
+                return
+            live.read_baselines({name: float(outcomes(margin).mean()) for name, margin in self._baselines.items()})
+            self.changed.emit()
+            self._assess(live)
+
+    def _assess(self, live: Live) -> None:
+        dataset = self._desk.state.dataset
+        if self._fitted is None or self._vectors is None or self._baselines is None or dataset is None or live is not self.live:
+            return
+        live.run = self._desk.jobs.thread(
+            f"Judging {live.name}", assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
+            done=lambda trained: self._assessed(live, trained), failed=lambda problem: self._failed(live, problem),
+            cancelled=lambda: self._cancelled(live))
+
+    def _assessed(self, live: Live, trained: Trained) -> None:
+        desk, dataset = self._desk, self._desk.state.dataset
+        if dataset is None or live is not self.live:
+            return
+        live.phase = "done"
+        try:
+            record = desk.project.add_run(live.name, dataset.fingerprint, live.settings.as_dict(), trained.metrics,
+                                          trained.history, trained.checkpoint.to_bytes())
+        except Problem as problem:
+            self._failed(live, problem)
+            return
+        live.record = record
+        rewards = Rewards.of_model(dataset, trained.checkpoint, trained.rewards, live.name)
+        desk.show_rewards(rewards, trained.checkpoint, record.id, runs=(record, *desk.state.runs))
+        self.changed.emit()
+        self.finished.emit(record)
+
+    def _failed(self, live: Live, problem: Problem) -> None:
+        if live is not self.live or live.phase == "failed":
+            return
+        if live.run is not None:
+            self._desk.jobs.cancel(live.run)
+        live.phase, live.problem = "failed", str(problem)
+        self._desk.report(problem)
+        self.changed.emit()
+
+    def _cancelled(self, live: Live) -> None:
+        if live is self.live and live.phase != "failed":
+            live.phase = "stopped"
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """End the fit and keep its best epoch; before the first epoch this is the same as cancel."""
+        if self.live is not None and self.live.phase == "training" and self.live.run is not None:
+            self.live.knobs.stop = True
+            if self.live.run.paused:
+                self._desk.jobs.pause(self.live.run, False)
+        else:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End the run and keep nothing of it."""
+        if self.running and self.live is not None and self.live.run is not None:
+            self._desk.jobs.cancel(self.live.run)
+
+    def abandon(self) -> None:
+        """Forget the run, for another dataset was opened."""
+        self.cancel()
+        self.live = None
+        self.changed.emit()
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Change the learning rate of the run that trains, from its next step on."""
+        if self.live is not None:
+            self.live.knobs.learning_rate = rate
+
+    # Scoring with a head that exists
+
+    def score(self, checkpoint: Checkpoint, name: str, run_id: str) -> None:
+        """Score the dataset that is open with `checkpoint`, in the worker process, and show the rewards."""
+        state = self._desk.state
+        dataset, folder = state.dataset, state.folder
+        if dataset is None or folder is None:
+            return
+        content = checkpoint.to_bytes()
+        path = cache_dir() / "heads" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                with atomic(path) as part:
+                    part.write_bytes(content)
+        except Problem as problem:
+            self._desk.report(problem)
+            return
+
+        def scored(where: str) -> None:
+            if self._desk.state.dataset is dataset:
+                rewards = Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
+                self._desk.show_rewards(rewards, checkpoint, run_id)
+
+        self._desk.jobs.order(f"Scoring with {name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(path)),
+                              done=scored, failed=self._desk.report)
+
+

@@ -1,0 +1,284 @@
+"""The command line: everything the window computes, by the same functions. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rmexplorer import __version__
+from rmexplorer.job import Job, Pace, Progress, Result, finish
+from rmexplorer.problem import Problem
+
+EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are Problems, so that wrong usage is one line as well."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the Problem."""
+        raise Problem(message, f"see {self.prog} --help")
+
+
+class Meter:
+    """Progress on stderr with rate and time left, where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+        self._width = 0
+        self._shows = sys.stderr.isatty()
+
+    def __call__(self, progress: Progress) -> None:
+        if not self._shows:
+            return
+        rate, left = self._pace.beat(progress)
+        parts = [progress.note or "working"]
+        if progress.total:
+            parts.append(f"{progress.done:,} of {progress.total:,}")
+        if rate:
+            parts.append(f"{rate:,.0f} a second")
+        if left is not None:
+            parts.append(f"{left:.0f} s left")
+        line = " · ".join(parts)
+        sys.stderr.write("\r" + line.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(line)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._shows and self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+
+
+def run(job: Job[Result]) -> Result:
+    """Run a job to its end with progress on stderr."""
+    meter = Meter()
+    try:
+        return finish(job, meter)
+    finally:
+        meter.end()
+
+
+def say(text: str) -> None:
+    """A remark for people, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def writable(path: Path, force: bool) -> Path:
+    """Check that an output may be written; an existing file only with --force. Raises Problem."""
+    if path.exists() and not force:
+        raise Problem(f"{path}: is there already", "choose another name or add --force to write over it")
+    if path.is_dir() or not path.parent.is_dir():
+        raise Problem(f"{path}: cannot be written there", "choose a file name in a folder that exists")
+    return path
+
+
+def write_json(result: dict[str, Any]) -> None:
+    """Exactly one JSON object on stdout."""
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False))
+
+
+def read_dataset(arguments: argparse.Namespace) -> Any:
+    """The dataset that FILE names; its warnings go to stderr unless they are part of the answer."""
+    from rmexplorer.data.read import read
+
+    return run(read(arguments.file, format=arguments.format, criterion=arguments.criterion, max_bytes=arguments.max_bytes))
+
+
+def command_info(arguments: argparse.Namespace) -> int:
+    """What is in a dataset."""
+    from rmexplorer.data.summary import describe, summary
+
+    dataset = read_dataset(arguments)
+    facts = summary(dataset)
+    if arguments.json:
+        write_json(facts)
+    else:
+        print(describe(dataset, facts))
+    return 0
+
+
+def command_convert(arguments: argparse.Namespace) -> int:
+    """Write a dataset in another layout."""
+    from rmexplorer.data.convert import convert
+
+    out = writable(arguments.out, arguments.force)
+    dataset = read_dataset(arguments)
+    result = run(convert(dataset, arguments.to, out))
+    for warning in dataset.warnings:
+        say(f"warning: {warning}")
+    if result.get("ties_left_out"):
+        say(f"{result['ties_left_out']:,} ties were left out")
+    if arguments.json:
+        write_json(result)
+    else:
+        print(f"Wrote {result['pairs']:,} pairs to {out}")
+    return 0
+
+
+def command_train(arguments: argparse.Namespace) -> int:
+    """Train a reward head."""
+    from rmexplorer.workflows.settings import settings_from
+    from rmexplorer.workflows.training import report, train_file
+
+    out = writable(arguments.out, arguments.force)
+    settings = settings_from(vars(arguments))
+    trained = run(train_file([arguments.file], settings, format_id=arguments.format, criterion=arguments.criterion))
+    trained.checkpoint.save(out)
+    if arguments.json:
+        write_json(trained.metrics)
+    else:
+        print(report(trained.metrics))
+        print(f"Wrote {out}")
+    reached = trained.metrics["heldout_accuracy"]
+    if arguments.min_accuracy is not None and (reached is None or reached < arguments.min_accuracy):
+        say(f"held-out accuracy {'is not known' if reached is None else f'{reached:.4f}'}, below the {arguments.min_accuracy:g} asked for")
+        return EXIT_CHECK
+    return 0
+
+
+def command_score(arguments: argparse.Namespace) -> int:
+    """Add a reward for every response."""
+    from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.scoring import score_file
+
+    out = writable(arguments.out, arguments.force)
+    checkpoint = Checkpoint.load(arguments.model)
+    dataset = read_dataset(arguments)
+    result = run(score_file(dataset, checkpoint, out))
+    if arguments.json:
+        write_json(result)
+    else:
+        print(f"Wrote {result['pairs']:,} scored comparisons to {out}")
+    return 0
+
+
+def command_analyze(arguments: argparse.Namespace) -> int:
+    """Accuracy, calibration, length and style bias."""
+    from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.analyze import describe
+    from rmexplorer.workflows.scoring import analyze_dataset
+
+    checkpoint = None if arguments.model is None else Checkpoint.load(arguments.model)
+    result = run(analyze_dataset(read_dataset(arguments), checkpoint))
+    for warning in result.get("warnings", []):
+        say(f"warning: {warning}")
+    if arguments.json:
+        write_json(result)
+    else:
+        print(describe(result))
+    return 0
+
+
+def command_demo(arguments: argparse.Namespace) -> int:
+    """Open the window on the demo dataset, or draw every pane without a display."""
+    from rmexplorer.workflows.files import demo_path
+
+    if arguments.offscreen is None:
+        return open_window([str(demo_path())])
+    import os
+
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from rmexplorer.display import check_display
+
+    check_display()
+    from rmexplorer.gui.offscreen import tour
+
+    for picture in tour([str(demo_path())], arguments.offscreen):
+        print(picture)
+    return 0
+
+
+def open_window(files: list[str]) -> int:
+    """Open the window; returns its exit code."""
+    from rmexplorer.display import check_display
+
+    check_display()
+    from rmexplorer.gui.main import main as window_main
+
+    return window_main(files)
+
+
+def _input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--format", metavar="ID", help="read as this format instead of recognising it")
+    parser.add_argument("--criterion", metavar="NAME", help="which label of rows that have several")
+    parser.add_argument("--max-bytes", type=int, metavar="N", help="the most that an archive may unpack to")
+
+
+def _output(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help=what)
+    parser.add_argument("--force", action="store_true", help="write over OUT if it is there")
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--encoder", metavar="NAME", help="text encoder (default lexical)")
+    add("--hidden-dim", type=int, metavar="N", help="hidden units, 0: linear (default 256)")
+    add("--loss", metavar="NAME", help="loss (default bradley_terry)")
+    add("--epochs", type=int, metavar="N", help="the most epochs (default 60, stops early)")
+    add("--batch-size", type=int, metavar="N", help="pairs a step (default 128, from 30,000 pairs 512)")
+    add("--learning-rate", type=float, metavar="X", help="step size of Adam (default 0.0003)")
+    add("--weight-decay", type=float, metavar="X", help="decoupled weight decay")
+    add("--dropout", type=float, metavar="X", help="dropped share of hidden units (default 0.5)")
+    add("--holdout", type=float, metavar="SHARE", help="share of prompts held out, 0: train on all (default 0.2)")
+    add("--seed", type=int, metavar="N", help="seed of split and training (default 0)")
+    add("--min-accuracy", type=float, metavar="X", help="exit with 1 below this held-out accuracy")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command."""
+    parser = Parser(prog="rmexplorer", description="See what a reward model rewards. Without a command: open the window.")
+    parser.add_argument("--version", action="version", version=f"rmexplorer {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        sub.set_defaults(run=function)
+        return sub
+
+    demo = add("demo", command_demo)
+    demo.add_argument("--offscreen", type=Path, metavar="DIR", help="run without a display and write a picture of each pane to DIR")
+    _input(add("info", command_info))
+    convert = add("convert", command_convert)
+    _input(convert)
+    _output(convert, "file to write")
+    convert.add_argument("--to", default="trl", choices=("trl", "openrlhf", "parquet", "csv"), help="layout (default trl)")
+    train = add("train", command_train)
+    _input(train)
+    _output(train, "where to keep the head (safetensors)")
+    _train_options(train)
+    score = add("score", command_score)
+    _input(score)
+    score.add_argument("--model", type=Path, required=True, metavar="MODEL", help="a head made by train")
+    _output(score, "JSONL, or Parquet by suffix")
+    analyze = add("analyze", command_analyze)
+    _input(analyze)
+    analyze.add_argument("--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code of CLI.md."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not words or (not words[0].startswith("-") and Path(words[0]).exists()):
+            return open_window(words)
+        parsed = build_parser().parse_args(words)
+        if parsed.command is None:
+            return open_window([])
+        code: int = parsed.run(parsed)
+        return code
+    except Problem as problem:
+        say(f"rmexplorer: error: {' '.join(str(problem).split())}")
+        return EXIT_INPUT
+    except KeyboardInterrupt:
+        say("rmexplorer: interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_INTERRUPTED

@@ -1,0 +1,115 @@
+"""Start the window: the application, the theme, the desk, what was open last time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from rmexplorer.app.desk import Desk
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.gui.theme import themes
+from rmexplorer.gui.widgets import show_focus
+from rmexplorer.gui.window import Window
+from rmexplorer.paths import data_dir, resource
+from rmexplorer.problem import Problem
+from rmexplorer.project import Project
+
+SWITCH_SECONDS = 0.001  # how long a thread that computes may keep the interpreter while the window waits
+
+
+def application() -> QApplication:
+    """The one QApplication, made if there is none."""
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    made = QApplication(sys.argv[:1])
+    made.setApplicationName("rmexplorer")
+    made.setDesktopFileName("rmexplorer")
+    made.setWindowIcon(QIcon(str(resource("rmexplorer.svg"))))
+    return made
+
+
+def make_window(project: Project | None = None, theme: str = "") -> Window:
+    """A dressed window on a desk of its own, not shown yet."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = application()
+    desk = Desk(project)
+    kept = desk.project.view().get("theme")
+    themes.apply(app, theme or (kept if kept in ("light", "dark") else "system"))
+    window = Window(desk)
+    window.rings = show_focus(app)
+    return window
+
+
+def reopen(window: Window, view: dict[str, Any]) -> None:
+    """Bring back the dataset, run, filter and pane that the window was left with."""
+    desk = window.desk
+    folder = Path(str(view.get("dataset") or ""))
+    if not view.get("dataset") or not (folder / "dataset.json").exists():
+        return
+    try:
+        dataset = Dataset.open(folder)
+    except Problem as problem:
+        desk.report(problem)
+        return
+    desk.show_dataset(dataset, folder)
+    run = view.get("run")
+    if run and any(one.id == run for one in desk.state.runs) and run != desk.state.runs[0].id:
+        desk.use_run(run)
+    if isinstance(view.get("query"), str) and view["query"]:
+        desk.set_query(view["query"])
+    if isinstance(view.get("focus"), int):
+        desk.look_at(view["focus"])
+    if view.get("scope") in ("heldout", "training", "all"):
+        desk.set_scope(view["scope"])
+    if view.get("pane") in {*window.rail.buttons, "welcome"}:
+        desk.session.put(pane=view["pane"])
+
+
+def watch_for_bugs(window: Window) -> None:
+    """An exception that nobody caught becomes a notice with details to copy, and a line in the log; the program goes on."""
+    log = logging.getLogger("rmexplorer")
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.FileHandler(data_dir() / "rmexplorer.log", encoding="utf-8", delay=True))
+
+    def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        details = "".join(traceback.format_exception(kind, error, trace))
+        log.error(details)
+        window.desk.last_crash = details
+        window.desk.report(Problem(f"Something went wrong inside rmexplorer ({kind.__name__})", "copy the details and report it", "copy_error"))
+
+    sys.excepthook = caught
+    threading.excepthook = lambda given: caught(given.exc_type, given.exc_value or given.exc_type(), given.exc_traceback)
+
+
+def main(files: list[str]) -> int:
+    """Open the window, with files if given; returns the exit code."""
+    window = make_window()
+    watch_for_bugs(window)
+    view = window.restore_view()
+    if window.size().width() < 1024 or not view.get("geometry"):
+        window.resize(1440, 900)
+    window.show()
+    app = application()
+    signal.signal(signal.SIGINT, lambda *_: app.quit())
+    ticking = QTimer()
+    ticking.timeout.connect(lambda: None)  # lets Python see Ctrl+C
+    ticking.start(200)
+    if files:
+        window.desk.open(files)
+    else:
+        QTimer.singleShot(0, lambda: reopen(window, view))
+    QTimer.singleShot(400, window.desk.jobs.warm)
+    code = app.exec()
+    window.desk.close()
+    return code

@@ -1,0 +1,204 @@
+"""The pane: reads, build, draw, mark. The only refresh logic of the program; hidden panes do no work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+
+from rmexplorer.app.commands import COMMANDS
+from rmexplorer.app.desk import Desk
+from rmexplorer.app.state import State
+from rmexplorer.gui.theme import themes
+from rmexplorer.gui.widgets import Card, EmptyState, ErrorStrip, PaneHeader
+from rmexplorer.problem import Problem
+from rmexplorer.registry import Registry
+
+PaneType = TypeVar("PaneType", bound="type[Pane]")
+PANES: Registry[type[Pane]] = Registry("pane", "rmexplorer.gui.panes")
+SELECTION = frozenset({"selection", "focus", "marks"})
+
+
+def pane(cls: PaneType) -> PaneType:
+    """Register a pane under its name."""
+    PANES.add(cls.name, cls)
+    return cls
+
+
+class Pane(QWidget):
+    """One page of the window. A subclass names itself and has the verbs below; everything else happens here.
+
+    build()               make the cards, once, into `self.body` (a QVBoxLayout)
+    prepare(state)        a function without arguments that computes the result from columns of the state, in the thread
+                          of figures, or None where there is nothing to compute (then draw(None) is called)
+    draw(result)          show a result; set the headline from it
+    mark(state)           show selection, focus and marks on what is drawn
+    why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    question: ClassVar[str] = ""
+    icon: ClassVar[str] = ""
+    group: ClassVar[str] = "Inspect"
+    order: ClassVar[int] = 0
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "rewards", "matching", "scope"})
+    remedy: ClassVar[tuple[str, str]] = ("", "")
+    framed: ClassVar[bool] = True
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.desk = desk
+        self.setObjectName(f"pane-{self.name}")
+        self.setAccessibleName(self.title)
+        self._dirty = True
+        self._marks_dirty = True
+        self._waiting = False
+        self._headline = ""
+        self.result: Any = None
+        self._stack = QStackedLayout(self)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        content = QWidget()
+        outer = QVBoxLayout(content)
+        space = themes.metrics.pane if self.framed else 0
+        outer.setContentsMargins(space, 16 if self.framed else 0, space, space)
+        outer.setSpacing(0)
+        self.header = PaneHeader(self.title, self.question)
+        self.error = ErrorStrip()
+        self.error.hide()
+        if self.framed:
+            outer.addWidget(self.header)
+        outer.addWidget(self.error)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(12)
+        outer.addLayout(self.body, 1)
+        self._stack.addWidget(content)
+        text, command = self.remedy
+        self.empty = EmptyState("", text, self.icon or "info")
+        self.empty.acted.connect(lambda: self.run_command(command))
+        self._stack.addWidget(self.empty)
+        self.build()
+        self._loading = QTimer(self)
+        self._loading.setSingleShot(True)
+        self._loading.setInterval(300)
+        self._loading.timeout.connect(self.show_waiting)
+        desk.session.changed.connect(self._changed)
+
+    # The verbs of a subclass
+
+    def build(self) -> None:
+        """Make the cards."""
+        raise TypeError(f"{type(self).__name__} builds nothing")
+
+    def prepare(self, state: State) -> Callable[[], Any] | None:
+        """What to compute for this state."""
+        return None
+
+    def draw(self, result: Any) -> None:
+        """Show a result."""
+
+    def mark(self, state: State) -> None:
+        """Show selection and focus on what is drawn."""
+
+    @classmethod
+    def why_empty(cls, state: State) -> str:
+        """Why this pane cannot be shown now, '' where it can."""
+        return "" if state.dataset is not None else "Open a dataset first."
+
+    def set_finding(self, result: Any, split: str = "") -> None:
+        """Headline and method line from a result that has `headline()` and `method(split)`."""
+        self._headline = result.headline()
+        self.header.set_headline(self._headline)
+        self.header.set_method(result.method(split))
+
+    def set_stale(self, stale: bool) -> None:
+        """Show old results as old while new ones are computed."""
+        if self._headline:
+            self.header.set_headline(self._headline, stale)
+        for card in self.findChildren(Card):
+            if stale and self.result is not None:
+                card.show_stale("Before the change")
+            elif not stale and card.is_stale():
+                card.show_ready()
+
+    # Refresh
+
+    def run_command(self, name: str) -> None:
+        """Run a command by its name."""
+        if name:
+            COMMANDS[name].run(self.desk)
+
+    def _changed(self, state: State, names: frozenset[str]) -> None:
+        if names & self.reads:
+            self._dirty = True
+        if names & SELECTION or names & self.reads:
+            self._marks_dirty = True
+        if self.isVisible():
+            self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what changed while hidden."""
+        super().showEvent(event)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute and draw what is not up to date."""
+        state = self.desk.state
+        if self._dirty:
+            self._dirty = False
+            why = self.why_empty(state)
+            if why:
+                self.empty.set_text(why, self.remedy[0])
+                self._stack.setCurrentIndex(1)
+                self.result = None
+                return
+            self._stack.setCurrentIndex(0)
+            function = self.prepare(state)
+            if function is None:
+                self._show(None, None)
+                return
+            self._waiting = True
+            self._loading.start()
+            self.desk.compute.ask(self.name, function, self._show)
+        elif self._marks_dirty and not self._waiting and self._stack.currentIndex() == 0:
+            self._marks_dirty = False
+            self.mark(state)
+
+    def show_waiting(self) -> None:
+        """Say that what is drawn is old, once computing takes long enough to notice."""
+        if self._waiting:
+            self.set_stale(True)
+
+    def _show(self, result: Any, error: Exception | None) -> None:
+        self._waiting = False
+        self._loading.stop()
+        self.set_stale(False)
+        if error is not None:
+            problem = error if isinstance(error, Problem) else Problem(
+                f"{self.title} could not be computed ({type(error).__name__}: {error})", "copy the details and report it")
+            self.error.show_problem(problem)
+            return
+        self.error.hide()
+        self.result = result
+        self.draw(result)
+        self._marks_dirty = False
+        self.mark(self.desk.state)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is drawn and nothing is computed."""
+        return not self._dirty and not self._waiting
+
+    def select_rows(self, rows: Any, origin: str, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Select pairs by their rows; Shift adds, Alt takes away."""
+        dataset = self.desk.state.dataset
+        if dataset is None:
+            return
+        mask = np.zeros(len(dataset), dtype=bool)
+        mask[np.asarray(rows)] = True
+        how = "add" if modifiers & Qt.KeyboardModifier.ShiftModifier else "remove" if modifiers & Qt.KeyboardModifier.AltModifier else "replace"
+        self.desk.select(mask, how, origin)

@@ -1,0 +1,350 @@
+"""The window: top bar, rail, panes, inspector and status strip around one session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QMessageBox,
+    QPlainTextEdit,
+    QSplitter,
+    QStackedWidget,
+    QTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
+from rmexplorer.app.desk import Desk
+from rmexplorer.app.state import State
+from rmexplorer.gui.help import HelpDialog
+from rmexplorer.gui.inspector import Inspector
+from rmexplorer.gui.palette import Palette
+from rmexplorer.gui.pane import PANES, Pane
+from rmexplorer.gui.rail import Rail
+from rmexplorer.gui.status import StatusStrip
+from rmexplorer.gui.theme import px, set_role, themes
+from rmexplorer.gui.topbar import TopBar
+from rmexplorer.gui.widgets import DropBorder, Notice
+from rmexplorer.problem import Problem
+from rmexplorer.wording import counted
+
+NARROW = 1180
+WRITING = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
+
+
+class Window(QWidget):
+    """The main window; it is the `Ui` that commands talk to."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        desk.ui = self
+        self.setWindowTitle("rmexplorer")
+        self.setMinimumSize(1024, 680)
+        self.setAcceptDrops(True)
+        set_role(self, "window")
+        self.panes: dict[str, Pane] = {}
+        self._rail_wished: bool | None = None
+        self._asked_to_close = False
+        self.topbar = TopBar(desk)
+        self.rail = Rail([pane for pane in PANES.values() if pane.name != "welcome"])
+        self.stack = QStackedWidget()
+        self.inspector = Inspector(desk)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.stack)
+        self.splitter.addWidget(self.inspector)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setHandleWidth(1)
+        self.status = StatusStrip()
+        self.notice = Notice(self)
+        self.border = DropBorder(self)
+        self._arrange()
+        self._connect()
+        self._show_state(desk.state, frozenset({"pane", "dataset"}))
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.topbar)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        middle.addWidget(self.splitter, 1)
+        column.addLayout(middle, 1)
+        column.addWidget(self.status)
+
+    def _connect(self) -> None:
+        desk = self.desk
+        desk.session.changed.connect(self._show_state)
+        desk.problem.connect(self._show_problem)
+        desk.notice.connect(self.notice.say)
+        desk.jobs.changed.connect(self._show_jobs)
+        desk.training.changed.connect(self._show_jobs)
+        self.rail.chosen.connect(self.show_pane)
+        self.topbar.filtered.connect(desk.set_query)
+        self.status.cancelled.connect(self._cancel)
+        self._shortcuts = [self._shortcut(command.key, lambda command=command: self.give(command))
+                           for command in COMMANDS.values() if command.key and command.key != "Escape"]
+        self._shortcuts += [self._shortcut(button.key, lambda name=name: self.show_pane(name))
+                            for name, button in self.rail.buttons.items() if button.key]
+        self._escape = self._shortcut("Escape", lambda: self.give(COMMANDS["clear"]))
+        self._slash = self._shortcut("/", self.focus_filter)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_moved)
+        themes.theme_changed.connect(lambda: self.topbar.show_state(self.desk.state))
+
+    def _shortcut(self, key: str, act: Any) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(key), self)
+        shortcut.activated.connect(act)
+        return shortcut
+
+    def _focus_moved(self, _: QWidget | None, new: QWidget | None) -> None:
+        # a text field keeps Escape and / for itself
+        writing = isinstance(new, WRITING)
+        self._slash.setEnabled(not writing)
+        self._escape.setEnabled(not writing)
+
+    def give(self, command: Command) -> None:
+        """Run a command if it is possible now, else say why not."""
+        if command.when(self.desk.state):
+            command.run(self.desk)
+        else:
+            self.notice.say(WHY_NOT.get(command.when, "This is not possible now."))
+
+    # Showing
+
+    def pane(self, name: str) -> Pane:
+        """The pane of this name, made on first use."""
+        if name not in self.panes:
+            made = PANES[name](self.desk)
+            self.panes[name] = made
+            self.stack.addWidget(made)
+        return self.panes[name]
+
+    def show_pane(self, name: str) -> None:
+        """Go to a pane."""
+        self.desk.session.put(pane=name)
+
+    def _show_state(self, state: State, names: frozenset[str]) -> None:
+        if "pane" in names:
+            pane = self.pane(state.pane)
+            self.stack.setCurrentWidget(pane)
+            pane.refresh()
+            self.desk.project.put_view(pane=state.pane)
+        if names & {"dataset", "rewards", "pane", "runs"}:
+            self._show_rail(state)
+            dataset = state.dataset
+            self.setWindowTitle(f"{dataset.name} – rmexplorer" if dataset else "rmexplorer")
+            self.inspector.setVisible(dataset is not None and state.pane != "welcome")
+        if names & {"dataset", "rewards", "matching", "query", "selection", "scope"}:
+            self.topbar.show_state(state)
+        if names & {"dataset", "rewards"}:
+            self._show_jobs()
+
+    def _show_rail(self, state: State) -> None:
+        reasons = {name: button.pane.why_empty(state) for name, button in self.rail.buttons.items()}
+        self.rail.show_state(state, reasons, self.desk.training.running)
+
+    def _show_jobs(self) -> None:
+        state, rest = self.desk.state, ""
+        rewards = state.rewards
+        if state.dataset is not None:
+            rest = f"{counted(len(state.dataset))} pairs, {counted(state.dataset.responses.height)} responses"
+        self.status.show_runs(self.desk.jobs.runs, rest)
+        if rewards is not None and state.checkpoint is not None:
+            self.status.right.setText(f"Split by prompt · seed {state.checkpoint.seed} · CPU")
+        elif rewards is not None:
+            self.status.right.setText("Scores of the file")
+        else:
+            self.status.right.setText("")
+        live = self.desk.training.running
+        button = self.rail.buttons.get("train")
+        if button is not None and button.running != live:
+            button.set_state(button.reason, live)
+
+    def _show_problem(self, problem: Problem) -> None:
+        self.notice.show_problem(problem)
+        if "filter" in problem.what or problem.command == "filter":
+            self.topbar.filter.set_error(str(problem))
+
+    def _cancel(self) -> None:
+        runs = [run for run in self.desk.jobs.runs if not run.quiet]
+        if runs:
+            self.desk.jobs.cancel(runs[-1])
+
+    # Ui
+
+    def choose_open(self, title: str, kinds: str) -> str:
+        """A file to open, '' when a person thinks better of it."""
+        return QFileDialog.getOpenFileName(self, title, self._folder(), kinds)[0]
+
+    def choose_folder(self, title: str) -> str:
+        """A folder to open."""
+        return QFileDialog.getExistingDirectory(self, title, self._folder())
+
+    def choose_save(self, title: str, name: str, kinds: str) -> str:
+        """A file to write; the dialog asks before writing over one."""
+        return QFileDialog.getSaveFileName(self, title, str(Path(self._folder()) / name), kinds)[0]
+
+    def _folder(self) -> str:
+        recent = self.desk.project.recent(1)
+        return str(Path(recent[0].path).parent) if recent and Path(recent[0].path).parent.is_dir() else str(Path.home())
+
+    def confirm(self, question: str, detail: str, yes: str) -> bool:
+        """Ask a question; the safe answer is the default."""
+        box = QMessageBox(QMessageBox.Icon.Question, "rmexplorer", question, QMessageBox.StandardButton.Cancel, self)
+        box.setInformativeText(detail)
+        button = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        return box.clickedButton() is button
+
+    def clipboard(self) -> str:
+        """The text on the clipboard."""
+        return QGuiApplication.clipboard().text()
+
+    def set_clipboard(self, text: str) -> None:
+        """Put text on the clipboard."""
+        QGuiApplication.clipboard().setText(text)
+        self.notice.say("Copied")
+
+    def edit_note(self) -> None:
+        """Go to the note of the pair in the inspector."""
+        self.inspector.set_open(True)
+        self.inspector.edit_note()
+
+    def focus_filter(self) -> None:
+        """Go to the filter field."""
+        self.topbar.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def show_palette(self) -> None:
+        """Open the command palette."""
+        self._palette = Palette(self.desk, self)
+        self._palette.show_over(self)
+
+    def toggle_theme(self) -> None:
+        """Light to dark and back; kept."""
+        self.set_theme("light" if themes.colors.dark else "dark")
+        self.desk.project.put_view(theme=themes.current.name)
+
+    def set_theme(self, name: str) -> None:
+        """Dress the program in a theme."""
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            themes.apply(application, name)
+
+    def toggle_inspector(self) -> None:
+        """Open or close the inspector."""
+        self.inspector.set_open(not self.inspector.is_open)
+
+    def toggle_rail(self) -> None:
+        """Names or icons only."""
+        self._rail_wished = not self.rail.narrow
+        self.rail.set_narrow(self._rail_wished)
+
+    def next_region(self) -> None:
+        """Move the keyboard to the next region."""
+        regions: list[QWidget] = [self.topbar, self.rail, self.stack, self.inspector]
+        regions = [region for region in regions if region.isVisible()]
+        focused = QApplication.focusWidget()
+        here = next((place for place, region in enumerate(regions) if focused is not None and region.isAncestorOf(focused)), -1)
+        for step in range(1, len(regions) + 1):
+            region = regions[(here + step) % len(regions)]
+            target = next((child for child in region.findChildren(QWidget)
+                           if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus), None)
+            if target is not None:
+                target.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def show_help(self) -> None:
+        """Show the keys."""
+        self._help = HelpDialog(self)
+        self._help.open()
+
+    def quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    # Events
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Narrow windows show the rail as icons."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW if self._rail_wished is None else self._rail_wished
+        if narrow != self.rail.narrow:
+            self.rail.set_narrow(narrow)
+        self.topbar.set_compact(self.width() < NARROW)
+        self.border.setGeometry(self.rect())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls() and any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self.border.show_over("Open this dataset")
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """The file went elsewhere."""
+        self.border.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the dropped files as one dataset."""
+        self.border.hide()
+        paths = [QUrl(url).toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.desk.open(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask while a job runs; keep the view; leave no process behind."""
+        busy = self.desk.jobs.busy
+        if busy and not self.confirm(f"{busy[-1].title} is still running.", "Closing ends it. What was finished before is kept.", "Close and end it"):
+            event.ignore()
+            return
+        self.keep_view()
+        self.desk.close()
+        event.accept()
+
+    # The view as it was left
+
+    def keep_view(self) -> None:
+        """Keep geometry, pane, theme, filter and dataset in the project."""
+        state = self.desk.state
+        dataset = state.dataset
+        self.desk.project.put_view(
+            geometry=bytes(self.saveGeometry().toBase64().data()).decode(), splitter=self.splitter.sizes(),
+            inspector=self.inspector.is_open, pane=state.pane, theme=themes.current.name, query=state.query, scope=state.scope,
+            focus=state.focus, dataset=str(state.folder) if dataset is not None else "", run=state.run)
+
+    def restore_view(self) -> dict[str, Any]:
+        """Bring back the geometry of last time; returns the whole view for what comes later."""
+        view = self.desk.project.view()
+        if isinstance(view.get("geometry"), str):
+            self.restoreGeometry(QByteArray.fromBase64(view["geometry"].encode()))
+        if isinstance(view.get("splitter"), list) and all(isinstance(size, int) for size in view["splitter"]):
+            QTimer.singleShot(0, lambda: self.splitter.setSizes(view["splitter"]))
+        self.inspector.set_open(bool(view.get("inspector", True)))
+        return view
+

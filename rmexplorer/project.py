@@ -1,0 +1,224 @@
+"""The project file (.rmx, SQLite): what cannot be computed again. Stars, notes, runs with their heads, the view.
+
+Every change is written at once in a transaction, so a process that is killed loses none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rmexplorer.paths import data_dir
+from rmexplorer.problem import Problem
+
+APPLICATION_ID = 0x524D5831  # "RMX1": tells a project from any other SQLite file
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a person said of one pair: a star, a note, or both."""
+
+    star: bool = False
+    note: str = ""
+
+    def __bool__(self) -> bool:
+        return self.star or bool(self.note)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One training run as the project keeps it; `metrics` has the keys of `train --json`, `history` one list a curve."""
+
+    id: str
+    name: str
+    fingerprint: str
+    created: float
+    settings: dict[str, Any]
+    metrics: dict[str, Any]
+    history: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A dataset that was opened: its path, and what a person recognises it by."""
+
+    path: str
+    name: str
+    pairs: int
+    opened: float
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    connection.executescript("""
+        CREATE TABLE marks (fingerprint TEXT, pair INTEGER, star INTEGER NOT NULL, note TEXT NOT NULL, changed REAL NOT NULL,
+                            PRIMARY KEY (fingerprint, pair)) WITHOUT ROWID;
+        CREATE TABLE runs (id TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, created REAL NOT NULL,
+                           settings TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL, head BLOB NOT NULL);
+        CREATE TABLE recent (path TEXT PRIMARY KEY, name TEXT NOT NULL, pairs INTEGER NOT NULL, opened REAL NOT NULL);
+        CREATE TABLE view (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+
+
+class Project:
+    """One project file, open for reading and writing. Close it when done; use one from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file at `path`. Raises Problem where it is no project, newer, damaged or not writable."""
+        self.path = path
+        try:
+            self._connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._migrate()
+        except sqlite3.Error as error:
+            raise Problem(f"{path}: cannot be opened as a project ({error})", "choose another file or check its permissions") from error
+
+    @classmethod
+    def untitled(cls) -> Project:
+        """The project of a person who has not named one, in the user's data folder."""
+        return cls(data_dir() / "untitled.rmx")
+
+    @property
+    def named(self) -> bool:
+        """Whether a person chose this file."""
+        return self.path != data_dir() / "untitled.rmx"
+
+    def _migrate(self) -> None:
+        ours = self._connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and ours != APPLICATION_ID:
+            raise Problem(f"{self.path}: is a SQLite file, but no project of rmexplorer", "choose a .rmx file")
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise Problem(f"{self.path}: was written by a newer rmexplorer", "update rmexplorer to open it")
+        for number, migrate in enumerate(MIGRATIONS[version:], start=version + 1):
+            migrate(self._connection)
+            self._connection.execute(f"PRAGMA user_version={number}")
+            self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise Problem(f"{self.path}: cannot be written ({error})", "free space, or save the project elsewhere") from error
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise Problem(f"{self.path}: cannot be read ({error})", "open another project") from error
+
+    # Marks
+
+    def marks(self, fingerprint: str) -> dict[int, Mark]:
+        """All marks of one dataset, by row of its pairs."""
+        rows = self._read("SELECT pair, star, note FROM marks WHERE fingerprint=?", fingerprint)
+        return {pair: Mark(bool(star), note) for pair, star, note in rows}
+
+    def put_mark(self, fingerprint: str, pair: int, mark: Mark) -> None:
+        """Keep a mark; an empty one takes it away."""
+        with self._writing() as connection:
+            if mark:
+                connection.execute("INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?)",
+                                   (fingerprint, pair, int(mark.star), mark.note, time.time()))
+            else:
+                connection.execute("DELETE FROM marks WHERE fingerprint=? AND pair=?", (fingerprint, pair))
+
+    # Runs and their heads
+
+    def add_run(self, name: str, fingerprint: str, settings: dict[str, Any], metrics: dict[str, Any],
+                history: dict[str, list[float]], head: bytes) -> RunRecord:
+        """Keep a finished run; `head` is a whole checkpoint in safetensors."""
+        run = RunRecord(uuid.uuid4().hex, name, fingerprint, time.time(), settings, metrics, history)
+        with self._writing() as connection:
+            connection.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?)",
+                               (run.id, run.name, run.fingerprint, run.created, json.dumps(settings), json.dumps(metrics),
+                                json.dumps(history), head))
+        return run
+
+    def runs(self, fingerprint: str) -> tuple[RunRecord, ...]:
+        """The runs on one dataset, newest first."""
+        rows = self._read("SELECT id, name, fingerprint, created, settings, metrics, history FROM runs "
+                          "WHERE fingerprint=? ORDER BY created DESC", fingerprint)
+        return tuple(RunRecord(*row[:4], *(json.loads(text) for text in row[4:])) for row in rows)
+
+    def head(self, run_id: str) -> bytes:
+        """The checkpoint of a run."""
+        rows = self._read("SELECT head FROM runs WHERE id=?", run_id)
+        if not rows:
+            raise Problem("this run is no longer in the project", "train again")
+        return bytes(rows[0][0])
+
+    def rename_run(self, run_id: str, name: str) -> None:
+        """Give a run another name."""
+        with self._writing() as connection:
+            connection.execute("UPDATE runs SET name=? WHERE id=?", (name, run_id))
+
+    def delete_run(self, run_id: str) -> tuple[Any, ...]:
+        """Take a run away; what is returned brings it back with `restore_run`."""
+        rows = self._read("SELECT * FROM runs WHERE id=?", run_id)
+        with self._writing() as connection:
+            connection.execute("DELETE FROM runs WHERE id=?", (run_id,))
+        return tuple(rows[0]) if rows else ()
+
+    def restore_run(self, deleted: tuple[Any, ...]) -> None:
+        """Undo `delete_run`."""
+        if deleted:
+            with self._writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", deleted)
+
+    # Recent files and the view
+
+    def opened(self, path: str, name: str, pairs: int) -> None:
+        """Remember that a dataset was opened."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO recent VALUES (?,?,?,?)", (path, name, pairs, time.time()))
+
+    def recent(self, count: int = 8) -> tuple[Recent, ...]:
+        """The datasets opened last, newest first."""
+        return tuple(Recent(*row) for row in self._read("SELECT path, name, pairs, opened FROM recent ORDER BY opened DESC LIMIT ?", count))
+
+    def forget(self, path: str) -> None:
+        """Take a file off the recent ones."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM recent WHERE path=?", (path,))
+
+    def view(self) -> dict[str, Any]:
+        """How the window was left."""
+        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM view")}
+
+    def put_view(self, **values: Any) -> None:
+        """Keep parts of the view; each value is anything JSON can hold."""
+        with self._writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO view VALUES (?,?)",
+                                   [(key, json.dumps(value)) for key, value in values.items()])
+
+    def copy_to(self, path: Path) -> Project:
+        """A whole copy of this project at `path`, opened."""
+        try:
+            target = sqlite3.connect(path)
+            with target:
+                self._connection.backup(target)
+            target.close()
+        except sqlite3.Error as error:
+            raise Problem(f"{path}: cannot be written ({error})", "free space or choose another place") from error
+        return Project(path)
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self._connection.close()

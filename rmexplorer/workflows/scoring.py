@@ -1,0 +1,123 @@
+"""Score datasets with a head or with the scores that they hold, and analyse what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.split import split_by_group
+from rmexplorer.encoders import ENCODERS, texts_of
+from rmexplorer.job import Job, Progress
+from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.workflows.analyze import analyze
+from rmexplorer.workflows.columns import columns
+
+BLOCK = 10_000
+
+
+def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
+    """Job: calibrated rewards (responses,) float32 of every response, by the encoder and head of a checkpoint.
+
+    The difference of two rewards of one prompt is the logit of the probability that the first is preferred.
+    """
+    encoder = ENCODERS[checkpoint.encoder.name]
+    prompts, responses = texts_of(dataset)
+    out = np.empty(len(responses), dtype=np.float32)
+    done = 0
+    for block in encoder.blocks(checkpoint.encoder, prompts, responses):
+        out[done:done + len(block)] = checkpoint.model.rewards(block) / checkpoint.temperature
+        done += len(block)
+        yield Progress(done, len(responses), "scoring responses")
+    return out
+
+
+def score_folder(folder: str, head: str) -> Job[str]:
+    """Job: score the dataset kept in `folder` with the checkpoint file `head`; returns the path of a .npy in the cache."""
+    dataset = Dataset.open(Path(folder))
+    key = hashlib.blake2b(f"{dataset.fingerprint} {Path(head).name}".encode(), digest_size=16).hexdigest()
+    path = cache_dir() / "rewards" / f"{key}.npy"
+    if path.exists():
+        return str(path)
+    rewards = yield from score(dataset, Checkpoint.load(Path(head)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part, part.open("wb") as file:
+        np.save(file, rewards, allow_pickle=False)
+    return str(path)
+
+
+def pair_rewards(dataset: Dataset, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rewards of the first and the second response of each pair (pairs,) float64, from rewards (responses,)."""
+    values = np.asarray(rewards, dtype=np.float64)
+    return values[dataset.pairs["first"].to_numpy()], values[dataset.pairs["second"].to_numpy()]
+
+
+def heldout_of(dataset: Dataset, checkpoint: Checkpoint) -> np.ndarray:
+    """(pairs,) bool: pairs that the head has not learnt from; all of them where it learnt from another dataset."""
+    if checkpoint.dataset_fingerprint != dataset.fingerprint:
+        return np.ones(len(dataset), dtype=bool)
+    return split_by_group(dataset.group, checkpoint.holdout, checkpoint.seed)
+
+
+def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[str, Any]]:
+    """Job: write a line a comparison: prompt, chosen, rejected, scores_chosen, scores_rejected, results (CLI.md)."""
+    rewards = yield from score(dataset, checkpoint)
+    texts, prompts = dataset.responses["text"], dataset.prompts["text"]
+    chosen, rejected = rewards[dataset.chosen].astype(np.float64), rewards[dataset.rejected].astype(np.float64)
+    results = np.where(chosen == rejected, 0.5, (chosen > rejected).astype(np.float64))
+    with atomic(out) as part:
+        if out.suffix == ".parquet":
+            yield Progress(0, len(dataset), "writing")
+            pl.DataFrame({"prompt": prompts.gather(dataset.prompt), "chosen": texts.gather(dataset.chosen),
+                          "rejected": texts.gather(dataset.rejected), "scores_chosen": chosen, "scores_rejected": rejected,
+                          "results": results}).write_parquet(part)
+        else:
+            with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
+                for start in range(0, len(dataset), BLOCK):
+                    rows = slice(start, start + BLOCK)
+                    for line in zip(prompts.gather(dataset.prompt[rows]), texts.gather(dataset.chosen[rows]),
+                                    texts.gather(dataset.rejected[rows]), chosen[rows].tolist(), rejected[rows].tolist(),
+                                    results[rows].tolist(), strict=True):
+                        file.write(json.dumps(dict(zip(SCORE_KEYS, line, strict=True)), ensure_ascii=False) + "\n")
+                    yield Progress(min(start + BLOCK, len(dataset)), len(dataset), "writing")
+    right = results[~dataset.tie]
+    return {"pairs": len(dataset), "responses": len(rewards), "accuracy": float(right.mean()) if len(right) else None}
+
+
+SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected", "results")
+
+
+def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
+    """Job: everything of `analyze --json`, by a head or by the file's own scores."""
+    if checkpoint is None:
+        if not dataset.score_columns:
+            raise Problem(f"{dataset.path}: holds no scores of a reward model", "name a head with --model")
+        first, second = dataset.pairs["score_first"].to_numpy(), dataset.pairs["score_second"].to_numpy()
+        yield Progress(0, 0, "analysing")
+        return analyze(columns(dataset, first, second), "columns")
+    first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
+    held = heldout_of(dataset, checkpoint)
+    yield Progress(0, 0, "analysing")
+    return analyze(columns(dataset, first, second, mask=held if held.any() else None), "model")
+
+
+def describe_pair(dataset: Dataset, pair: int, first: np.ndarray | None = None, second: np.ndarray | None = None) -> str:
+    """One pair as Markdown: prompt, both responses, rewards where there are any."""
+    row = dataset.pairs.row(pair, named=True)
+    chosen, rejected = int(dataset.chosen[pair]), int(dataset.rejected[pair])
+    swapped = row["winner"] == -1
+    rewards = ("", "")
+    if first is not None and second is not None:
+        values = (second[pair], first[pair]) if swapped else (first[pair], second[pair])
+        rewards = (f" (reward {values[0]:+.2f})", f" (reward {values[1]:+.2f})")
+    names = ("First", "Second") if row["winner"] == 0 else ("Chosen", "Rejected")
+    texts = dataset.responses["text"]
+    return (f"**Prompt**\n\n{dataset.prompts['text'][int(row['prompt'])]}\n\n**{names[0]}{rewards[0]}**\n\n{texts[chosen]}\n\n"
+            f"**{names[1]}{rewards[1]}**\n\n{texts[rejected]}\n")

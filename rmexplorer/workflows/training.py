@@ -1,0 +1,202 @@
+"""Train a head: encode, fit, measure baselines, judge once on the held-out pairs. Command line and window share the parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmexplorer import wording
+from rmexplorer.analysis.calibration import Scores, calibration
+from rmexplorer.analysis.train_verdict import Verdict, train_verdict
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.split import split_by_group
+from rmexplorer.encoders import EncoderState, open_vectors, vectors
+from rmexplorer.job import Job, Progress
+from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.problem import Problem
+from rmexplorer.reward.baselines import bag_of_words, length_only, linear
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.train import Fit, Knobs, train
+from rmexplorer.workflows.files import open_files
+from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.columns import columns
+
+BASELINES_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows of the decided pairs (ties teach nothing) on both sides of a split by prompt."""
+
+    training: np.ndarray
+    heldout: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset, holdout: float, seed: int) -> Split:
+        """The split that (holdout, seed) draw; raises Problem where one side is left without a pair."""
+        held = split_by_group(dataset.group, holdout, seed)
+        split = cls(np.flatnonzero(~held & ~dataset.tie), np.flatnonzero(held & ~dataset.tie))
+        if not len(split.training):
+            raise Problem(f"{dataset.name}: no pair is left to train on", "lower the held-out share or open more pairs")
+        return split
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A head with all that is known of it. rewards: (responses,) float32, calibrated (divided by the temperature)."""
+
+    checkpoint: Checkpoint
+    metrics: dict[str, Any]
+    history: dict[str, list[float | None]]
+    rewards: np.ndarray
+    verdict: Verdict | None
+
+
+def fit(dataset: Dataset, encoded: np.ndarray, settings: RunSettings, knobs: Knobs | None = None) -> Job[Fit]:
+    """Job: train a head on the training side of the split. encoded: (responses, d) float32."""
+    rows = Split.of(dataset, settings.train.holdout, settings.train.seed).training
+    return (yield from train(encoded, dataset.chosen[rows], dataset.rejected[rows], dataset.group[rows], settings.train, knobs))
+
+
+def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Job[str]:
+    """Job: margins of length alone, bag of words and a linear head on the held-out pairs; returns the path of an .npz.
+
+    The result is kept in the cache under dataset, vectors and split, for it does not depend on the head.
+    """
+    dataset = Dataset.open(Path(folder))
+    key = json.dumps([BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed])
+    path = cache_dir() / "baselines" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npz"
+    if path.exists():
+        return str(path)
+    split = Split.of(dataset, holdout, seed)
+    encoded, _ = open_vectors(Path(vectors_folder))
+    gap = columns(dataset)["length_gap"]
+    decided = np.flatnonzero(~dataset.tie)
+    place = np.zeros(len(dataset), dtype=np.int64)
+    place[decided] = np.arange(len(decided))
+    margins = {"length": length_only(gap[place[split.training]], gap[place[split.heldout]])}
+    yield Progress(1, 3, "bag of words")
+    texts = dataset.responses["text"]
+    margins["bag_of_words"] = yield from bag_of_words(
+        texts.gather(dataset.chosen[split.training]), texts.gather(dataset.rejected[split.training]),
+        dataset.group[split.training], texts.gather(dataset.chosen[split.heldout]), texts.gather(dataset.rejected[split.heldout]))
+    yield Progress(2, 3, "linear head")
+    margins["linear"] = yield from linear(
+        encoded, dataset.chosen[split.training], dataset.rejected[split.training], dataset.group[split.training],
+        dataset.chosen[split.heldout], dataset.rejected[split.heldout], seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **margins)
+    return str(path)
+
+
+def read_baselines(path: str | Path) -> dict[str, np.ndarray]:
+    """Margins (held-out pairs,) of each baseline, as `baselines` wrote them."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # zip, zlib and OS errors alike: the entry cannot be read
+        raise Problem(f"{path}: the baselines cannot be read ({error})", "delete this file and train again") from error
+
+
+def assess(dataset: Dataset, encoded: np.ndarray, encoder: EncoderState, fitted: Fit, settings: RunSettings,
+           others: dict[str, np.ndarray], seconds: dict[str, float] | None = None) -> Job[Trained]:
+    """Job: score every response and judge the head once on the held-out pairs; `others` are margins of the baselines."""
+    yield Progress(0, 3, "scoring")
+    rewards = (fitted.model.rewards(encoded) / fitted.temperature).astype(np.float32)
+    split = Split.of(dataset, settings.train.holdout, settings.train.seed)
+    margin = rewards[dataset.chosen].astype(np.float64) - rewards[dataset.rejected]
+    yield Progress(1, 3, "judging on held-out pairs")
+    verdict = train_verdict(margin[split.heldout], dataset.prompt[split.heldout], others) if len(split.heldout) else None
+    metrics = _metrics(dataset, encoded, fitted, settings, split, margin, verdict)
+    metrics["seconds"] = {**(seconds or {}), "train": round(fitted.seconds, 3)}
+    yield Progress(2, 3, "keeping the head")
+    checkpoint = Checkpoint(
+        model=fitted.model, encoder=encoder, temperature=fitted.temperature, settings=settings.as_dict(), metrics=metrics,
+        dataset_fingerprint=dataset.fingerprint, dataset_name=dataset.name, seed=settings.train.seed, holdout=settings.train.holdout,
+        reward_mean=float(rewards.mean()), reward_std=float(rewards.std()) or 1.0, created=time.time())
+    return Trained(checkpoint, metrics, _history(fitted), rewards, verdict)
+
+
+def _metrics(dataset: Dataset, encoded: np.ndarray, fitted: Fit, settings: RunSettings, split: Split, margin: np.ndarray,
+             verdict: Verdict | None) -> dict[str, Any]:
+    right = np.where(margin[split.training] == 0, 0.5, margin[split.training] > 0)
+    metrics: dict[str, Any] = {
+        "encoder": settings.encoder, "input_dim": int(encoded.shape[1]), "hidden_dim": settings.train.hidden_dim,
+        "loss": settings.train.loss, "seed": settings.train.seed, "train_pairs": len(split.training),
+        "heldout_pairs": len(split.heldout), "split": "by_prompt", "train_accuracy": float(right.mean()),
+        "heldout_accuracy": None, "heldout_accuracy_ci": None,
+        "baselines": {"length": None, "bag_of_words": None, "linear": None}, "differences": {},
+        "nll": None, "brier": None, "ece": None, "ece_null95": None, "temperature": fitted.temperature, "as_trained": None,
+        "epochs": fitted.epochs, "best_epoch": fitted.best_epoch, "stopped": fitted.stopped, "refitted": fitted.refitted,
+        "pairs_per_second": round(fitted.pairs_per_second), "warnings": list(fitted.warnings), "headline": None}
+    if verdict is None:
+        return metrics
+    metrics["heldout_accuracy"] = verdict.accuracy.value
+    metrics["heldout_accuracy_ci"] = [verdict.accuracy.low, verdict.accuracy.high]
+    for rival in verdict.rivals:
+        metrics["baselines"][rival.name] = rival.accuracy.value
+        metrics["differences"][rival.name] = {"value": rival.difference.value, "ci": [rival.difference.low, rival.difference.high]}
+    metrics["headline"] = verdict.headline()
+    subset = np.full(len(split.heldout), "")
+    raw = calibration(margin[split.heldout] * fitted.temperature, dataset.prompt[split.heldout], subset, temperature=fitted.temperature)
+    metrics.update(_errors(raw.scaled or raw.trained))
+    metrics["as_trained"] = _errors(raw.trained)
+    return metrics
+
+
+def _errors(scores: Scores) -> dict[str, float | None]:
+    return {"nll": scores.nll.value, "brier": scores.brier.value, "ece": scores.ece, "ece_null95": scores.ece_null95}
+
+
+def _history(fitted: Fit) -> dict[str, list[float | None]]:
+    history = fitted.history
+    return {name: [None if not np.isfinite(value) else float(value) for value in getattr(history, name)]
+            for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")}
+
+
+def train_file(paths: list[str], settings: RunSettings, format_id: str | None = None, criterion: str | None = None) -> Job[Trained]:
+    """Job: the whole of `rmexplorer train`, from files to a judged head."""
+    clock = [time.perf_counter()]
+
+    def lap() -> float:
+        clock.append(time.perf_counter())
+        return round(clock[-1] - clock[-2], 3)
+
+    folder = yield from open_files(paths, format_id, criterion)
+    dataset = Dataset.open(Path(folder))
+    Split.of(dataset, settings.train.holdout, settings.train.seed)
+    seconds = {"load": lap()}
+    encoded_in = yield from vectors(folder, settings.encoder, {}, settings.train.holdout, settings.train.seed)
+    encoded, encoder = open_vectors(encoded_in)
+    seconds["encode"] = lap()
+    fitted = yield from fit(dataset, encoded, settings)
+    others = {}
+    if settings.train.holdout > 0:
+        others = read_baselines((yield from baselines(folder, str(encoded_in), settings.train.holdout, settings.train.seed)))
+    return (yield from assess(dataset, encoded, encoder, fitted, settings, others, seconds))
+
+
+def report(metrics: dict[str, Any]) -> str:
+    """The metrics as a few lines for people."""
+    lines = [f"Trained on {wording.counted(metrics['train_pairs'], 'pair')}: {metrics['epochs']} epochs, best {metrics['best_epoch']}, "
+             f"{metrics['pairs_per_second']:,} pairs a second."]
+    if metrics["heldout_accuracy"] is None:
+        lines.append("Nothing was held out, so how well it generalises is not known.")
+        return "\n".join(lines)
+    lines.append(str(metrics["headline"]))
+    names = {"length": "length only", "bag_of_words": "bag of words", "linear": "linear head"}
+    lines.append("Baselines on the same pairs: " + ", ".join(
+        f"{names[name]} {wording.number(value)}" for name, value in metrics["baselines"].items() if value is not None) + ".")
+    lines.append(f"Calibration error {wording.number(metrics['ece'], 3)} (chance gives up to {wording.number(metrics['ece_null95'], 3)}), "
+                 f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "
+                 f"temperature {wording.number(metrics['temperature'])}.")
+    lines += [f"Note: {warning}" for warning in metrics["warnings"]]
+    return "\n".join(lines)
+
