@@ -33,6 +33,7 @@ class Builder:
         self._score_columns: dict[str, None] = {}
         self._items = 0
         self._overruled = 0
+        self._others: Counter[str] = Counter()
 
     def skip(self, skip: Skip) -> None:
         """Count a record or comparison that is not kept."""
@@ -75,6 +76,8 @@ class Builder:
                 winner = majority
             elif winner != majority:
                 self._overruled += 1
+        if comparison.other is not None and winner is not None and comparison.other[1] != winner:
+            self._others[comparison.other[0]] += 1
         reason, detail = _reason(comparison, winner)
         if reason:
             self.skip(Skip(comparison.record, reason, detail))
@@ -121,6 +124,7 @@ class Builder:
         said = list(warnings)
         if self._overruled:
             said.append(f"{self._overruled} final labels are not what most annotators chose; the final label counts")
+        said += [f"{count} records have another winner by {column}" for column, count in self._others.items()]
         extras = pl.DataFrame([column_of(key, values) for key, values in self._extras.items()])
         return Parts(pl.DataFrame(self._columns, schema=COMPARISONS), extras, pl.DataFrame(self._votes, schema=VOTES),
                      pl.DataFrame(self._agreement, schema=AGREEMENT), pl.DataFrame(self._skipped, schema=SKIPPED),
@@ -155,7 +159,7 @@ def _reason(comparison: Comparison, winner: int | None) -> tuple[str, str]:
     if first.text.strip() == second.text.strip():
         return "identical_responses", first.text.strip()
     if winner is None:
-        return comparison.reason or "no_label", prompt.text.strip()
+        return "no_label", prompt.text.strip()
     return "", ""
 
 

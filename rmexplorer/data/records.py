@@ -39,7 +39,8 @@ class Comparison:
     """One prompt and two responses as a record shows them; None marks what is missing.
 
     `winner` is the final label of the file (1, 0, -1) or None; then the votes decide, and without votes there is no label.
-    `group` is the leakage key. `score_columns` names the fields that score_first and score_second came from.
+    `group` is the leakage key. `score_columns` names the fields that score_first and score_second came from;
+    `other` a second label of the record: its field and the winner by it.
     """
 
     record: Record
@@ -56,5 +57,5 @@ class Comparison:
     model_second: str | None = None
     group: str | None = None
     score_columns: tuple[str, ...] = ()
-    reason: str = ""
+    other: tuple[str, int] | None = None
     extras: dict[str, Any] = field(default_factory=dict)

@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import polars as pl
-
 from rmexplorer.data.records import Comparison, Record, Skip
 from rmexplorer.registry import Registry
 
 Test = Callable[[Any], bool]
 Outcome = Comparison | Skip
 Reader = Callable[[Iterable[Record], str | None], Iterator[Outcome]]
-Fast = Callable[[pl.DataFrame], "pl.DataFrame | None"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Format:
     layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass (null passes
     with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not become facet columns.
     merging: rows on the same two texts by different annotators are one comparison. refuse: what this is, where it holds no
-    comparison. fast: columns of strings → comparisons without a loop, or None where they do not allow it.
+    comparison. columns: the fields of prompt, chosen and rejected where columns of plain strings need no look at each record.
     """
 
     id: str
@@ -35,7 +32,7 @@ class Format:
     merging: bool = False
     refuse: str = ""
     remedy: str = ""
-    fast: Fast | None = None
+    columns: tuple[str, str, str] | None = None
     criteria: tuple[str, ...] = ()
     bonus: float = field(default=0.0)
 
@@ -86,6 +83,38 @@ def recognise(sample: list[dict[str, Any]]) -> list[tuple[float, Format, str]]:
     fits = [(*format.fit(sample), format) for format in FORMATS.values()]
     found = [(score, format, why) for score, why, format in fits if score > 0]
     return sorted(found, key=lambda fit: -fit[0])
+
+
+def texts(value: Any) -> bool:
+    """A list of strings."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def anything(value: Any) -> bool:
+    """Any value: the field is there."""
+    return True
+
+
+def whole(value: Any) -> bool:
+    """A whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def digits(value: Any) -> bool:
+    """A number, also as text in a table."""
+    if isinstance(value, str):
+        return value.strip().lstrip("+-").replace(".", "", 1).isdigit()
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def rows(value: Any) -> bool:
+    """A list of dicts."""
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def record(value: Any) -> bool:
+    """A dict."""
+    return isinstance(value, dict)
 
 
 def text(value: Any) -> bool:
