@@ -45,7 +45,7 @@ def assemble(parts: Parts, name: str, path: str, format: str, why: str) -> Datas
     prompt, new = _distinct(rows["prompt"], rows["prompt_messages"])
     prompts = pl.DataFrame({
         "text": rows["prompt"].gather(new), "messages": rows["prompt_messages"].gather(new),
-        "group": _groups(rows["group"].gather(new)),
+        "group": _groups(rows["group"].gather(new), rows["prompt"].gather(new), rows["prompt_messages"].gather(new)),
     }, schema=PROMPTS)
     both = pl.concat([rows["first"], rows["second"].alias("first")])
     messages = pl.concat([rows["first_messages"], rows["second_messages"].alias("first_messages")])
@@ -106,13 +106,14 @@ def _distinct_exactly(texts: pl.Series, messages: pl.Series | None, owner: np.nd
     return ids, np.asarray(new, np.int64)
 
 
-def _groups(keys: pl.Series) -> np.ndarray:
-    """(prompts,) uint32: prompts of one key share a group, those without a key stand alone."""
+def _groups(keys: pl.Series, texts: pl.Series, messages: pl.Series) -> np.ndarray:
+    """(prompts,) uint32: prompts of one key or of one text share a group, the others stand alone."""
     alone = np.arange(len(keys), dtype=np.uint32)
-    if keys.null_count() == len(keys):
+    if keys.null_count() == len(keys) and messages.null_count() in (0, len(keys)):
         return alone
-    first: dict[str, int] = {}
-    return np.asarray([row if key is None else first.setdefault(key, row) for row, key in enumerate(keys)], np.uint32)
+    first: dict[tuple[int, str], int] = {}
+    named = [(1, text) if key is None else (0, key) for key, text in zip(keys, texts, strict=True)]
+    return np.asarray([first.setdefault(key, row) for row, key in enumerate(named)], np.uint32)
 
 
 def fingerprint(prompts: pl.DataFrame, responses: pl.DataFrame, pairs: pl.DataFrame) -> str:

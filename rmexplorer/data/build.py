@@ -123,8 +123,10 @@ class Builder:
         self._release()
         said = list(warnings)
         if self._overruled:
-            said.append(f"{self._overruled} final labels are not what most annotators chose; the final label counts")
-        said += [f"{count} records have another winner by {column}" for column, count in self._others.items()]
+            one = self._overruled == 1
+            said.append(f"{self._overruled} final label{' is' if one else 's are'} not what most annotators chose; "
+                        "the final label counts")
+        said += [f"{count} record{'s have' if count > 1 else ' has'} another winner by {column}" for column, count in self._others.items()]
         extras = pl.DataFrame([column_of(key, values) for key, values in self._extras.items()])
         return Parts(pl.DataFrame(self._columns, schema=COMPARISONS), extras, pl.DataFrame(self._votes, schema=VOTES),
                      pl.DataFrame(self._agreement, schema=AGREEMENT), pl.DataFrame(self._skipped, schema=SKIPPED),

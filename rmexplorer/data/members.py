@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import lzma
-import os
 import tarfile
 import zipfile
 import zlib
@@ -26,13 +25,22 @@ _DATA_SUFFIXES = {".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".ar
                   ".zst", ".lzma", ".feather", ".ipc"}
 
 
+HEAD = 1 << 16
+
+
 @dataclass(frozen=True)
 class Member:
-    """One data file: the name shown to people, its bytes unpacked, and its path where it lies plainly on disk."""
+    """One data file: the name shown to people, its first bytes, and either its path or its bytes unpacked."""
 
     name: str
-    data: bytes
+    head: bytes
     path: Path | None = None
+    unpacked: bytes = b""
+
+    @property
+    def data(self) -> bytes:
+        """All bytes; raises Problem where the disk fails."""
+        return self.unpacked if self.path is None else _bytes(self.path)
 
 
 def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
@@ -74,22 +82,36 @@ def is_data(name: str) -> bool:
     return path.suffix.lower() in _DATA_SUFFIXES and path.name.split(".")[0].lower() not in _NO_DATA
 
 
-def _file(path: Path, name: str, max_bytes: int | None) -> Iterator[Member]:
+def _bytes(path: Path, count: int = -1) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            return stream.read(count)
     except FileNotFoundError as error:
         raise Problem(f"{path}: there is no such file", "check the path for a slip") from error
     except PermissionError as error:
         raise Problem(f"{path}: no permission to read this file", "change its permissions or copy it") from error
     except OSError as error:
         raise Problem(f"{path}: cannot be read ({error.strerror or error})", "check the path and the disk") from error
-    if not data:
+
+
+def _file(path: Path, name: str, max_bytes: int | None) -> Iterator[Member]:
+    head = _bytes(path, HEAD)
+    if not head.strip():
         raise Problem(f"{path}: this file is empty", "choose a file with at least one record")
+    _refuse_unsafe(head, str(path))
+    if not _is_packed(head):
+        yield Member(name, head, path)
+        return
+    data = _bytes(path)
     limit = max_bytes if max_bytes is not None else min(DEFAULT_LIMIT, max(SAFE_SIZE, SAFE_RATIO * len(data)))
-    yield from _unpack(name, data, str(path), limit, path, 0)
+    yield from _unpack(name, data, str(path), limit, 0)
 
 
-def _unpack(name: str, data: bytes, shown: str, limit: int, path: Path | None, depth: int) -> Iterator[Member]:
+def _is_packed(head: bytes) -> bool:
+    return head.startswith((b"PK\x03\x04", *(magic for magic, _, _ in _PACKERS))) or head[257:262] == b"ustar"
+
+
+def _unpack(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
     if depth > 3:
         raise Problem(f"{shown}: archives are packed within archives more than three deep", "unpack it by hand first")
     _refuse_unsafe(data, shown)
@@ -97,14 +119,14 @@ def _unpack(name: str, data: bytes, shown: str, limit: int, path: Path | None, d
         if data.startswith(magic):
             inner = _decompress(opener, data, shown, limit)
             stem = name[:-len(PurePosixPath(name).suffix)] if name.lower().endswith(suffixes) else name
-            yield from _unpack(stem, inner, shown, limit, None, depth + 1)
+            yield from _unpack(stem, inner, shown, limit, depth + 1)
             return
     if data.startswith(b"PK\x03\x04"):
-        yield from _zip(name, data, shown, limit, depth)
+        yield from _zip(data, shown, limit, depth)
     elif data[257:262] == b"ustar":
         yield from _tar(data, shown, limit, depth)
     else:
-        yield Member(name, data, path)
+        yield Member(name, data[:HEAD], None, data)
 
 
 def _refuse_unsafe(data: bytes, shown: str) -> None:
@@ -139,7 +161,7 @@ def _take(stream: io.BufferedIOBase, shown: str, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
+def _zip(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
@@ -157,7 +179,7 @@ def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator
                 with archive.open(info) as stream:
                     inner = _take(stream, f"{shown}: {info.filename}", left)
                 left -= len(inner)
-                yield from _unpack(info.filename, inner, f"{shown}: {info.filename}", left, None, depth + 1)
+                yield from _unpack(info.filename, inner, f"{shown}: {info.filename}", left, depth + 1)
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
         raise Problem(f"{shown}: this archive is damaged or locked ({error})", "fetch it again or unpack it by hand") from error
 
@@ -173,7 +195,7 @@ def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
                 stream = archive.extractfile(info)
                 if stream is not None:
                     inner = _take(io.BufferedReader(stream), f"{shown}: {info.name}", limit)  # type: ignore[arg-type]
-                    yield from _unpack(info.name, inner, f"{shown}: {info.name}", limit, None, depth + 1)
+                    yield from _unpack(info.name, inner, f"{shown}: {info.name}", limit, depth + 1)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise Problem(f"{shown}: this archive is damaged ({error})", "fetch it again or unpack it by hand") from error
 
@@ -196,10 +218,3 @@ def common_labels(names: list[str]) -> list[str]:
         split = [parts[:-1] for parts in split]
     return ["/".join(parts) for parts in split]
 
-
-def size_on_disk(path: Path) -> int:
-    """Bytes of a file, 0 where it cannot be told."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

@@ -16,15 +16,25 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     decided = dataset.winner != TIE
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
     chars, words = char_count(dataset.responses["text"]), word_count(dataset.responses["text"])
+    prompts, responses = _distinct(dataset)
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
-        "format": dataset.format, "rows": dataset.records, "prompts": dataset.prompts.height,
-        "responses": dataset.responses.height, "pairs": int(decided.sum()), "ties": int((~decided).sum()),
+        "format": dataset.format, "rows": dataset.records, "prompts": prompts,
+        "responses": responses, "pairs": int(decided.sum()), "ties": int((~decided).sum()),
         "votes": dataset.votes.height, "annotators": _annotators(dataset), "skipped": dict(sorted(reasons)),
         "chosen_longer": round(float((chars[chosen] > chars[rejected]).mean()), 4) if len(chosen) else None,
         "chosen_words_median": _median(words[chosen]), "rejected_words_median": _median(words[rejected]),
         "score_columns": list(dataset.score_columns), "warnings": [*dataset.warnings, *_warnings(dataset, chars)],
     }
+
+
+def _distinct(dataset: Dataset) -> tuple[int, int]:
+    """Distinct prompt texts and (prompt, response) texts; a chat and a text that read the same count once."""
+    mixed = 0 < dataset.prompts["messages"].null_count() < dataset.prompts.height
+    if not mixed:
+        return dataset.prompts.height, dataset.responses.height
+    prompt = dataset.prompts["text"].gather(dataset.responses["prompt"])
+    return dataset.prompts["text"].n_unique(), pl.DataFrame({"prompt": prompt, "text": dataset.responses["text"]}).n_unique()
 
 
 def _median(values: np.ndarray) -> float | int | None:

@@ -61,9 +61,8 @@ CONTAINERS: Registry[Container] = Registry("container", "rmexplorer.data.contain
 
 def open_member(member: Member, shown: str) -> Table:
     """Open a file by its content. Raises Problem where it is of no known kind or damaged as a whole."""
-    head = member.data[:1 << 16]
     for container in sorted(CONTAINERS.values(), key=lambda entry: entry.order):
-        if container.recognises(head):
+        if container.recognises(member.head):
             try:
                 return container.open(member)
             except Problem as problem:

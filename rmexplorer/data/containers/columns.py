@@ -50,7 +50,7 @@ def _pruned(value: Any) -> Any:
 
 
 def _open(member: Member) -> Table:
-    head = member.data[:8]
+    head = member.head
     try:
         if head.startswith(b"PAR1"):
             frame = pl.read_parquet(member.path if member.path is not None else io.BytesIO(member.data))

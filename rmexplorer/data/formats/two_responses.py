@@ -226,7 +226,8 @@ add(Format("summarize_comparisons", "summarize_from_feedback comparisons",
            frozenset({"info", "summaries", "choice", "worker", "extra"}), merging=True))
 
 add(Format("arena_conversations", "Chatbot Arena conversations",
-           ({"conversation_a": is_messages, "conversation_b": is_messages, "winner": text, "judge": anything, "anony": anything},
+           ({"conversation_a": is_messages, "conversation_b": is_messages, "winner": text, "judge": anything, "anony": anything,
+             "tstamp": anything, "language": anything},
             {"conversation_a": is_messages, "conversation_b": is_messages, "winner": text}),
            TwoResponses(lambda fields: "", first_of("conversation_a"), first_of("conversation_b"), simple("winner", ARENA),
                         judge="judge", time="tstamp"),
