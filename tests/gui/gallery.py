@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import numpy as np
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import themes
 from rmexplorer.gui.widgets import (
     Card,
     Chip,
+    DiffView,
     ErrorStrip,
+    FacetHistogram,
     GhostButton,
+    HorizontalBars,
     IconButton,
     KeyCap,
     LinkButton,
     NumberStrip,
     PaneHeader,
     PrimaryButton,
+    RewardStrip,
     SecondaryButton,
     Segmented,
     StatusProgress,
+    TokenField,
+    panel,
 )
 from rmexplorer.problem import Problem
 
@@ -91,7 +99,71 @@ def basics() -> QWidget:
     return page
 
 
-PAGES = {"basics": (basics, 980, 720)}
+CHOSEN = ("Probably not. That smell is acetone, and it means the starter is hungry. Throw away all but 50 g, feed it 50 g "
+          "flour and 50 g water, and repeat every 12 hours. The smell fades after two or three feeds. Bin it only if you see "
+          "pink streaks or fuzzy mould.")
+REJECTED = ("Probably not! That smell is acetone, and it means the starter is hungry. There are many factors that can affect a "
+            "sourdough starter, such as temperature, flour and hydration. Feed it regularly, keep it warm, and be patient. " * 4)
+
+
+def inspector() -> QWidget:
+    """Reward strip, diff, attribution, facets, filter field."""
+    generator = np.random.default_rng(0)
+    page = QWidget()
+    page.setObjectName("pane")
+    columns = QHBoxLayout(page)
+    columns.setContentsMargins(20, 16, 20, 20)
+    columns.setSpacing(20)
+    left = QVBoxLayout()
+    strip = RewardStrip()
+    strip.set_rewards(generator.normal(0.6, 1.5, 5000))
+    strip.set_marks([("chosen", 0.84), ("rejected", 1.37)])
+    wide = RewardStrip()
+    wide.set_rewards(generator.normal(0.6, 1.5, 5000))
+    wide.set_marks([("A", 0.84), ("B", 1.88), ("C", -1.32)], (1, 0))
+    view = DiffView()
+    view.set_pair(CHOSEN, REJECTED, 0.84, 1.37)
+    other = DiffView()
+    other.set_pair(CHOSEN, "\u0645\u0631\u062d\u0628\u0627 \u0628\u0643 \u0641\u064a 12 \u0633\u0627\u0639\u0629", -0.4, None)
+    words = CHOSEN.split(" ")
+    other.set_attribution([(word + " ", math.sin(place)) for place, word in enumerate(words)], [("\u0645\u0631\u062d\u0628\u0627 ", 1.0), ("\u0628\u0643", -0.5)])
+    other.set_mode("attribution")
+    for widget in (strip, wide, view, other):
+        left.addWidget(widget)
+    left.addStretch()
+    facets = Card("Filter by")
+    facets.setFixedWidth(208)
+    bars = HorizontalBars("Source")
+    bars.set_rows([("alpha", 2104, 318), ("beta", 1386, 0), ("gamma with a long name", 1012, 0), ("delta", 678, -1)], ["alpha"])
+    facets.add(bars)
+    for title, log, low in (("Words, longer response", True, 200.0), ("Margin", False, -math.inf)):
+        histogram = FacetHistogram(title, log=log)
+        values = np.exp(generator.normal(4.5, 1, 4000)) if log else generator.normal(0.5, 1.2, 4000)
+        edges = np.geomspace(4, 1500, 37) if log else np.linspace(-4, 4, 37)
+        kept = values[values > 200] if log else values[::8]
+        histogram.set_data(edges, np.histogram(values, edges)[0], np.histogram(kept, edges)[0],
+                           [(8, "8"), (32, "32"), (128, "128"), (512, "512")] if log else [(-3, "\u22123"), (0, "0"), (3, "+3")])
+        histogram.set_range(low)
+        facets.add(histogram)
+    facets.body.addStretch()
+    right = QVBoxLayout()
+    field = TokenField()
+    full = TokenField()
+    full.set_tokens(["source:alpha", "words>200"])
+    full.set_note("318 of 5,180")
+    bad = TokenField()
+    bad.set_tokens(["sorce:alpha"])
+    bad.set_error("There is no column sorce", 0)
+    for widget in (field, full, bad, panel()):
+        right.addWidget(widget)
+    right.addStretch()
+    columns.addLayout(left, 2)
+    columns.addWidget(facets)
+    columns.addLayout(right, 2)
+    return page
+
+
+PAGES = {"inspector": (inspector, 1180, 860), "basics": (basics, 980, 720)}
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class Card(QFrame):
         self.error = ErrorStrip()
         held = QHBoxLayout()
         held.setContentsMargins(metrics.card_padding_x, 0, metrics.card_padding_x, 0)
-        held.addWidget(self.error)
+        held.addWidget(self.error, 0, Qt.AlignmentFlag.AlignTop)
         self.outer.addLayout(held)
         self._fill(side)
         self._update: Callable[[], object] | None = None
@@ -181,6 +181,7 @@ class Card(QFrame):
 
     def _veil(self, on: bool) -> None:
         self.stale_chip.setVisible(on)
+        self.subtitle_label.setVisible(not on)
         self.pages.veil.setVisible(on)
         self.pages.veil.raise_()
 

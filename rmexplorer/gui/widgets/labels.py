@@ -95,7 +95,7 @@ class Headline(QWidget):
         self.update()
 
     def _line_height(self) -> float:
-        return font(self.role).pixelSize() * self.LINE_HEIGHT
+        return QFontMetrics(font(self.role)).height() * self.LINE_HEIGHT
 
     def lines(self, width: float, text: str | None = None) -> tuple[QTextLayout, int]:
         """The laid-out text for a width, and how many lines it takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
@@ -107,13 +107,14 @@ class LoadingState(QWidget):
         painter.setPen(pen("line"))
         painter.drawLine(room.bottomLeft(), room.bottomRight())
         painter.setFont(font("small"))
-        box = QRectF(painter.fontMetrics().boundingRect(self.note)).adjusted(-10, -5, 10, 5)
-        box.moveCenter(room.center())
+        note = painter.fontMetrics().elidedText(self.note, Qt.TextElideMode.ElideRight, self.width() - px(24))
+        box = QRectF(painter.fontMetrics().boundingRect(note)).adjusted(-10, -5, 10, 5)
+        box.moveCenter(QPointF(self.width() / 2, room.center().y()))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(brush("surface"))
         painter.drawRect(box)
         painter.setPen(color("text3"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.note)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, note)
 
 
 class ErrorStrip(QFrame):
@@ -124,7 +125,7 @@ class ErrorStrip(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "error")
+        self.setProperty("role", "failure")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.details = ""
         row = QHBoxLayout(self)
@@ -133,20 +134,25 @@ class ErrorStrip(QFrame):
         row.addWidget(IconLabel("circle-alert", "error", 16), 0, Qt.AlignmentFlag.AlignTop)
         self.text = label("", "error", weight=500, wrap=True)
         self.remedy = label("", "secondary", wrap=True)
-        column = QVBoxLayout()
-        column.setSpacing(2)
-        column.addWidget(self.text)
-        column.addWidget(self.remedy)
-        row.addLayout(column, 1)
         self.mend = SecondaryButton("")
         self.mend.clicked.connect(self.acted)
         self.copy = LinkButton("Copy details")
         self.copy.clicked.connect(self.copy_details)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(px(12))
+        for button in (self.mend, self.copy):
+            buttons.addWidget(button)
+        buttons.addStretch()
+        column = QVBoxLayout()
+        column.setSpacing(px(3))
+        column.addWidget(self.text)
+        column.addWidget(self.remedy)
+        column.addLayout(buttons)
+        row.addLayout(column, 1)
         close = IconButton("x", "Close", size=13)
         close.clicked.connect(self.hide)
         close.clicked.connect(self.closed)
-        for part in (self.mend, self.copy, close):
-            row.addWidget(part, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def show_problem(self, problem: Problem, details: str = "", button: str = "") -> None:
@@ -169,7 +175,9 @@ class StaleChip(Chip):
     """ "Computed for 5,180 pairs · Update": old results are shown; a press asks for new ones. """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__("Update", icon="refresh-cw", parent=parent)
+        super().__init__("Update", parent=parent)
+        set_font(self, "small", 500)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.set_stale(text)
 
     def set_stale(self, text: str) -> None:
@@ -177,7 +185,10 @@ class StaleChip(Chip):
         self.set_text(f"{text} · Update" if text else "Update")
 
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), px(26))
+        return QSize(super().sizeHint().width(), px(24))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(px(60), px(24))
 
 
 class StatusProgress(QWidget):
