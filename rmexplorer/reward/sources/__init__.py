@@ -1,0 +1,1 @@
+"""Rewards from elsewhere: score columns that came with a dataset."""
