@@ -45,8 +45,9 @@ NOTHING = Estimate(None, None, None, 0)
 def wilson(successes: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """95 % Wilson score interval of a proportion; successes may be fractional; n = 0 gives (0, 1)."""
     trials = np.asarray(n, float)
-    share = np.divide(successes, trials, out=np.full(np.broadcast_shapes(np.shape(successes), trials.shape), 0.5),
-                      where=trials > 0)
+    share = np.divide(
+        successes, trials, out=np.full(np.broadcast_shapes(np.shape(successes), trials.shape), 0.5), where=trials > 0
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         shrink = np.where(trials > 0, Z95**2 / trials, 0.0)
         middle = (share + shrink / 2) / (1 + shrink)
@@ -95,13 +96,13 @@ def two_sided_p(z: np.ndarray | float) -> np.ndarray:
 
 def outcomes(margin: np.ndarray) -> np.ndarray:
     """(pairs,) 1 where the chosen response has the higher reward, 0 where the lower, ½ where they are equal."""
-    return (np.sign(margin) + 1.0) / 2.0
+    return np.asarray((np.sign(margin) + 1.0) / 2.0)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """The logistic function, without overflow."""
     shrunk = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    return np.asarray(np.where(x >= 0, 1.0, shrunk) / (1.0 + shrunk))
 
 
 def encode(values: np.ndarray) -> tuple[list[str], np.ndarray]:
@@ -169,10 +170,16 @@ class Clusters:
         self.independent = self.prompts == self.n
         self.bootstrap = self.prompts <= BOOTSTRAP_PROMPTS if bootstrap is None else bootstrap
         self.draws, self.seed = draws, seed
-        self._order = None if self.n < 2 or bool(np.all(self.codes[1:] >= self.codes[:-1])) else np.argsort(
-            self.codes, kind="stable")
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(self.codes, minlength=self.prompts))[:-1]]).astype(
-            np.int64) if self.prompts else np.zeros(0, np.int64)
+        self._order = (
+            None
+            if self.n < 2 or bool(np.all(self.codes[1:] >= self.codes[:-1]))
+            else np.argsort(self.codes, kind="stable")
+        )
+        self._starts = (
+            np.concatenate([[0], np.cumsum(np.bincount(self.codes, minlength=self.prompts))[:-1]]).astype(np.int64)
+            if self.prompts
+            else np.zeros(0, np.int64)
+        )
 
     @property
     def how(self) -> str:
@@ -191,8 +198,9 @@ class Clusters:
         ordered = columns if self._order is None else columns[self._order]
         return ordered if self.independent else np.add.reduceat(ordered, self._starts, axis=0)
 
-    def interval(self, columns: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> tuple[
-            np.ndarray, np.ndarray, np.ndarray] | None:
+    def interval(
+        self, columns: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Value, low and high (m,) of a smooth function (..., k) → (..., m) of the means of (n, k) columns.
 
         `function` uses arithmetic only (no abs, no where): beyond the bootstrap its gradient comes from complex steps.
@@ -227,7 +235,7 @@ class Clusters:
         if self.prompts < 2:
             return np.full(influence.shape[1], np.inf)
         sums = self.sums(influence)
-        return np.sqrt((sums**2).sum(axis=0) * self.prompts / (self.prompts - 1)) / self.n
+        return np.asarray(np.sqrt((sums**2).sum(axis=0) * self.prompts / (self.prompts - 1)) / self.n)
 
     def mean(self, values: np.ndarray) -> Estimate:
         """The mean of (n,) values with its interval over prompts."""
@@ -323,7 +331,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def centred(values: np.ndarray, clusters: Clusters) -> np.ndarray:
     """(n,) values minus the mean of their prompt."""
     sizes = np.maximum(np.bincount(clusters.codes, minlength=clusters.prompts), 1)
-    return values - (np.bincount(clusters.codes, weights=values, minlength=clusters.prompts) / sizes)[clusters.codes]
+    means = np.bincount(clusters.codes, weights=values, minlength=clusters.prompts) / sizes
+    return np.asarray(values - means[clusters.codes])
 
 
 def spearman(x: np.ndarray, y: np.ndarray, clusters: Clusters) -> Estimate:

@@ -1,4 +1,4 @@
-"""How numbers and sentences are written: true minus, en dash intervals, thousands commas, brackets that do not break."""
+"""How numbers and sentences are written: true minus, en dash intervals, brackets that do not break."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ FEW_PAIRS = 30
 HEADLINE = 150
 
 BASELINES = {
-    "length": "length alone", "style": "style alone", "bag_of_words": "a bag of words", "linear": "a linear head",
+    "length": "length alone",
+    "style": "style alone",
+    "bag_of_words": "a bag of words",
+    "linear": "a linear head",
     "coin_flip": "a coin flip",
 }
 
@@ -37,7 +40,7 @@ def counted(n: int, noun: str = "") -> str:
 
 
 def between(low: float | None, high: float | None, digits: int = 2, shares: bool = False) -> str:
-    """An interval with an en dash and its unit once: 0.63–0.69, −0.01–0.07, 59–65%; finer where both ends look alike."""
+    """An interval with an en dash and its unit once: 0.63–0.69, 59–65%; finer where both ends look alike."""
     if low is None or high is None:
         return DASH
     if shares:
@@ -53,10 +56,12 @@ def bracket(text: str) -> str:
     return "(" + text.replace(" ", SPACE) + ")"
 
 
-def with_interval(estimate: Estimate, digits: int = 2, shares: bool = False, signed: bool = False,
-                  name: bool = True) -> str:
-    """A value and its bracketed interval: 62% (95% CI 59–65%); without brackets where there is no interval."""
+def with_interval(
+    estimate: Estimate, digits: int = 2, shares: bool = False, signed: bool = False, name: bool = True, of: str = ""
+) -> str:
+    """A value, what it is `of`, and its bracketed interval: 62% of pairs (95% CI 59–65%); no brackets without one."""
     value = percent(estimate.value) if shares else number(estimate.value, digits, signed)
+    value = f"{value} {of}" if of else value
     if estimate.low is None:
         return value
     interval = between(estimate.low, estimate.high, digits, shares)
@@ -68,11 +73,14 @@ def difference(estimate: Estimate, higher: str = "higher", lower: str = "lower")
     if estimate.value is None:
         return DASH
     value = estimate.value
-    turned = estimate if value >= 0 or estimate.low is None or estimate.high is None else Estimate(
-        -value, -estimate.high, -estimate.low, estimate.n, estimate.how)
-    text = with_interval(Estimate(abs(value), turned.low, turned.high, estimate.n), name=False)
-    text = text.replace(" (", f" {higher if value >= 0 else lower} (", 1) if " (" in text else (
-        f"{text} {higher if value >= 0 else lower}")
+    turned = (
+        estimate
+        if value >= 0 or estimate.low is None or estimate.high is None
+        else Estimate(-value, -estimate.high, -estimate.low, estimate.n, estimate.how)
+    )
+    text = with_interval(
+        Estimate(abs(value), turned.low, turned.high, estimate.n), name=False, of=higher if value >= 0 else lower
+    )
     return text if estimate.excludes(0.0) else f"{text}: no clear difference"
 
 
@@ -109,8 +117,11 @@ def pairs_of(n: int, split: str = "") -> str:
 
 def intervals(how: str) -> str:
     """How intervals are made, as the method line says it."""
-    return {"Wilson": "Wilson intervals", "bootstrap over prompts": "intervals by bootstrap over prompts",
-            "cluster-robust by prompt": "cluster-robust intervals by prompt"}.get(how, f"intervals: {how}" if how else "")
+    return {
+        "Wilson": "Wilson intervals",
+        "bootstrap over prompts": "intervals by bootstrap over prompts",
+        "cluster-robust by prompt": "cluster-robust intervals by prompt",
+    }.get(how, f"intervals: {how}" if how else "")
 
 
 def parts(text: str) -> list[tuple[str, bool]]:

@@ -58,19 +58,24 @@ class Accuracy:
         strongest = max(self.baselines, key=lambda rule: rule.accuracy.value or 0.0, default=None)
         if strongest is None or self.accuracy.n < wording.FEW_PAIRS:
             return opening
-        return wording.headline(opening, wording.against_baseline(strongest.name, strongest.accuracy, strongest.difference))
+        return wording.headline(
+            opening, wording.against_baseline(strongest.name, strongest.accuracy, strongest.difference)
+        )
 
     def method(self, split: str = "") -> str:
         """Number of pairs, split, how the intervals are made and how ties count."""
         return wording.method_line(
-            wording.pairs_of(self.accuracy.n, split), wording.intervals(self.accuracy.how),
+            wording.pairs_of(self.accuracy.n, split),
+            wording.intervals(self.accuracy.how),
             f"differences: paired, {self.differences_how}" if self.baselines else "",
-            "equal rewards count as half" + (f" ({wording.counted(self.ties, 'pair')})" if self.ties else ""))
+            "equal rewards count as half" + (f" ({wording.counted(self.ties, 'pair')})" if self.ties else ""),
+        )
 
 
 @analysis
-def accuracy(margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray,
-             baselines: Mapping[str, np.ndarray] | None = None) -> Accuracy:
+def accuracy(
+    margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray, baselines: Mapping[str, np.ndarray] | None = None
+) -> Accuracy:
     """Share of pairs (pairs,) with a positive margin, ties ½, with its interval, by subset, and against baselines.
 
     `baselines` are margins of other rules on the same pairs, by name. Wilson where each prompt has one pair, else over
@@ -85,7 +90,21 @@ def accuracy(margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray,
     rules = []
     for name, other in (baselines or {}).items():
         paired = paired_difference(margin, other, clusters)
-        rules.append(BaselineAccuracy(name, clusters.share(outcomes(other)), paired.difference, paired.first_only,
-                                      paired.second_only, paired.p))
-    return Accuracy(clusters.share(right), int((margin == 0).sum()), clusters.prompts,
-                    tuple(subsets) if names != [""] else (), tuple(rules), clusters.how)
+        rules.append(
+            BaselineAccuracy(
+                name,
+                clusters.share(outcomes(other)),
+                paired.difference,
+                paired.first_only,
+                paired.second_only,
+                paired.p,
+            )
+        )
+    return Accuracy(
+        clusters.share(right),
+        int((margin == 0).sum()),
+        clusters.prompts,
+        tuple(subsets) if names != [""] else (),
+        tuple(rules),
+        clusters.how,
+    )

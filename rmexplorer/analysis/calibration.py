@@ -77,33 +77,42 @@ class Calibration:
     null_how: str
 
     def headline(self) -> str:
-        """When the model says 80%, people agree 76% of the time (…). The error of 0.031 is no more than chance would give (…)."""
+        """What the model says against what people do near 80 %, and the error against chance."""
         scores, bins = self.trained, self.trained.bins
         if self.n == 0 or scores.ece is None:
             return wording.too_few(0)
         spot = int(np.argmin(np.abs(bins.confidence - 0.8)))
         agree = Estimate(float(bins.rate[spot]), float(bins.low[spot]), float(bins.high[spot]), int(bins.n[spot]))
-        kept = (f"hen the model says {wording.percent(float(bins.confidence[spot]))}, people agree "
-                f"{wording.with_interval(agree, shares=True).replace(' (', ' of the time (', 1)}.")
+        said = wording.percent(float(bins.confidence[spot]))
+        kept = f"hen the model says {said}, people agree {wording.with_interval(agree, shares=True, of='of the time')}."
         if self.n < wording.FEW_PAIRS:
             return wording.too_few(self.n, "w" + kept)
         limit = wording.bracket(f"up to {wording.number(scores.ece_null95, 3)}")
         error = f"The error of {wording.number(scores.ece, 3)} is "
-        error += f"more than chance would give {limit}." if scores.beyond_chance else f"no more than chance would give {limit}."
+        error += (
+            f"more than chance would give {limit}."
+            if scores.beyond_chance
+            else f"no more than chance would give {limit}."
+        )
         return wording.headline("W" + kept, error)
 
     def method(self, split: str = "") -> str:
         """Number of pairs, bins, how intervals and the chance level are made."""
         return wording.method_line(
-            wording.pairs_of(self.n, split), f"{wording.counted(len(self.trained.bins), 'bin')} of equal count",
-            "Wilson intervals", f"scores: {wording.intervals(self.trained.nll.how)}" if self.trained.nll.how else "",
-            self.null_how, "equal rewards count as half")
+            wording.pairs_of(self.n, split),
+            f"{wording.counted(len(self.trained.bins), 'bin')} of equal count",
+            "Wilson intervals",
+            f"scores: {wording.intervals(self.trained.nll.how)}" if self.trained.nll.how else "",
+            self.null_how,
+            "equal rewards count as half",
+        )
 
 
 def fit_temperature(margin: np.ndarray) -> float:
-    """The T > 0 that minimises the mean of log(1 + e^(−d/T)) over margins (pairs,); within 0.01 and 100, 1 for no margins.
+    """The T > 0 that minimises the mean of log(1 + e^(−d/T)) over margins d (pairs,), within 0.01 and 100.
 
-    Fit it on a validation slice, never on the pairs that are shown. Source: Guo et al. 2017, without an intercept.
+    It is 1 where there are no margins. Fit it on a validation slice, never on the pairs that are shown. Source: Guo et
+    al. 2017, without an intercept.
     """
     margin = np.asarray(margin, float)
     if not len(margin) or not np.any(margin):
@@ -136,13 +145,13 @@ def _cut(strength: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     ordered = strength[order]
     n = len(ordered)
     sizes = np.full(bins, n // bins)
-    sizes[:n % bins] += 1
+    sizes[: n % bins] += 1
     wanted = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     return order, np.unique(np.searchsorted(ordered, ordered[np.minimum(wanted, n - 1)], "left"))
 
 
 def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -> float:
-    """95 % point of the calibration error of a perfect model; `confidence` (pairs,) is sorted, `starts` begin its bins."""
+    """95 % point of the error of a perfect model; `confidence` (pairs,) is sorted, `starts` begin its bins."""
     n, generator = len(confidence), np.random.default_rng(seed)
     expected = np.add.reduceat(confidence, starts)
     if n > EXACT_NULL:
@@ -172,15 +181,24 @@ def _curve(margin: np.ndarray, bins: int | None, draws: int, seed: int) -> tuple
     return found, membership, float(np.abs(said - hits).sum() / n), _null95(confidence, starts, draws, seed)
 
 
-def _scores(margin: np.ndarray, temperature: float, clusters: Clusters, bins: int | None, draws: int, seed: int) -> Scores:
+def _scores(
+    margin: np.ndarray, temperature: float, clusters: Clusters, bins: int | None, draws: int, seed: int
+) -> Scores:
     margin = margin / temperature
     if not len(margin):
         nothing = np.zeros(0)
         empty = Bins(nothing, nothing, nothing, nothing, np.zeros(0, np.int64), nothing, nothing)
         return Scores(temperature, empty, np.zeros(0, np.int16), None, None, NOTHING, NOTHING)
     found, membership, ece, null95 = _curve(margin, bins, draws, seed)
-    return Scores(temperature, found, membership, ece, null95, clusters.mean(np.logaddexp(0.0, -margin)),
-                  clusters.mean(sigmoid(-margin) ** 2))
+    return Scores(
+        temperature,
+        found,
+        membership,
+        ece,
+        null95,
+        clusters.mean(np.logaddexp(0.0, -margin)),
+        clusters.mean(sigmoid(-margin) ** 2),
+    )
 
 
 def _subset(name: str, margin: np.ndarray, bins: int | None, draws: int, seed: int) -> SubsetCalibration:
@@ -198,12 +216,19 @@ def perfect_band(n_in_bin: float, points: int = 101) -> tuple[np.ndarray, np.nda
 
 
 @analysis
-def calibration(margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray, temperature: float | None = None,
-                bins: int | None = None, seed: int = 0) -> Calibration:
+def calibration(
+    margin: np.ndarray,
+    prompt: np.ndarray,
+    subset: np.ndarray,
+    temperature: float | None = None,
+    bins: int | None = None,
+    seed: int = 0,
+) -> Calibration:
     """Does a margin that promises 80 % keep it? Folded reliability of margins (pairs,), unitless.
 
-    confidence = σ(|margin|) in [½, 1], outcome 1 where the pair is ranked rightly, ½ for a tie. `temperature` is the one
-    fitted on validation pairs: with it the scores after scaling come too. `bins` defaults to min(15, max(1, pairs // 20)).
+    confidence = σ(|margin|) in [½, 1], outcome 1 where the pair is ranked rightly, ½ for a tie. `temperature` is the
+    one fitted on validation pairs: with it the scores after scaling come too. `bins` defaults to min(15, max(1, pairs
+    // 20)).
     """
     margin = np.asarray(margin, float)
     clusters, n = Clusters(prompt), len(margin)
@@ -216,4 +241,6 @@ def calibration(margin: np.ndarray, prompt: np.ndarray, subset: np.ndarray, temp
     band = perfect_band(n / max(len(trained.bins), 1))
     counts, edges = np.histogram(sigmoid(np.abs(margin)), bins=40, range=(0.5, 1.0))
     null_how = f"chance level: {wording.counted(draws)} draws of a perfect model" if n else ""
-    return Calibration(n, clusters.prompts, int((margin == 0).sum()), trained, scaled, *band, edges, counts, subsets, null_how)
+    return Calibration(
+        n, clusters.prompts, int((margin == 0).sum()), trained, scaled, *band, edges, counts, subsets, null_how
+    )

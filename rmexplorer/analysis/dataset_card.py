@@ -46,8 +46,10 @@ class DatasetCard:
             return wording.headline(wording.too_few(0), self._skipped().capitalize())
         longer = f"The chosen response is the longer one in {wording.with_interval(self.chosen_longer, shares=True)}"
         skipped = self._skipped()
-        size = (f"{wording.counted(self.pairs)} usable pair{'s' * (self.pairs != 1)} from "
-                f"{wording.counted(self.prompts)} prompt{'s' * (self.prompts != 1)}.")
+        size = (
+            f"{wording.counted(self.pairs)} usable pair{'s' * (self.pairs != 1)} from "
+            f"{wording.counted(self.prompts)} prompt{'s' * (self.prompts != 1)}."
+        )
         if self.pairs < wording.FEW_PAIRS:
             return wording.headline(wording.too_few(self.pairs, size), longer + ".")
         whole = wording.headline(size, f"{longer}; {skipped}" if skipped else f"{longer}.")
@@ -58,17 +60,23 @@ class DatasetCard:
         if n == 0:
             return ""
         were = "was" if n == 1 else "were"
-        named = {"identical_responses": f"{wording.counted(n)} with identical responses {were} skipped.",
-                 "bad_record": f"{wording.counted(n)} broken record{'s' * (n != 1)} {were} skipped."}
+        named = {
+            "identical_responses": f"{wording.counted(n)} with identical responses {were} skipped.",
+            "bad_record": f"{wording.counted(n)} broken record{'s' * (n != 1)} {were} skipped.",
+        }
         return named.get(reason, f"{wording.counted(n)} {were} skipped: {reason.replace('_', ' ')}.")
 
     def method(self, split: str = "") -> str:
         """Number of pairs, ties, empty responses, how intervals are made."""
         return wording.method_line(
-            wording.pairs_of(self.pairs, split), f"{wording.counted(self.ties, 'tie')} kept aside" if self.ties else "",
+            wording.pairs_of(self.pairs, split),
+            f"{wording.counted(self.ties, 'tie')} kept aside" if self.ties else "",
             (wording.counted(self.empty_responses) + f" empty response{'s' * (self.empty_responses != 1)}")
-            if self.empty_responses else "",
-            wording.intervals(self.chosen_longer.how), "length in characters, equal is not longer")
+            if self.empty_responses
+            else "",
+            wording.intervals(self.chosen_longer.how),
+            "length in characters, equal is not longer",
+        )
 
 
 def _median(values: np.ndarray) -> float | None:
@@ -76,9 +84,18 @@ def _median(values: np.ndarray) -> float | None:
 
 
 @analysis
-def dataset_card(prompt: np.ndarray, subset: np.ndarray, chars_chosen: np.ndarray, chars_rejected: np.ndarray,
-                 words_chosen: np.ndarray, words_rejected: np.ndarray, response_chosen: np.ndarray,
-                 response_rejected: np.ndarray, ties: int = 0, skipped: Mapping[str, int] | None = None) -> DatasetCard:
+def dataset_card(
+    prompt: np.ndarray,
+    subset: np.ndarray,
+    chars_chosen: np.ndarray,
+    chars_rejected: np.ndarray,
+    words_chosen: np.ndarray,
+    words_rejected: np.ndarray,
+    response_chosen: np.ndarray,
+    response_rejected: np.ndarray,
+    ties: int = 0,
+    skipped: Mapping[str, int] | None = None,
+) -> DatasetCard:
     """What is in these pairs (pairs,)? Longer means more characters, both texts stripped; equal is not longer.
 
     `ties` and `skipped` (reason → count) are what was left out; they come from the dataset.
@@ -93,7 +110,17 @@ def dataset_card(prompt: np.ndarray, subset: np.ndarray, chars_chosen: np.ndarra
     ids = np.concatenate([response_chosen, response_rejected])
     first = first_seen(ids)
     return DatasetCard(
-        len(prompt), ties, clusters.prompts, len(first), clusters.share(longer), int((chars_chosen == chars_rejected).sum()),
-        _median(words_chosen), _median(words_rejected), _median(chars_chosen), _median(chars_rejected),
+        len(prompt),
+        ties,
+        clusters.prompts,
+        len(first),
+        clusters.share(longer),
+        int((chars_chosen == chars_rejected).sum()),
+        _median(words_chosen),
+        _median(words_rejected),
+        _median(chars_chosen),
+        _median(chars_rejected),
         int((np.concatenate([chars_chosen, chars_rejected])[first] == 0).sum()),
-        tuple(sources) if names != [""] else (), dict(skipped or {}))
+        tuple(sources) if names != [""] else (),
+        dict(skipped or {}),
+    )

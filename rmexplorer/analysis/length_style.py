@@ -37,7 +37,7 @@ class Cloud:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """Least squares of the reward on log2 words: slope per doubling with its interval, and a pointwise 95 % band (grid,)."""
+    """Least squares of the reward on log2 words: slope per doubling, and a pointwise 95 % band (grid,)."""
 
     slope: Estimate
     intercept: float
@@ -92,28 +92,33 @@ class LengthStyle:
     rejected_words_median: float | None
 
     def headline(self) -> str:
-        """Longer responses win 62% of pairs (95% CI 59–65%). A length-only rule scores 0.62, your model 0.66 (0.63–0.69)."""
+        """How often the longer response wins, and how a length-only rule does beside the model."""
         if self.pairs == 0:
             return wording.too_few(0)
-        wins = f"onger responses win {wording.with_interval(self.chosen_longer, shares=True).replace(' (', ' of pairs (', 1)}."
+        wins = f"onger responses win {wording.with_interval(self.chosen_longer, shares=True, of='of pairs')}."
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs, "l" + wins)
         return wording.headline(
-            "L" + wins, f"A length-only rule scores {wording.number(self.length_only.value)}, your model "
-                        f"{wording.with_interval(self.accuracy, name=False)}.")
+            "L" + wins,
+            f"A length-only rule scores {wording.number(self.length_only.value)}, your model "
+            f"{wording.with_interval(self.accuracy, name=False)}.",
+        )
 
     def trend_text(self) -> str:
         """+0.46 reward each time the length doubles (95% CI 0.42–0.50)."""
         if self.trend is None:
             return ""
-        return wording.with_interval(self.trend.slope, signed=True).replace(
-            " (", " reward each time the length doubles (", 1)
+        return wording.with_interval(self.trend.slope, signed=True, of="reward each time the length doubles")
 
     def method(self, split: str = "") -> str:
         """Number of pairs and responses, how intervals are made, how ties count."""
         return wording.method_line(
-            wording.pairs_of(self.pairs, split), wording.counted(len(self.cloud), "response"),
-            wording.intervals(self.accuracy.how), "ties count as half", "longer means more characters")
+            wording.pairs_of(self.pairs, split),
+            wording.counted(len(self.cloud), "response"),
+            wording.intervals(self.accuracy.how),
+            "ties count as half",
+            "longer means more characters",
+        )
 
 
 def length_slope(length_gap: np.ndarray) -> float:
@@ -131,23 +136,31 @@ def length_slope(length_gap: np.ndarray) -> float:
     return slope
 
 
-def _cloud(pair: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, reward: np.ndarray,
-           words: np.ndarray) -> tuple[Cloud, np.ndarray]:
+def _cloud(
+    pair: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, reward: np.ndarray, words: np.ndarray
+) -> tuple[Cloud, np.ndarray]:
     """The distinct responses, and the position of each one's first showing among the 2 · pairs responses shown."""
     n, ids = len(pair), np.concatenate([chosen, rejected])
     first = first_seen(ids)
     top = int(ids.max()) + 1 if n else 0
     shown, wins = np.bincount(ids, minlength=top), np.bincount(chosen, minlength=top)
     distinct, words = ids[first], words[first]
-    return Cloud(distinct, pair[first % max(n, 1)], reward[first], words, np.log2(np.maximum(words, 1)), first < n,
-                 wins[distinct] / np.maximum(shown[distinct], 1)), first
+    return Cloud(
+        distinct,
+        pair[first % max(n, 1)],
+        reward[first],
+        words,
+        np.log2(np.maximum(words, 1)),
+        first < n,
+        wins[distinct] / np.maximum(shown[distinct], 1),
+    ), first
 
 
 def _line(grid: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Means of (x, y, x², xy) → the slope, then the heights of the least-squares line over the grid."""
 
     def heights(means: np.ndarray) -> np.ndarray:
-        x, y, xx, xy = (means[..., column:column + 1] for column in range(4))
+        x, y, xx, xy = (means[..., column : column + 1] for column in range(4))
         slope = (xy - x * y) / (xx - x * x)
         return np.concatenate([slope, y + slope * (grid - x)], axis=-1)
 
@@ -180,8 +193,9 @@ def _outliers(cloud: Cloud, trend: Trend | None) -> Outliers:
     return Outliers(far, residual[far])
 
 
-def _group(name: str, low: float, high: float, rows: np.ndarray, gap: np.ndarray, right: np.ndarray,
-           clusters: Clusters) -> LengthGroup:
+def _group(
+    name: str, low: float, high: float, rows: np.ndarray, gap: np.ndarray, right: np.ndarray, clusters: Clusters
+) -> LengthGroup:
     return LengthGroup(name, low, high, float(gap[rows].mean()) if rows.any() else 0.0, clusters.share(right, rows))
 
 
@@ -191,36 +205,68 @@ def _bins(gap: np.ndarray, right: np.ndarray, clusters: Clusters) -> tuple[Lengt
         return ()
     edges = np.unique(np.quantile(gap, np.linspace(0.0, 1.0, min(9, max(1, len(gap) // 30)) + 1)))
     of = np.clip(np.searchsorted(edges, gap, "right") - 1, 0, max(len(edges) - 2, 0))
-    return tuple(_group("", float(edges[code]), float(edges[min(code + 1, len(edges) - 1)]), of == code, gap, right, clusters)
-                 for code in range(max(len(edges) - 1, 1)) if np.any(of == code))
+    return tuple(
+        _group("", float(edges[code]), float(edges[min(code + 1, len(edges) - 1)]), of == code, gap, right, clusters)
+        for code in range(max(len(edges) - 1, 1))
+        if np.any(of == code)
+    )
 
 
 @analysis
-def length_style(margin: np.ndarray, reward_chosen: np.ndarray, reward_rejected: np.ndarray, prompt: np.ndarray,
-                 pair: np.ndarray, response_chosen: np.ndarray, response_rejected: np.ndarray, words_chosen: np.ndarray,
-                 words_rejected: np.ndarray, chars_chosen: np.ndarray, chars_rejected: np.ndarray, length_gap: np.ndarray,
-                 slope: float | None = None) -> LengthStyle:
+def length_style(
+    margin: np.ndarray,
+    reward_chosen: np.ndarray,
+    reward_rejected: np.ndarray,
+    prompt: np.ndarray,
+    pair: np.ndarray,
+    response_chosen: np.ndarray,
+    response_rejected: np.ndarray,
+    words_chosen: np.ndarray,
+    words_rejected: np.ndarray,
+    chars_chosen: np.ndarray,
+    chars_rejected: np.ndarray,
+    length_gap: np.ndarray,
+    slope: float | None = None,
+) -> LengthStyle:
     """Does the reward follow length? Trend over distinct responses, accuracy by length difference of pairs (pairs,).
 
     `slope` is that of the length-only rule, fitted on training pairs; without it, it is fitted on these. Correlation:
     Spearman of reward and log length, both centred within prompt. Similar length: |Δ log characters| < 0.1.
     """
     clusters, right = Clusters(prompt), outcomes(margin)
-    cloud, first = _cloud(pair, response_chosen, response_rejected, np.concatenate([reward_chosen, reward_rejected]),
-                          np.concatenate([words_chosen, words_rejected]))
+    cloud, first = _cloud(
+        pair,
+        response_chosen,
+        response_rejected,
+        np.concatenate([reward_chosen, reward_rejected]),
+        np.concatenate([words_chosen, words_rejected]),
+    )
     owners = Clusters(np.concatenate([prompt, prompt])[first], bootstrap=clusters.bootstrap)
     trend = _trend(cloud, owners) if len(margin) >= wording.FEW_PAIRS else None
     log_chars = np.log1p(np.concatenate([chars_chosen, chars_rejected])[first])
     fitted = length_slope(length_gap) if slope is None else slope
     similar, longer = np.abs(length_gap) < SIMILAR, length_gap > 0
-    everything = (("chosen shorter", -np.inf, -SIMILAR, ~similar & ~longer), ("similar", -SIMILAR, SIMILAR, similar),
-                  ("chosen longer", SIMILAR, np.inf, ~similar & longer))
+    everything = (
+        ("chosen shorter", -np.inf, -SIMILAR, ~similar & ~longer),
+        ("similar", -SIMILAR, SIMILAR, similar),
+        ("chosen longer", SIMILAR, np.inf, ~similar & longer),
+    )
     return LengthStyle(
-        len(margin), clusters.prompts, cloud, trend,
+        len(margin),
+        clusters.prompts,
+        cloud,
+        trend,
         spearman(np.round(centred(cloud.reward, owners), 9), np.round(centred(log_chars, owners), 9), owners),
-        _outliers(cloud, trend), clusters.share((chars_chosen > chars_rejected).astype(float)), clusters.share(right),
-        clusters.share(right, chars_chosen > chars_rejected), clusters.share(right, chars_chosen < chars_rejected),
-        clusters.share(right, similar), clusters.share(outcomes(np.sign(fitted) * length_gap)), fitted,
+        _outliers(cloud, trend),
+        clusters.share((chars_chosen > chars_rejected).astype(float)),
+        clusters.share(right),
+        clusters.share(right, chars_chosen > chars_rejected),
+        clusters.share(right, chars_chosen < chars_rejected),
+        clusters.share(right, similar),
+        clusters.share(outcomes(np.sign(fitted) * length_gap)),
+        fitted,
         tuple(_group(name, low, high, rows, length_gap, right, clusters) for name, low, high, rows in everything),
-        _bins(length_gap, right, clusters), float(np.median(words_chosen)) if len(pair) else None,
-        float(np.median(words_rejected)) if len(pair) else None)
+        _bins(length_gap, right, clusters),
+        float(np.median(words_chosen)) if len(pair) else None,
+        float(np.median(words_rejected)) if len(pair) else None,
+    )

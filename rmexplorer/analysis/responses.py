@@ -75,41 +75,58 @@ class Responses:
         """The top 1% of rewards go to long responses (median 214 words, all 84); people rejected 31% of them (…)."""
         if self.pairs == 0 or self.top_words_median is None or self.words_median is None:
             return wording.too_few(0)
-        kind = "longer" if self.top_words_median > self.words_median else (
-            "shorter" if self.top_words_median < self.words_median else "equally long")
-        medians = wording.bracket(f"median {wording.number(self.top_words_median, 0)} words, all "
-                                  f"{wording.number(self.words_median, 0)}")
-        found = (f"he top {wording.number(100 * self.share, 0 if self.share >= 0.0095 else 1)}% of rewards go to {kind} responses "
-                 f"{medians}; people rejected {wording.with_interval(self.top_rejected, shares=True).replace(' (', ' of them (', 1)}.")
+        kind = (
+            "longer"
+            if self.top_words_median > self.words_median
+            else ("shorter" if self.top_words_median < self.words_median else "equally long")
+        )
+        medians = wording.bracket(
+            f"median {wording.number(self.top_words_median, 0)} words, all {wording.number(self.words_median, 0)}"
+        )
+        top = wording.number(100 * self.share, 0 if self.share >= 0.0095 else 1)
+        rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")
+        found = f"he top {top}% of rewards go to {kind} responses {medians}; people rejected {rejected}."
         return wording.too_few(self.pairs, "t" + found) if self.pairs < wording.FEW_PAIRS else "T" + found
 
     def method(self, split: str = "") -> str:
         """Size of the tails, how rewards are scaled, how the interval is made."""
         return wording.method_line(
             f"top and bottom {wording.counted(self.tail)} of {wording.counted(self.responses)} responses in "
-            f"{wording.pairs_of(self.pairs, split)}", "one response per prompt is shown" if self.one_per_prompt else "",
-            "rewards in SD from the mean", wording.intervals(self.top_rejected.how))
+            f"{wording.pairs_of(self.pairs, split)}",
+            "one response per prompt is shown" if self.one_per_prompt else "",
+            "rewards in SD from the mean",
+            wording.intervals(self.top_rejected.how),
+        )
 
 
 def _one_each(order: np.ndarray, prompt: np.ndarray, limit: int) -> np.ndarray:
     """The first `limit` of an order, at most one for each prompt."""
-    return order[np.sort(first_seen(prompt[order]))][:limit]
+    return np.asarray(order[np.sort(first_seen(prompt[order]))][:limit])
 
 
 def _ends(values: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of at most `limit` largest (falling) and smallest (rising) values; equal ones in the order they stand."""
+    """Positions of at most `limit` largest (falling) and smallest (rising) values, equal ones as they stand."""
     n = len(values)
     if n > 4 * limit:  # a partition first: sorting a million rewards to list 200 would waste most of it
         cuts = np.partition(values, [limit - 1, n - limit])
         large, small = np.flatnonzero(values >= cuts[n - limit]), np.flatnonzero(values <= cuts[limit - 1])
     else:
         large = small = np.arange(n)
-    return (large[np.argsort(-values[large], kind="stable")][:limit],
-            small[np.argsort(values[small], kind="stable")][:limit])
+    return (
+        large[np.argsort(-values[large], kind="stable")][:limit],
+        small[np.argsort(values[small], kind="stable")][:limit],
+    )
 
 
-def _pairs(values: np.ndarray, margin: np.ndarray, pair: np.ndarray, prompt: np.ndarray, limit: int, one: bool,
-           rows: np.ndarray | None = None) -> tuple[PairList, PairList]:
+def _pairs(
+    values: np.ndarray,
+    margin: np.ndarray,
+    pair: np.ndarray,
+    prompt: np.ndarray,
+    limit: int,
+    one: bool,
+    rows: np.ndarray | None = None,
+) -> tuple[PairList, PairList]:
     """The pairs of the largest and of the smallest values."""
     there = np.arange(len(values)) if rows is None else rows
     found = []
@@ -121,14 +138,27 @@ def _pairs(values: np.ndarray, margin: np.ndarray, pair: np.ndarray, prompt: np.
 
 
 @analysis
-def responses(reward_chosen: np.ndarray, reward_rejected: np.ndarray, margin: np.ndarray, prompt: np.ndarray, pair: np.ndarray,
-              response_chosen: np.ndarray, response_rejected: np.ndarray, words_chosen: np.ndarray, words_rejected: np.ndarray,
-              share: float = 0.01, limit: int = 200, one_per_prompt: bool = True, center: float | None = None,
-              scale: float | None = None) -> Responses:
-    """What does the model like and dislike? The tails of the reward over the distinct responses of these pairs (pairs,).
+def responses(
+    reward_chosen: np.ndarray,
+    reward_rejected: np.ndarray,
+    margin: np.ndarray,
+    prompt: np.ndarray,
+    pair: np.ndarray,
+    response_chosen: np.ndarray,
+    response_rejected: np.ndarray,
+    words_chosen: np.ndarray,
+    words_rejected: np.ndarray,
+    share: float = 0.01,
+    limit: int = 200,
+    one_per_prompt: bool = True,
+    center: float | None = None,
+    scale: float | None = None,
+) -> Responses:
+    """What does the model like and dislike? Tails of the reward over the distinct responses of pairs (pairs,).
 
-    `share`: size of each tail (at least one response). `center`, `scale`: mean and SD of the rewards of the whole dataset,
-    so that a selection is measured on the same scale; taken from these pairs where not given. Lists hold up to `limit`.
+    `share`: size of each tail (at least one response). `center`, `scale`: mean and SD of the rewards of the whole
+    dataset, so that a selection is measured on the same scale; taken from these pairs where not given. Lists hold up
+    to `limit`.
     """
     n = len(pair)
     ids = np.concatenate([response_chosen, response_rejected])
@@ -148,8 +178,15 @@ def responses(reward_chosen: np.ndarray, reward_rejected: np.ndarray, margin: np
 
     def listed(order: np.ndarray) -> ResponseList:
         order = _one_each(order, of_prompt, limit) if one_per_prompt else order[:limit]
-        return ResponseList(ids[first[order]], pair[row[order]], reward[order], (reward[order] - middle) / spread, words[order],
-                            first[order] < n, wins[order])
+        return ResponseList(
+            ids[first[order]],
+            pair[row[order]],
+            reward[order],
+            (reward[order] - middle) / spread,
+            words[order],
+            first[order] < n,
+            wins[order],
+        )
 
     best, worst = _ends(reward, max(tail, 8 * limit))
     top, bottom = best[:tail], worst[:tail]
@@ -157,11 +194,28 @@ def responses(reward_chosen: np.ndarray, reward_rejected: np.ndarray, margin: np
     wrong = np.flatnonzero(margin < 0)
     edges = np.histogram_bin_edges(reward, bins=60) if n else np.linspace(-1.0, 1.0, 61)
     return Responses(
-        n, len(first), len(first_seen(prompt)), share, one_per_prompt, middle, spread, listed(best), listed(worst),
-        float(reward[top[-1]]) if n else None, float(reward[bottom[-1]]) if n else None, tail,
+        n,
+        len(first),
+        len(first_seen(prompt)),
+        share,
+        one_per_prompt,
+        middle,
+        spread,
+        listed(best),
+        listed(worst),
+        float(reward[top[-1]]) if n else None,
+        float(reward[bottom[-1]]) if n else None,
+        tail,
         Clusters(of_prompt[top]).share(1.0 - wins[top]) if n else NOTHING,
         Clusters(of_prompt[bottom]).share(wins[bottom]) if n else NOTHING,
-        float(np.median(words[top])) if n else None, float(np.median(words)) if n else None, largest, smallest,
+        float(np.median(words[top])) if n else None,
+        float(np.median(words)) if n else None,
+        largest,
+        smallest,
         _pairs(margin, margin, pair, prompt, limit, one_per_prompt, wrong)[1],
-        _pairs(np.abs(margin), margin, pair, prompt, limit, one_per_prompt)[1], len(wrong), edges,
-        np.histogram(reward_chosen, edges)[0], np.histogram(reward_rejected, edges)[0])
+        _pairs(np.abs(margin), margin, pair, prompt, limit, one_per_prompt)[1],
+        len(wrong),
+        edges,
+        np.histogram(reward_chosen, edges)[0],
+        np.histogram(reward_rejected, edges)[0],
+    )

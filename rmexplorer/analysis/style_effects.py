@@ -33,7 +33,7 @@ class StyleEffect:
 
 @dataclass(frozen=True)
 class StyleEffects:
-    """Style features of people against the model, the largest effects first; `of` is the number of pairs sampled from."""
+    """Style features of people against the model, largest first; `of` pairs were sampled from."""
 
     pairs: int
     of: int
@@ -50,25 +50,30 @@ class StyleEffects:
             return "At equal length, no style feature counts for the model clearly otherwise than for people."
         most = max(surprising, key=lambda effect: abs(effect.gap.value or 0.0))
         name = most.name.replace("_", " ")
-        name = name[:1].upper() + name[1:]
+        counts = wording.difference(most.gap, "more", "less")
         return wording.headline(
-            f"At equal length, {name[:1].lower() + name[1:]} counts {wording.difference(most.gap, 'more', 'less')} for the model "
-            "than for people.", f"People: {wording.number(most.people.value, signed=True)}, "
-            f"model: {wording.number(most.model.value, signed=True)}.")
+            f"At equal length, {name} counts {counts} for the model than for people.",
+            f"People: {wording.number(most.people.value, signed=True)}, "
+            f"model: {wording.number(most.model.value, signed=True)}.",
+        )
 
     def method(self, split: str = "") -> str:
         """Number of pairs, the regression, its intervals and the correction for many tests."""
         sample = "" if self.pairs == self.of else f"a sample of {wording.counted(self.of)}"
         return wording.method_line(
-            wording.pairs_of(self.pairs, split), sample, "logistic regression on each feature and the length difference",
-            "cluster-robust intervals by prompt", "Benjamini–Hochberg over features")
+            wording.pairs_of(self.pairs, split),
+            sample,
+            "logistic regression on each feature and the length difference",
+            "cluster-robust intervals by prompt",
+            "Benjamini–Hochberg over features",
+        )
 
 
 def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Effects (features,) of x (n, features), each beside the length gap (n,), on targets (n,); and influences (n, features).
+    """Effects (features,) of x (n, features) on targets (n,), each beside the length gap; and their influences.
 
-    Logistic regression without intercept (the pair has no first), one per feature, by Newton's method all at once, under a
-    normal prior of SD 1 on each standardised effect that keeps separated features finite.
+    Logistic regression without intercept (the pair has no first), one per feature, by Newton's method all at once,
+    under a normal prior of SD 1 on each standardised effect that keeps separated features finite.
     """
     features = x.shape[1]
     effect, control = np.zeros(features), np.zeros(features)
@@ -93,26 +98,39 @@ def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray
 def _estimates(value: np.ndarray, influence: np.ndarray, clusters: Clusters) -> tuple[list[Estimate], np.ndarray]:
     """Estimates with cluster-robust intervals, and their q-values."""
     error = np.maximum(clusters.standard_error(influence), 1e-12)
-    found = [Estimate(float(v), float(v - Z95 * e), float(v + Z95 * e), clusters.n, clusters.how) for v, e in
-             zip(value, error, strict=True)]
+    found = [
+        Estimate(float(v), float(v - Z95 * e), float(v + Z95 * e), clusters.n, clusters.how)
+        for v, e in zip(value, error, strict=True)
+    ]
     return found, benjamini_hochberg(two_sided_p(value / error))
 
 
 @analysis
-def style_effects(margin: np.ndarray, prompt: np.ndarray, length_gap: np.ndarray, style_chosen: np.ndarray,
-                  style_rejected: np.ndarray, style_names: tuple[str, ...], of: int | None = None) -> StyleEffects:
+def style_effects(
+    margin: np.ndarray,
+    prompt: np.ndarray,
+    length_gap: np.ndarray,
+    style_chosen: np.ndarray,
+    style_rejected: np.ndarray,
+    style_names: tuple[str, ...],
+    of: int | None = None,
+) -> StyleEffects:
     """Which style features win at equal length, with people and with the model? Features are (pairs, features).
 
     People: logistic regression of the label on the feature difference (in within-prompt SD) and the difference of log
-    characters. Model: the same, of σ(margin). Features that hardly vary or are all but the length are left out. `of`: the
-    number of pairs that these are a sample of.
+    characters. Model: the same, of σ(margin). Features that hardly vary or are all but the length are left out. `of`:
+    the number of pairs that these are a sample of.
     """
     n, clusters = len(margin), Clusters(prompt, bootstrap=False)
     difference = np.asarray(style_chosen, float) - np.asarray(style_rejected, float)
     sd = np.sqrt((difference**2).mean(axis=0) / 2.0) if n else np.zeros(len(style_names))
     size = np.sqrt((length_gap**2).mean()) if n else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        alike = np.abs((difference * length_gap[:, None]).mean(axis=0)) / (np.sqrt(2.0) * sd * size) if n and size > 0 else 0 * sd
+        alike = (
+            np.abs((difference * length_gap[:, None]).mean(axis=0)) / (np.sqrt(2.0) * sd * size)
+            if n and size > 0
+            else 0 * sd
+        )
     varies = (difference != 0).sum(axis=0) >= max(10, n // 1000)
     kept = np.flatnonzero(varies & (sd > 0) & ~(alike > ALIKE)) if clusters.prompts >= 5 else np.zeros(0, np.int64)
     left_out = tuple(name for column, name in enumerate(style_names) if column not in set(kept.tolist()))
@@ -121,9 +139,29 @@ def style_effects(margin: np.ndarray, prompt: np.ndarray, length_gap: np.ndarray
     x, gap = difference[:, kept] / sd[kept], length_gap / size if size > 0 else length_gap
     people, people_influence = _fit(x, gap, np.ones(n))
     model, model_influence = _fit(x, gap, sigmoid(margin))
-    found, q = zip(*(_estimates(value, influence, clusters) for value, influence in (
-        (people, people_influence), (model, model_influence), (model - people, model_influence - people_influence))), strict=True)
-    effects = [StyleEffect(style_names[column], found[0][row], found[1][row], found[2][row], float(q[0][row]),
-                           float(q[1][row]), float(q[2][row]), float(sd[column])) for row, column in enumerate(kept)]
+    found, q = zip(
+        *(
+            _estimates(value, influence, clusters)
+            for value, influence in (
+                (people, people_influence),
+                (model, model_influence),
+                (model - people, model_influence - people_influence),
+            )
+        ),
+        strict=True,
+    )
+    effects = [
+        StyleEffect(
+            style_names[column],
+            found[0][row],
+            found[1][row],
+            found[2][row],
+            float(q[0][row]),
+            float(q[1][row]),
+            float(q[2][row]),
+            float(sd[column]),
+        )
+        for row, column in enumerate(kept)
+    ]
     effects.sort(key=lambda effect: -max(abs(effect.people.value or 0.0), abs(effect.model.value or 0.0)))
     return StyleEffects(n, n if of is None else of, clusters.prompts, tuple(effects), left_out)

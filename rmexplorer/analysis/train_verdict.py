@@ -54,17 +54,26 @@ class Verdict:
     def method(self, split: str = "held-out") -> str:
         """Number of pairs, how they were split, how intervals are made, how ties count."""
         return wording.method_line(
-            wording.pairs_of(self.accuracy.n, split), "no prompt is on both sides", wording.intervals(self.accuracy.how),
-            "differences are paired" if self.rivals else "", "equal rewards count as half")
+            wording.pairs_of(self.accuracy.n, split),
+            "no prompt is on both sides",
+            wording.intervals(self.accuracy.how),
+            "differences are paired" if self.rivals else "",
+            "equal rewards count as half",
+        )
 
 
 @analysis
-def train_verdict(margin: np.ndarray, prompt: np.ndarray, baselines: Mapping[str, np.ndarray] | None = None,
-                  against: str | None = None) -> Verdict:
+def train_verdict(
+    margin: np.ndarray,
+    prompt: np.ndarray,
+    baselines: Mapping[str, np.ndarray] | None = None,
+    against: str | None = None,
+) -> Verdict:
     """Is the head better than trivial rules on pairs (pairs,) of prompts that it has not seen?
 
-    `baselines`: margins of other rules on the same pairs, by name. The sentence compares with `against`, or else with the
-    strongest trivial rule; a linear head on the same vectors is no trivial rule and is named only if nothing else is there.
+    `baselines`: margins of other rules on the same pairs, by name. The sentence compares with `against`, or else with
+    the strongest trivial rule; a linear head on the same vectors is no trivial rule and is named only if nothing else
+    is there.
     """
     clusters = Clusters(prompt)
     rivals = []

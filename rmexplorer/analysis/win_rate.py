@@ -1,0 +1,70 @@
+"""How often one model's responses win against another's, raw and at equal length.
+
+This one takes all comparisons, ties included, from the side of one model; so it is no analysis of decided pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmexplorer.statistics import sigmoid
+
+ONE_SIDED = 0.75
+
+
+@dataclass(frozen=True)
+class WinRate:
+    """Win rate in percent with its standard error; length_controlled is None where the lengths overlap too little."""
+
+    win_rate: float
+    se: float | None
+    length_controlled: float | None
+    n: int
+    longer: float
+    shorter: float
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether one side's response is the longer one in more than 75 % of the comparisons."""
+        return max(self.longer, self.shorter) > ONE_SIDED
+
+
+def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> float | None:
+    """σ(intercept) of the logistic regression of a soft preference on an intercept and tanh(Δ characters / SD)."""
+    spread = float(gap.std())
+    design = np.column_stack([np.ones(len(gap)), np.tanh(gap / spread) if spread > 0 else np.zeros(len(gap))])
+    weights = np.zeros(2)
+    ridge = 1e-6 * np.eye(2)  # keeps a separated or constant column finite, and moves nothing else
+    for _ in range(100):
+        p = sigmoid(design @ weights)
+        hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge
+        step = np.linalg.solve(hessian, design.T @ (preference - p) - ridge @ weights)
+        step = step / max(1.0, float(np.abs(step).max()) / 2.0)
+        weights = weights + step
+        if np.abs(step).max() < 1e-9:
+            break
+    return float(sigmoid(weights[:1])[0])
+
+
+def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate | None:
+    """Win rate from soft preferences (pairs,) for a model, and its characters minus the other's; None for no pairs.
+
+    Source: AlpacaEval 2 (Dubois et al. 2024); its instruction difficulty term, which needs other models, is left out.
+    """
+    n = len(preference)
+    if n == 0:
+        return None
+    longer, shorter = float(np.mean(length_difference > 0)), float(np.mean(length_difference < 0))
+    controlled = (
+        None if max(longer, shorter) > ONE_SIDED else _at_equal_length(preference, np.asarray(length_difference, float))
+    )
+    return WinRate(
+        100.0 * float(preference.mean()),
+        100.0 * float(preference.std(ddof=1)) / n**0.5 if n > 1 else None,
+        None if controlled is None else 100.0 * controlled,
+        n,
+        longer,
+        shorter,
+    )

@@ -1,0 +1,288 @@
+"""Where the columns of analyses come from: a lazy mapping over the decided pairs of a dataset, and `run`."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import polars as pl
+
+from rmexplorer.analysis import ANALYSES, COLUMNS
+from rmexplorer.data.dataset import TIE, Dataset
+from rmexplorer.data.features import surface
+from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.problem import Problem
+from rmexplorer.statistics import first_seen
+
+SUBSET_COLUMNS = ("subset", "source", "dataset", "data_source", "origin", "category", "section", "domain", "task")
+MOST_SUBSETS = 200
+STYLE = (
+    "sentence_length",
+    "type_token_ratio",
+    "list_items",
+    "headings",
+    "bold",
+    "code_blocks",
+    "links",
+    "exclamations",
+    "questions",
+    "hedges",
+    "certainty",
+    "apologies",
+    "refusals",
+    "politeness",
+    "agreement",
+    "opener",
+    "closer",
+    "copied_share",
+)
+STYLE_PAIRS = 20_000
+REWARD_COLUMNS = frozenset({"margin", "reward_chosen", "reward_rejected"})
+
+
+class _Measures:
+    """What is measured once for a dataset, whatever part of it is analysed."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._responses = dataset.responses
+        self._prompts = dataset.prompts
+        self._extras = dataset.extras
+        self._pairs = dataset.pairs.height
+        self._found: dict[str, np.ndarray] = {}
+        self._styled = np.zeros(dataset.responses.height, bool)
+        self._lock = threading.RLock()
+
+    def once(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array of that name, made on first use."""
+        with self._lock:
+            if name not in self._found:
+                self._found[name] = make()
+            return self._found[name]
+
+    @property
+    def chars(self) -> np.ndarray:
+        """(responses,) characters, stripped."""
+        return self.once("chars", lambda: char_count(self._responses["text"]))
+
+    @property
+    def words(self) -> np.ndarray:
+        """(responses,) words."""
+        return self.once("words", lambda: word_count(self._responses["text"]))
+
+    @property
+    def subset(self) -> np.ndarray:
+        """(pairs,) str, as objects: the first column of SUBSET_COLUMNS that names few enough subsets."""
+        return self.once("subset", self._subset)
+
+    def _subset(self) -> np.ndarray:
+        for name in SUBSET_COLUMNS:
+            if name in self._extras.columns and self._extras[name].dtype == pl.String:
+                column = self._extras[name].fill_null("")
+                if column.n_unique() <= MOST_SUBSETS:
+                    return column.to_numpy().astype(object)
+        return np.full(self._pairs, "", object)
+
+    def style(self, rows: np.ndarray) -> np.ndarray:
+        """(rows, features) float32 surface features of these responses; each response is measured once."""
+        with self._lock:
+            table = self.once("style", lambda: np.zeros((len(self._styled), len(STYLE)), np.float32))
+            wanted = rows[first_seen(rows)]
+            new = wanted[~self._styled[wanted]]
+            if len(new):
+                responses = self._responses[new]
+                prompts = self._prompts["text"].gather(responses["prompt"])
+                table[new] = surface(prompts, responses["text"]).select(STYLE).to_numpy()
+                self._styled[new] = True
+            return np.asarray(table[rows])
+
+
+_MEASURES: WeakKeyDictionary[Dataset, _Measures] = WeakKeyDictionary()
+_MEASURES_LOCK = threading.Lock()
+
+
+def _measures(dataset: Dataset) -> _Measures:
+    with _MEASURES_LOCK:
+        if dataset not in _MEASURES:
+            _MEASURES[dataset] = _Measures(dataset)
+        return _MEASURES[dataset]
+
+
+class Columns(Mapping[str, Any]):
+    """The vocabulary of rmexplorer.analysis.COLUMNS over some decided pairs, each column made on first use.
+
+    `rows` (pairs,) are the rows of Dataset.pairs; `mask` (all pairs, ties included) the part asked for, or None for
+    all; `unscored` counts decided pairs left out for want of a reward. Columns of rewards are missing where there are
+    none.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        rewards: tuple[np.ndarray, np.ndarray] | None,
+        rows: np.ndarray,
+        mask: np.ndarray | None,
+        unscored: int = 0,
+        parent: tuple[Columns, np.ndarray] | None = None,
+    ) -> None:
+        self.dataset, self.rows, self.mask, self.unscored = dataset, rows, mask, unscored
+        self._rewards, self._parent = rewards, parent
+        self._measures = _measures(dataset)
+        self._found: dict[str, Any] = {}
+
+    @property
+    def pairs(self) -> int:
+        """How many decided pairs there are."""
+        return len(self.rows)
+
+    @property
+    def characters(self) -> np.ndarray:
+        """(responses,) characters of every response of the dataset, stripped."""
+        return self._measures.chars
+
+    @property
+    def has_rewards(self) -> bool:
+        """Whether there are rewards."""
+        return self._rewards is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in COLUMNS if self.has_rewards or name not in REWARD_COLUMNS)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._found:
+            if name not in COLUMNS or (name in REWARD_COLUMNS and not self.has_rewards):
+                raise KeyError(name)
+            inherited = self._parent is not None and name != "style_names" and name in self._parent[0]._found
+            self._found[name] = (
+                self._parent[0]._found[name][self._parent[1]] if inherited and self._parent else self._make(name)
+            )
+        return self._found[name]
+
+    def _make(self, name: str) -> Any:
+        dataset, rows, measures = self.dataset, self.rows, self._measures
+        what, _, side = name.rpartition("_")
+        if name == "pair":
+            return rows
+        if name == "prompt":
+            return dataset.prompt[rows]
+        if name == "subset":
+            return measures.subset[rows]
+        if name == "style_names":
+            return STYLE
+        if name == "margin":
+            return self["reward_chosen"] - self["reward_rejected"]
+        if name == "length_gap":
+            return np.log1p(self["chars_chosen"]) - np.log1p(self["chars_rejected"])
+        if what == "reward" and self._rewards is not None:
+            first, second = self._rewards
+            return np.where((dataset.winner[rows] > 0) == (side == "chosen"), first[rows], second[rows])
+        if what == "response":
+            return (dataset.chosen if side == "chosen" else dataset.rejected)[rows].astype(np.int64)
+        response = self[f"response_{side}"]
+        if what == "style":
+            return measures.style(response)
+        return (measures.chars if what == "chars" else measures.words)[response]
+
+    def take(self, mask: np.ndarray) -> Columns:
+        """The pairs of a boolean mask over Dataset.pairs, or over these pairs. Columns already made are only cut."""
+        if len(mask) == len(self.dataset):
+            inside, whole = mask[self.rows], mask if self.mask is None else mask & self.mask
+        elif len(mask) == self.pairs:
+            inside, whole = mask, np.zeros(len(self.dataset), bool)
+            whole[self.rows[mask]] = True
+        else:
+            raise ValueError(f"a mask of {len(mask)} fits neither {self.pairs} nor {len(self.dataset)} pairs")
+        positions = np.flatnonzero(inside)
+        return Columns(self.dataset, self._rewards, self.rows[positions], whole, 0, (self, positions))
+
+    def sample(self, limit: int, seed: int = 0) -> Columns:
+        """At most `limit` of these pairs, drawn without replacement, in their order."""
+        if self.pairs <= limit:
+            return self
+        positions = np.sort(np.random.default_rng(seed).choice(self.pairs, limit, replace=False))
+        inside = np.zeros(self.pairs, bool)
+        inside[positions] = True
+        return (
+            self.take(inside)
+            if self.pairs != len(self.dataset)
+            else Columns(self.dataset, self._rewards, self.rows[positions], inside, 0, (self, positions))
+        )
+
+    def fact(self, name: str) -> Any:
+        """A fact of the dataset that some analyses take as a setting: ties, skipped, center, scale; None for others."""
+        if name == "ties":
+            there = slice(None) if self.mask is None else self.mask
+            return int((self.dataset.winner[there] == TIE).sum())
+        if name == "skipped":
+            return dict(self.dataset.skipped.group_by("reason", maintain_order=True).len().iter_rows())
+        if name in ("center", "scale") and self._rewards is not None:
+            ids = np.concatenate([self.dataset.chosen, self.dataset.rejected])
+            turned = self.dataset.winner < 0
+            first, second = self._rewards
+            reward = np.concatenate([np.where(turned, second, first), np.where(turned, first, second)])
+            reward = reward[first_seen(ids)]
+            reward = reward[np.isfinite(reward)]
+            return (float(reward.mean()) if name == "center" else float(reward.std())) if len(reward) else None
+        return None
+
+
+def columns(
+    dataset: Dataset,
+    reward_first: np.ndarray | None = None,
+    reward_second: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+) -> Columns:
+    """The columns of a dataset's decided pairs, ties left out, within `mask` (pairs,) of Dataset.pairs.
+
+    reward_first, reward_second: (pairs,) rewards of the two responses of every pair; pairs where one is not finite
+    are left out and counted. Without rewards the columns that need them are missing.
+    """
+    inside = dataset.winner != TIE
+    inside = inside if mask is None else inside & mask
+    rewards, unscored = None, 0
+    if reward_first is not None and reward_second is not None:
+        rewards = np.asarray(reward_first, float), np.asarray(reward_second, float)
+        scored = np.isfinite(rewards[0]) & np.isfinite(rewards[1])
+        unscored = int((inside & ~scored).sum())
+        inside = inside & scored
+    return Columns(dataset, rewards, np.flatnonzero(inside), mask, unscored)
+
+
+def file_rewards(dataset: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
+    """(pairs,) rewards of first and second that came with the file, NaN where missing; None without any."""
+    first, second = (dataset.pairs[name].fill_null(float("nan")).to_numpy() for name in ("score_first", "score_second"))
+    return (first, second) if bool(np.any(np.isfinite(first) & np.isfinite(second))) else None
+
+
+def run(name: str, given: Columns, **settings: Any) -> Any:
+    """The result of an analysis: columns are filled in by parameter name, and facts of the dataset as settings.
+
+    Style is measured on at most 20,000 pairs, drawn with a seed. Raises Problem where the analysis needs rewards and
+    there are none, or has no such name.
+    """
+    function = ANALYSES[name]
+    parameters = inspect.signature(function).parameters
+    unknown = set(settings) - set(parameters)
+    if unknown:
+        raise Problem(
+            f"{name} has no setting {min(unknown)!r}",
+            f"it has {', '.join(key for key in parameters if key not in COLUMNS)}",
+        )
+    wanted = [key for key in parameters if key in COLUMNS and key not in settings]
+    if not given.has_rewards and REWARD_COLUMNS & set(wanted):
+        raise Problem(
+            f"{name.replace('_', ' ').capitalize()} needs rewards", "train a head, or load a file with scores"
+        )
+    if "style_chosen" in wanted:
+        settings = {"of": given.pairs, **settings}
+        given = given.sample(STYLE_PAIRS)
+    for key in parameters:
+        if key not in COLUMNS and key not in settings and (fact := given.fact(key)) is not None:
+            settings[key] = fact
+    return function(**{key: given[key] for key in wanted}, **settings)
