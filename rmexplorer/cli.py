@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -180,13 +181,14 @@ def command_demo(arguments: argparse.Namespace) -> int:
 
     if arguments.offscreen is None:
         return open_window([str(demo_path())])
-    import os
-
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from rmexplorer.display import check_display
+    from rmexplorer.display import check_display, import_problem
 
     check_display()
-    from rmexplorer.gui.offscreen import tour
+    try:
+        from rmexplorer.gui.offscreen import tour
+    except ImportError as error:
+        raise import_problem(error) from error
 
     for picture in tour([str(demo_path())], arguments.offscreen):
         print(picture)
@@ -195,11 +197,13 @@ def command_demo(arguments: argparse.Namespace) -> int:
 
 def open_window(files: list[str]) -> int:
     """Open the window; returns its exit code."""
-    from rmexplorer.display import check_display
+    from rmexplorer.display import check_display, import_problem
 
     check_display()
-    from rmexplorer.gui.main import main as window_main
-
+    try:
+        from rmexplorer.gui.main import main as window_main
+    except ImportError as error:
+        raise import_problem(error) from error
     return window_main(files)
 
 

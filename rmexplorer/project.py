@@ -77,6 +77,7 @@ class Project:
         self.path = path
         try:
             self._connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+            self._check()
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._migrate()
@@ -93,14 +94,20 @@ class Project:
         """Whether a person chose this file."""
         return self.path != data_dir() / "untitled.rmx"
 
-    def _migrate(self) -> None:
+    def _check(self) -> None:
+        """Refuse what is not ours before anything is written to it."""
         ours = self._connection.execute("PRAGMA application_id").fetchone()[0]
         tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and ours != APPLICATION_ID:
             raise Problem(f"{self.path}: is a SQLite file, but no project of rmexplorer", "choose a .rmx file")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
+        if self._version() > len(MIGRATIONS):
             raise Problem(f"{self.path}: was written by a newer rmexplorer", "update rmexplorer to open it")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        version = self._version()
         for number, migrate in enumerate(MIGRATIONS[version:], start=version + 1):
             migrate(self._connection)
             self._connection.execute(f"PRAGMA user_version={number}")

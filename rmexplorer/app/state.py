@@ -14,7 +14,7 @@ import polars as pl
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.project import Mark, RunRecord
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.sources import from_columns
+from rmexplorer.reward.sources.columns import from_columns, response_rewards
 from rmexplorer.workflows.columns import Columns
 from rmexplorer.workflows.scoring import heldout_of, pair_rewards
 
@@ -67,8 +67,8 @@ class Rewards:
     @classmethod
     def of_columns(cls, dataset: Dataset) -> Rewards:
         """Rewards that came with the file; every pair counts as held out, for nothing was learnt here."""
-        first, second, response = from_columns(dataset)
-        return cls("columns", "scores of the file", response, first, second, np.ones(len(dataset), dtype=bool))
+        first, second = from_columns(dataset)
+        return cls("columns", "scores of the file", response_rewards(dataset), first, second, np.ones(len(dataset), dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
+from rmexplorer.data.query import completions
 from rmexplorer.gui.mark import AppMark
 from rmexplorer.gui.theme import px, set_font, set_role, themes
-from rmexplorer.gui.widgets import Chip, GhostButton, IconButton, TokenField
+from rmexplorer.gui.widgets import Chip, GhostButton, IconButton, TokenField, split_tokens
 from rmexplorer.wording import counted
 
 SCOPES = (("heldout", "Held-out pairs"), ("training", "Training pairs"), ("all", "All pairs"))
@@ -46,7 +47,8 @@ class TopBar(QWidget):
         self.model.clicked.connect(self._model_menu)
         self.filter = TokenField("Filter pairs, e.g. source:alpha words>200")
         self.filter.setMinimumWidth(px(240))
-        self.filter.submitted.connect(self.filtered)
+        self.filter.tokensChanged.connect(lambda tokens: self.filtered.emit(" ".join(tokens)))
+        self.filter.set_completions(self._complete)
         self.selection = Chip("", "", "square-dashed", "plum", closable=True)
         self.selection.closed.connect(desk.clear)
         self.selection.clicked.connect(lambda: desk.step(1))
@@ -78,17 +80,21 @@ class TopBar(QWidget):
         else:
             reached = rewards.metrics.get("heldout_accuracy")
             self.model.set_text(rewards.name, f"accuracy {reached:.2f}" if reached is not None else "")
-        self.filter.setEnabled(dataset is not None)
-        if self.filter.text() != state.query:
-            self.filter.set_text(state.query)
-        if dataset is not None:
-            self.filter.set_count(None if state.matching is None else int(state.matching.sum()), len(dataset))
+        self.filter.set_enabled_reason("" if dataset else "Filter pairs once a dataset is open")
+        if " ".join(self.filter.tokens()) != state.query:
+            self.filter.set_tokens(split_tokens(state.query))
+        matching = state.matching
+        self.filter.set_note("" if matching is None or dataset is None else f"{counted(int(matching.sum()))} of {counted(len(dataset))}")
         chosen = state.selection
         self.selection.setVisible(chosen.mask is not None)
         if chosen.mask is not None:
             self.selection.set_text(f"{counted(chosen.count)} {'pair' if chosen.count == 1 else 'pairs'} selected")
             self.selection.setToolTip(f"{chosen.origin}. Esc clears the selection." if chosen.origin else "Esc clears the selection.")
         self.theme.set_icon("sun" if themes.colors.dark else "moon")
+
+    def _complete(self, word: str) -> list[str]:
+        frame = self._desk.state.frame
+        return [] if frame is None else completions(frame, word)
 
     def _dataset_menu(self) -> None:
         menu = QMenu(self)

@@ -15,8 +15,8 @@ from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_dir
-from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze
 from rmexplorer.workflows.columns import columns
 
@@ -97,9 +97,7 @@ SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected"
 def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
     """Job: everything of `analyze --json`, by a head or by the file's own scores."""
     if checkpoint is None:
-        if not dataset.score_columns:
-            raise Problem(f"{dataset.path}: holds no scores of a reward model", "name a head with --model")
-        first, second = dataset.pairs["score_first"].to_numpy(), dataset.pairs["score_second"].to_numpy()
+        first, second = from_columns(dataset)
         yield Progress(0, 0, "analysing")
         return analyze(columns(dataset, first, second), "columns")
     first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))

@@ -118,9 +118,9 @@ def assess(dataset: Dataset, encoded: np.ndarray, encoder: EncoderState, fitted:
     metrics["seconds"] = {**(seconds or {}), "train": round(fitted.seconds, 3)}
     yield Progress(2, 3, "keeping the head")
     checkpoint = Checkpoint(
-        model=fitted.model, encoder=encoder, temperature=fitted.temperature, settings=settings.as_dict(), metrics=metrics,
-        dataset_fingerprint=dataset.fingerprint, dataset_name=dataset.name, seed=settings.train.seed, holdout=settings.train.holdout,
-        reward_mean=float(rewards.mean()), reward_std=float(rewards.std()) or 1.0, created=time.time())
+        model=fitted.model, encoder=encoder, temperature=fitted.temperature, settings=settings.train, metrics=metrics,
+        dataset_fingerprint=dataset.fingerprint, dataset_name=dataset.name,
+        reward_mean=float(rewards.mean()), reward_std=float(rewards.std()) or 1.0)
     return Trained(checkpoint, metrics, _history(fitted), rewards, verdict)
 
 

@@ -1,0 +1,386 @@
+"""The inspector: the pair that has the focus, in full, beside whatever pane is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QScrollArea,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rmexplorer.app.commands import COMMANDS
+from rmexplorer.app.desk import Desk
+from rmexplorer.app.state import State
+from rmexplorer.data.dataset import TIE
+from rmexplorer.gui.theme import px, set_font, set_role, themes
+from rmexplorer.gui.widgets import (
+    DiffView,
+    ElidedLabel,
+    EmptyState,
+    IconButton,
+    IconLabel,
+    LinkButton,
+    RewardStrip,
+    Segmented,
+    label,
+    panel,
+    signed,
+)
+from rmexplorer.project import Mark
+from rmexplorer.statistics import sigmoid
+from rmexplorer.wording import counted, number
+
+NOTE_DELAY = 400
+PROMPT_CHARACTERS = 420
+STRIP_SAMPLE = 20_000
+FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
+
+
+class Inspector(QWidget):
+    """Pair, verdict, rewards, prompt, both responses, facts, star and note. Collapses to a strip of icons."""
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self.is_open = True
+        self._shown: int | None = None
+        self._whole_prompt = False
+        self.setAccessibleName("Inspector")
+        set_role(self, "inspector")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._stack = QStackedLayout(self)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._page = QWidget()
+        self._strip = QWidget()
+        self._nothing = EmptyState("Choose a pair in any pane to read it here.", "", "columns-2")
+        for page in (self._page, self._strip, self._nothing):
+            self._stack.addWidget(page)
+        self._build_strip()
+        self._build_page()
+        self._note_timer = QTimer(self)
+        self._note_timer.setSingleShot(True)
+        self._note_timer.setInterval(NOTE_DELAY)
+        self._note_timer.timeout.connect(self._keep_note)
+        desk.session.changed.connect(self._changed)
+        self.set_open(True)
+        self._refresh(desk.state)
+
+    def sizeHint(self) -> QSize:
+        """The width of the guide."""
+        return QSize(themes.metrics.inspector if self.is_open else themes.metrics.inspector_strip, px(600))
+
+    # Building
+
+    def _build_strip(self) -> None:
+        column = QVBoxLayout(self._strip)
+        column.setContentsMargins(px(8), px(10), px(8), px(10))
+        opening = IconButton("panel-right-open", "Open the inspector", "Ctrl+I")
+        opening.clicked.connect(lambda: self.set_open(True))
+        column.addWidget(opening)
+        column.addStretch(1)
+
+    def _build_page(self) -> None:
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(px(16), px(8), px(16), px(10))
+        column.setSpacing(px(10))
+        column.addLayout(self._head())
+        column.addLayout(self._verdict())
+        self.strip = RewardStrip()
+        column.addWidget(self.strip)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setAccessibleName("Prompt and responses")
+        middle = QWidget()
+        inner = QVBoxLayout(middle)
+        inner.setContentsMargins(0, 0, px(2), 0)
+        inner.setSpacing(px(10))
+        inner.addWidget(self._prompt())
+        inner.addLayout(self._switch())
+        self.view = DiffView()
+        inner.addWidget(self.view)
+        inner.addStretch(1)
+        self.scroll.setWidget(middle)
+        column.addWidget(self.scroll, 1)
+        column.addLayout(self._facts())
+        column.addLayout(self._actions())
+
+    def _head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(px(6))
+        self.title = label("Pair", font_role="title")
+        self.where = ElidedLabel("", "secondary", "small")
+        self.place = label("", "secondary", "small")
+        previous = IconButton("chevron-left", "Previous pair", "Alt+←")
+        previous.clicked.connect(lambda: self._desk.step(-1))
+        following = IconButton("chevron-right", "Next pair", "Alt+→")
+        following.clicked.connect(lambda: self._desk.step(1))
+        close = IconButton("panel-right-close", "Close the inspector", "Ctrl+I")
+        close.clicked.connect(lambda: self.set_open(False))
+        row.addWidget(self.title)
+        row.addWidget(self.where, 1)
+        row.addStretch(1)
+        for widget in (self.place, previous, following, close):
+            row.addWidget(widget)
+        return row
+
+    def _verdict(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(px(6))
+        self.sign = IconLabel("circle-check", "green", 15)
+        self.verdict = label("", weight=500)
+        self.chance = label("", "secondary", "small")
+        self.probability = label("", font_role="title")
+        for widget in (self.sign, self.verdict):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.chance)
+        row.addWidget(self.probability)
+        return row
+
+    def _prompt(self) -> QWidget:
+        box = panel("sunken")
+        box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        column = QVBoxLayout(box)
+        column.setContentsMargins(px(10), px(8), px(10), px(8))
+        column.setSpacing(px(4))
+        column.addWidget(label("Prompt", "secondary", "small_strong"))
+        self.prompt = label("", wrap=True)
+        self.prompt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.more = LinkButton("Show the whole prompt")
+        self.more.clicked.connect(self._show_whole_prompt)
+        column.addWidget(self.prompt)
+        column.addWidget(self.more)
+        return box
+
+    def _switch(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.mode = Segmented((("diff", "Diff"), ("plain", "Plain")), name="How responses are shown")
+        self.legend = label("Marked: on one side only", "hint", "small")
+        self.mode.changed.connect(self._mode)
+        row.addWidget(self.mode)
+        row.addStretch(1)
+        row.addWidget(self.legend)
+        return row
+
+    def _facts(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(px(4))
+        self.facts: dict[str, tuple[QWidget, QLabel]] = {}
+        for name in ("People", "Length", "Models", "File"):
+            line = QWidget()
+            row = QHBoxLayout(line)
+            row.setContentsMargins(0, 0, 0, 0)
+            key = label(name, "secondary", "small")
+            key.setFixedWidth(px(76))
+            value = ElidedLabel("", "", "small", 500)
+            row.addWidget(key)
+            row.addWidget(value, 1)
+            row.addStretch()
+            self.facts[name] = (line, value)
+            column.addWidget(line)
+        return column
+
+    def _actions(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(px(6))
+        row = QHBoxLayout()
+        row.setSpacing(px(6))
+        self.star = IconButton("star", "Star this pair", "Ctrl+D", checkable=True)
+        self.star.clicked.connect(self._desk.toggle_star)
+        copy = IconButton("copy", "Copy this pair", "Ctrl+Shift+C")
+        copy.clicked.connect(lambda: COMMANDS["copy_pair"].run(self._desk))
+        self.note = QPlainTextEdit()
+        self.note.setPlaceholderText("Note on this pair, kept as you type")
+        self.note.setAccessibleName("Note on this pair")
+        self.note.setTabChangesFocus(True)
+        self.note.setFixedHeight(px(44))
+        set_font(self.note, "small")
+        self.note.textChanged.connect(self._note_typed)
+        row.addWidget(self.note, 1)
+        row.addWidget(self.star, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(row)
+        return column
+
+    # Showing
+
+    def set_open(self, is_open: bool) -> None:
+        """Open to its width, or close to a strip of icons."""
+        self.is_open = is_open
+        metrics = themes.metrics
+        self.setMinimumWidth(metrics.inspector_min if is_open else metrics.inspector_strip)
+        self.setMaximumWidth(metrics.inspector_max if is_open else metrics.inspector_strip)
+        self._refresh(self._desk.state)
+        self.updateGeometry()
+
+    def edit_note(self) -> None:
+        """Put the keyboard into the note."""
+        self.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _changed(self, state: State, names: frozenset[str]) -> None:
+        if names & {"dataset", "rewards"}:
+            self._show_density(state)
+        if names & {"dataset", "rewards", "focus", "selection", "marks", "matching"}:
+            self._refresh(state)
+
+    def _show_density(self, state: State) -> None:
+        rewards = state.rewards.response if state.rewards is not None else np.zeros(0)
+        self.strip.set_rewards(rewards[::max(1, len(rewards) // STRIP_SAMPLE)])
+
+    def _refresh(self, state: State) -> None:
+        if not self.is_open:
+            self._stack.setCurrentWidget(self._strip)
+            return
+        if state.dataset is None or state.focus is None or state.focus >= len(state.dataset):
+            self._stack.setCurrentWidget(self._nothing)
+            return
+        self._stack.setCurrentWidget(self._page)
+        if state.focus != self._shown:
+            self._keep_note()
+            self._whole_prompt = False
+            self.scroll.verticalScrollBar().setValue(0)
+        self._shown = state.focus
+        self._show_head(state, state.focus)
+        self._show_rewards(state, state.focus)
+        self._show_facts(state, state.focus)
+        mark = state.marks.get(state.focus, Mark())
+        self.star.setChecked(mark.star)
+        if self.note.toPlainText() != mark.note and not self._note_timer.isActive():
+            blocked = self.note.blockSignals(True)
+            self.note.setPlainText(mark.note)
+            self.note.blockSignals(blocked)
+
+    def _show_head(self, state: State, pair: int) -> None:
+        assert state.dataset is not None
+        parts = [str(state.dataset.extras[name][pair]) for name in FACETS
+                 if name in state.dataset.extras.columns and state.dataset.extras[name][pair] is not None][:1]
+        if state.rewards is not None and state.rewards.source == "model":
+            parts.append("held-out" if state.rewards.heldout[pair] else "training")
+        self.title.setText(f"Pair {pair + 1:,}")
+        self.where.setText(" · ".join(parts))
+        self.where.updateGeometry()
+        walk = self._desk.walk
+        here = np.flatnonzero(walk == pair)
+        self.place.setText(f"{int(here[0]) + 1:,} of {len(walk):,}" if len(here) else "")
+
+    def _show_rewards(self, state: State, pair: int) -> None:
+        dataset = state.dataset
+        assert dataset is not None
+        tie = bool(dataset.winner[pair] == TIE)
+        texts = dataset.responses["text"]
+        chosen, rejected = texts[int(dataset.chosen[pair])], texts[int(dataset.rejected[pair])]
+        values: tuple[float | None, float | None] = (None, None)
+        if state.rewards is not None:
+            first, second = float(state.rewards.first[pair]), float(state.rewards.second[pair])
+            better, worse = (second, first) if dataset.winner[pair] == -1 else (first, second)
+            values = (better if np.isfinite(better) else None, worse if np.isfinite(worse) else None)
+        self.view.chosen.name.setText("First" if tie else "Chosen")
+        self.view.rejected.name.setText("Second" if tie else "Rejected")
+        self.view.set_pair(chosen, rejected, *values)
+        self._show_prompt(dataset.prompts["text"][int(dataset.prompt[pair])])
+        self._show_verdict(tie, *values)
+
+    def _show_verdict(self, tie: bool, better: float | None, worse: float | None) -> None:
+        known = better is not None and worse is not None
+        self.strip.setVisible(known)
+        if better is None or worse is None:
+            self.sign.set_icon("users", "text3")
+            self.verdict.setText("People call it a tie" if tie else "People prefer the chosen response")
+            self.chance.setText("no reward yet")
+            self.probability.setText("")
+            return
+        self.strip.set_marks([("chosen", better), ("rejected", worse)])
+        margin = better - worse
+        if tie:
+            self.sign.set_icon("info", "text3")
+            self.verdict.setText("People call it a tie")
+        elif margin == 0:
+            self.sign.set_icon("info", "text3")
+            self.verdict.setText("Model gives both the same")
+        elif margin > 0:
+            self.sign.set_icon("circle-check", "green")
+            self.verdict.setText("Model agrees with people")
+        else:
+            self.sign.set_icon("triangle-alert", "amber_text")
+            self.verdict.setText("Model prefers the rejected response")
+        self.chance.setText("P(first)" if tie else "P(chosen)")
+        self.probability.setText(number(float(sigmoid(np.array(margin)))))
+        self.probability.setToolTip(f"σ(margin), margin {signed(margin)}")
+
+    def _show_prompt(self, text: str) -> None:
+        text = text.strip()
+        long = len(text) > PROMPT_CHARACTERS and not self._whole_prompt
+        self.more.setVisible(long)
+        self.prompt.setText("… " + text[-PROMPT_CHARACTERS:].lstrip() if long else text or "(no prompt)")
+
+    def _show_whole_prompt(self) -> None:
+        self._whole_prompt = True
+        self._refresh(self._desk.state)
+
+    def _show_facts(self, state: State, pair: int) -> None:
+        dataset = state.dataset
+        assert dataset is not None and state.frame is not None
+        row = dataset.pairs.row(pair, named=True)
+        chars = (state.frame["chars_chosen"][pair], state.frame["chars_rejected"][pair])
+        models = (row["model_first"], row["model_second"]) if row["winner"] != -1 else (row["model_second"], row["model_first"])
+        where = f"line {row['line']:,}" if row["line"] is not None else f"record {row['record'] + 1:,}"
+        self._fact("People", self._people(state, pair, row["winner"]))
+        self._fact("Length", length_sentence(*chars))
+        self._fact("Models", f"● {models[0] or '–'}   ◆ {models[1] or '–'}" if any(models) else "")
+        strength = f" · strength {number(row['strength'])}" if row["strength"] is not None else ""
+        self._fact("File", where + strength)
+
+    def _people(self, state: State, pair: int, winner: int) -> str:
+        assert state.dataset is not None
+        votes = state.dataset.votes
+        low, high = votes["pair"].search_sorted(pair, side="left"), votes["pair"].search_sorted(pair, side="right")
+        choices = votes["choice"].slice(int(low), int(high) - int(low)).to_list()
+        if len(choices) < 2:
+            return ""
+        agree = sum(choice == winner for choice in choices)
+        what = "call it a tie" if winner == TIE else "prefer the chosen response"
+        return f"{agree} of {len(choices)} {what}"
+
+    def _fact(self, name: str, text: str) -> None:
+        line, value = self.facts[name]
+        line.setVisible(bool(text))
+        value.setText(text)
+        value.updateGeometry()
+
+    def _mode(self, mode: str) -> None:
+        self.view.set_mode(mode)
+        self.legend.setVisible(mode == "diff")
+
+    # Notes
+
+    def _note_typed(self) -> None:
+        self._note_timer.start()
+
+    def _keep_note(self) -> None:
+        """Write the note of the pair that was shown; called soon after each key and before another pair is shown."""
+        self._note_timer.stop()
+        text, pair = self.note.toPlainText(), self._shown
+        if pair is not None and text != self._desk.state.marks.get(pair, Mark()).note:
+            self._desk.mark(pair, note=text)
+
+
+def length_sentence(chosen: int, rejected: int) -> str:
+    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
+    if chosen == rejected:
+        return f"Both have {counted(chosen, 'character')}"
+    longer, shorter, name = (chosen, rejected, "Chosen") if chosen > rejected else (rejected, chosen, "Rejected")
+    if shorter == 0:
+        return f"{name} has {counted(longer, 'character')}, the other none"
+    times = longer / shorter
+    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, 1)} times as long"
+    return f"{name} is {by} ({longer:,} against {shorter:,} characters)"

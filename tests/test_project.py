@@ -1,0 +1,120 @@
+"""The project file keeps what a person did, also when the process is killed."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rmexplorer.problem import Problem
+from rmexplorer.project import APPLICATION_ID, MIGRATIONS, Mark, Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path / "a.rmx")
+    yield made
+    made.close()
+
+
+def test_that_marks_come_back_after_reopening(project: Project) -> None:
+    project.put_mark("f", 3, Mark(star=True))
+    project.put_mark("f", 5, Mark(note="too long"))
+    project.put_mark("g", 3, Mark(note="other dataset"))
+    again = Project(project.path)
+    assert again.marks("f") == {3: Mark(star=True), 5: Mark(note="too long")}
+    again.close()
+
+
+def test_that_an_empty_mark_takes_the_row_away(project: Project) -> None:
+    project.put_mark("f", 3, Mark(star=True, note="x"))
+    project.put_mark("f", 3, Mark())
+    assert project.marks("f") == {}
+
+
+def test_that_runs_keep_settings_metrics_history_and_head(project: Project) -> None:
+    run = project.add_run("head-256", "f", {"hidden_dim": 256}, {"heldout_accuracy": 0.66}, {"validation_loss": [0.69, None, 0.61]}, b"\x00head")
+    assert project.runs("f") == (run,)
+    assert project.runs("other") == ()
+    assert project.head(run.id) == b"\x00head"
+
+
+def test_that_a_deleted_run_can_be_brought_back(project: Project) -> None:
+    run = project.add_run("a", "f", {}, {}, {}, b"h")
+    gone = project.delete_run(run.id)
+    with pytest.raises(Problem, match="no longer in the project"):
+        project.head(run.id)
+    project.restore_run(gone)
+    assert project.runs("f") == (run,)
+
+
+def test_that_recent_files_come_newest_first_and_once(project: Project) -> None:
+    for path in ("a", "b", "a"):
+        project.opened(path, path.upper(), 7)
+    assert [recent.path for recent in project.recent()] == ["a", "b"]
+    project.forget("a")
+    assert [recent.path for recent in project.recent()] == ["b"]
+
+
+def test_that_the_view_is_any_json(project: Project) -> None:
+    project.put_view(pane="train", splitter=[900, 436], query=None)
+    project.put_view(pane="data")
+    assert project.view() == {"pane": "data", "splitter": [900, 436], "query": None}
+
+
+def test_that_a_copy_goes_on_elsewhere(project: Project, tmp_path: Path) -> None:
+    project.put_mark("f", 1, Mark(star=True))
+    copy = project.copy_to(tmp_path / "b.rmx")
+    copy.put_mark("f", 2, Mark(star=True))
+    assert set(copy.marks("f")) == {1, 2}
+    assert set(project.marks("f")) == {1}
+    copy.close()
+
+
+def test_that_another_sqlite_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE t (x)")
+    other.close()
+    with pytest.raises(Problem, match="no project of rmexplorer"):
+        Project(path)
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
+    other.close()
+
+
+def test_that_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.rmx"
+    path.write_text("not a database, but long enough to look at" * 30)
+    with pytest.raises(Problem, match="cannot be opened as a project"):
+        Project(path)
+
+
+def test_that_a_project_of_a_newer_program_is_refused(project: Project) -> None:
+    with sqlite3.connect(project.path) as raw:
+        raw.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+        assert raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    raw.close()
+    with pytest.raises(Problem, match="newer rmexplorer"):
+        Project(project.path)
+
+
+def test_that_kill_9_loses_no_star_note_or_run(tmp_path: Path) -> None:
+    path = tmp_path / "killed.rmx"
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom rmexplorer.project import Mark, Project\n"
+        "project = Project(Path(sys.argv[1]))\n"
+        "for pair in range(50): project.put_mark('f', pair, Mark(star=True, note=f'note {pair}'))\n"
+        "project.add_run('head', 'f', {}, {'heldout_accuracy': 0.6}, {}, b'x' * 300_000)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n")
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    project = Project(path)
+    assert len(project.marks("f")) == 50
+    assert project.marks("f")[49] == Mark(star=True, note="note 49")
+    assert project.head(project.runs("f")[0].id) == b"x" * 300_000
+    project.close()
