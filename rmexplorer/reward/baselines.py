@@ -23,7 +23,7 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LINEAR_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 3
 MOST_TRAINING_PAIRS = 20_000
-MOST_SEARCH_PAIRS = 6_000
+MANY_PAIRS = 6_000
 BLOCK_PAIRS = 8_192
 
 
@@ -133,27 +133,38 @@ def fit_logistic(differences: Any, strength: float, target: np.ndarray | None = 
 
 def _searched(differences: Any, group: np.ndarray, target: np.ndarray | None, strengths: Sequence[float], seed: int,
               note: str) -> Job[tuple[np.ndarray, float]]:
-    """Weights and the C with the lowest cross-validated loss, folds by group."""
+    """Weights and the C with the lowest loss on held-out groups, from strong to weak until the loss rises."""
     pairs = differences.shape[0]
     if not pairs:
         raise Problem("there are no pairs to train on", "loosen the filter or lower the held-out share")
-    search = _drawn(pairs, MOST_SEARCH_PAIRS, seed)
-    lost = np.zeros(len(strengths))
-    groups = np.unique(group[search])
-    folds = min(FOLDS, len(groups))
-    fold = np.random.default_rng(seed).permutation(len(groups)) % max(1, folds)
-    fold = fold[np.searchsorted(groups, group[search])]
-    for number in range(folds if folds > 1 else 0):
-        inside, outside = search[fold != number], search[fold == number]
-        weights = None
-        for place, strength in enumerate(strengths):  # from strong to weak, each from where the last ended
-            weights = fit_logistic(differences[inside], strength, None if target is None else target[inside], weights)
+    folds = _folds(group, seed)
+    inside = [differences[~outside] for outside in folds]
+    last: list[np.ndarray | None] = [None] * len(folds)
+    best, lowest = strengths[len(strengths) // 2], float("inf")
+    for place, strength in enumerate(strengths if folds else ()):
+        lost = 0.0
+        for number, outside in enumerate(folds):
+            weights = fit_logistic(inside[number], strength, None if target is None else target[~outside],
+                                   last[number])  # begins where the stronger one ended
+            last[number] = weights
             d = np.asarray(differences[outside] @ weights)
-            t = 1.0 if target is None else target[outside]
-            lost[place] += float(np.sum(softplus(-d) + (1 - t) * d))
-            yield Progress(number * len(strengths) + place, folds * len(strengths) + 1, f"{note}: choosing C")
-    best = float(strengths[int(np.argmin(lost))])
+            lost += float(np.sum(softplus(-d) + (0.0 if target is None else 1 - target[outside]) * d))
+            yield Progress(place * len(folds) + number, len(strengths) * len(folds), f"{note}: choosing C")
+        if lost > lowest:
+            break
+        best, lowest = strength, lost
     return fit_logistic(differences, best, target), best
+
+
+def _folds(group: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Masks (pairs,) of held-out pairs by group: three folds, one fold of 20 % of many pairs, none of one group."""
+    groups, place = np.unique(group, return_inverse=True)
+    if len(groups) < 2:
+        return []
+    many = len(group) > MANY_PAIRS
+    count = 5 if many else min(FOLDS, len(groups))
+    fold = (np.random.default_rng(seed).permutation(len(groups)) % count)[place]
+    return [fold == number for number in range(1 if many else count)]
 
 
 def _drawn(pairs: int, most: int, seed: int) -> np.ndarray:

@@ -16,7 +16,8 @@ class Tfidf:
     """TF-IDF of lower-cased words of two or more letters and of neighbouring pairs of them, rows of length 1.
 
     As scikit-learn's TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True): term frequency 1 + ln count,
-    inverse document frequency ln((1 + n) / (1 + df)) + 1. Terms are known by 64-bit hashes, so it lives within one process.
+    inverse document frequency ln((1 + n) / (1 + df)) + 1. Terms are known by 64-bit hashes, so it lives within one
+    process.
     """
 
     def __init__(self, least_documents: int = 2) -> None:
