@@ -96,7 +96,8 @@ def test_that_scaling_by_the_fitted_temperature_never_worsens_the_loss(margin: n
 
 
 def test_that_bins_follow_the_rule_of_thumb() -> None:
-    assert [len(calibrated(perfect(n, 0)).trained.bins) for n in (19, 39, 40, 100, 299, 300, 5000)] == [1, 1, 2, 5, 14, 15, 15]
+    sizes = (19, 39, 40, 100, 299, 300, 5000)
+    assert [len(calibrated(perfect(n, 0)).trained.bins) for n in sizes] == [1, 1, 2, 5, 14, 15, 15]
 
 
 def test_that_planted_overconfidence_is_found_named_and_mended() -> None:
@@ -138,6 +139,7 @@ def test_that_the_histogram_counts_every_pair() -> None:
     assert found.ties == 1
 
 
-@pytest.mark.parametrize("margin, temperature", [([], 1.0), ([0.0, 0.0], 1.0), ([1.0, 2.0], 0.01), ([-1.0, -2.0], 100.0)])
+@pytest.mark.parametrize("margin, temperature", [
+    ([], 1.0), ([0.0, 0.0], 1.0), ([1.0, 2.0], 0.01), ([-1.0, -2.0], 100.0)])
 def test_that_a_temperature_is_given_where_there_is_no_optimum(margin: list[float], temperature: float) -> None:
     assert fit_temperature(np.array(margin)) == pytest.approx(temperature)

@@ -172,6 +172,7 @@ def test_that_results_repeat_themselves() -> None:
 
 
 def test_that_statistics_are_imported_without_the_heavy_libraries() -> None:
-    code = "import sys, rmexplorer.statistics; print([name for name in ('scipy', 'polars', 'sklearn') if name in sys.modules])"
+    heavy = "[name for name in ('scipy', 'polars', 'sklearn') if name in sys.modules]"
+    code = f"import sys, rmexplorer.statistics; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

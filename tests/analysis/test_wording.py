@@ -11,7 +11,8 @@ from rmexplorer.statistics import Estimate
 
 
 @pytest.mark.parametrize("text, expected", [
-    (wording.number(-0.53), "\u22120.53"), (wording.number(0.46, signed=True), "+0.46"), (wording.number(-0.001), "0.00"),
+    (wording.number(-0.53), "\u22120.53"), (wording.number(0.46, signed=True), "+0.46"),
+    (wording.number(-0.001), "0.00"),
     (wording.number(None), "–"), (wording.number(0.0312, 3), "0.031"), (wording.percent(0.624), "62%"),
     (wording.counted(5180), "5,180"), (wording.counted(1, "pair"), "1\u00a0pair"),
     (wording.counted(2000, "pair"), "2,000\u00a0pairs"),
