@@ -209,7 +209,8 @@ def test_that_identical_outputs_find_their_model_where_the_file_goes_model_by_mo
 
 def test_that_an_arena_without_a_baseline_compares_with_all_others(build: Build) -> None:
     dataset = build(prompt=["a", "b", "c", "d"], first=["one", "two", "three", "four"],
-                    second=["five", "six", "seven", "eight"], winner=[1, 0, -1, 1], model_first=["x", "y", "z", "x"], model_second=["y", "z", "x", "x"])
+                    second=["five", "six", "seven", "eight"], winner=[1, 0, -1, 1],
+                    model_first=["x", "y", "z", "x"], model_second=["y", "z", "x", "x"])
     found = analyze(columns(dataset), None)["win_rates"]
     assert {name: (rate["against"], rate["win_rate"], rate["n"]) for name, rate in found.items()} == {
         "x": ("all others", 100.0, 2), "y": ("all others", 25.0, 2), "z": ("all others", 25.0, 2)}

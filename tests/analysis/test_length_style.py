@@ -146,7 +146,7 @@ def test_that_style_counts_for_the_model_where_it_was_planted(planted: Planted) 
     assert sways.gap_q < 0.001
     gap = columns["style_chosen"][:, 1] - columns["style_rejected"][:, 1]
     alone = logistic(gap[:, None] / follows.sd, 1 / (1 + np.exp(-columns["margin"])))[0]
-    assert abs(follows.model.value) < 0.08 < 0.25 < alone, "it goes with length, and counts for little at equal length"
+    assert abs(follows.model.value) < 0.08 < 0.2 < alone, "it goes with length, and counts for little at equal length"
     assert "sways model counts 0." in found.headline() and "more" in found.headline()
 
 
