@@ -87,7 +87,9 @@ def read_dataset(arguments: argparse.Namespace) -> Any:
     """The dataset that FILE names; its warnings go to stderr unless they are part of the answer."""
     from rmexplorer.data.read import read
 
-    return run(read(arguments.file, format=arguments.format, criterion=arguments.criterion, max_bytes=arguments.max_bytes))
+    return run(
+        read(arguments.file, format=arguments.format, criterion=arguments.criterion, max_bytes=arguments.max_bytes)
+    )
 
 
 def command_info(arguments: argparse.Namespace) -> int:
@@ -137,7 +139,9 @@ def command_train(arguments: argparse.Namespace) -> int:
         print(f"Wrote {out}")
     reached = trained.metrics["heldout_accuracy"]
     if arguments.min_accuracy is not None and (reached is None or reached < arguments.min_accuracy):
-        say(f"held-out accuracy {'is not known' if reached is None else f'{reached:.4f}'}, below the {arguments.min_accuracy:g} asked for")
+        say(
+            f"held-out accuracy {'is not known' if reached is None else f'{reached:.4f}'}, below the {arguments.min_accuracy:g} asked for"
+        )
         return EXIT_CHECK
     return 0
 
@@ -237,7 +241,9 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
-    parser = Parser(prog="rmexplorer", description="See what a reward model rewards. Without a command: open the window.")
+    parser = Parser(
+        prog="rmexplorer", description="See what a reward model rewards. Without a command: open the window."
+    )
     parser.add_argument("--version", action="version", version=f"rmexplorer {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -247,12 +253,16 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     demo = add("demo", command_demo)
-    demo.add_argument("--offscreen", type=Path, metavar="DIR", help="run without a display and write a picture of each pane to DIR")
+    demo.add_argument(
+        "--offscreen", type=Path, metavar="DIR", help="run without a display and write a picture of each pane to DIR"
+    )
     _input(add("info", command_info))
     convert = add("convert", command_convert)
     _input(convert)
     _output(convert, "file to write")
-    convert.add_argument("--to", default="trl", choices=("trl", "openrlhf", "parquet", "csv"), help="layout (default trl)")
+    convert.add_argument(
+        "--to", default="trl", choices=("trl", "openrlhf", "parquet", "csv"), help="layout (default trl)"
+    )
     train = add("train", command_train)
     _input(train)
     _output(train, "where to keep the head (safetensors)")
@@ -263,7 +273,9 @@ def build_parser() -> argparse.ArgumentParser:
     _output(score, "JSONL, or Parquet by suffix")
     analyze = add("analyze", command_analyze)
     _input(analyze)
-    analyze.add_argument("--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores")
+    analyze.add_argument(
+        "--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores"
+    )
     return parser
 
 

@@ -19,8 +19,10 @@ def _home(kind: str, usual: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Problem(f"{folder}: cannot make this folder ({error.strerror})",
-                      "free space or set RMEXPLORER_HOME to a folder that can be written") from error
+        raise Problem(
+            f"{folder}: cannot make this folder ({error.strerror})",
+            "free space or set RMEXPLORER_HOME to a folder that can be written",
+        ) from error
     return folder
 
 
@@ -66,7 +68,9 @@ def atomic(target: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)
         temporary.replace(target)
     except OSError as error:
-        raise Problem(f"{target}: cannot write ({error.strerror or error})", "free space or choose another place") from error
+        raise Problem(
+            f"{target}: cannot write ({error.strerror or error})", "free space or choose another place"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

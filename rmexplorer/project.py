@@ -42,7 +42,7 @@ class RunRecord:
     created: float
     settings: dict[str, Any]
     metrics: dict[str, Any]
-    history: dict[str, list[float]]
+    history: dict[str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ class Project:
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._migrate()
         except sqlite3.Error as error:
-            raise Problem(f"{path}: cannot be opened as a project ({error})", "choose another file or check its permissions") from error
+            raise Problem(
+                f"{path}: cannot be opened as a project ({error})", "choose another file or check its permissions"
+            ) from error
 
     @classmethod
     def untitled(cls) -> Project:
@@ -122,7 +124,9 @@ class Project:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise Problem(f"{self.path}: cannot be written ({error})", "free space, or save the project elsewhere") from error
+            raise Problem(
+                f"{self.path}: cannot be written ({error})", "free space, or save the project elsewhere"
+            ) from error
 
     def _read(self, query: str, *values: Any) -> list[Any]:
         try:
@@ -141,27 +145,49 @@ class Project:
         """Keep a mark; an empty one takes it away."""
         with self._writing() as connection:
             if mark:
-                connection.execute("INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?)",
-                                   (fingerprint, pair, int(mark.star), mark.note, time.time()))
+                connection.execute(
+                    "INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?)",
+                    (fingerprint, pair, int(mark.star), mark.note, time.time()),
+                )
             else:
                 connection.execute("DELETE FROM marks WHERE fingerprint=? AND pair=?", (fingerprint, pair))
 
     # Runs and their heads
 
-    def add_run(self, name: str, fingerprint: str, settings: dict[str, Any], metrics: dict[str, Any],
-                history: dict[str, list[float]], head: bytes) -> RunRecord:
+    def add_run(
+        self,
+        name: str,
+        fingerprint: str,
+        settings: dict[str, Any],
+        metrics: dict[str, Any],
+        history: dict[str, list[float | None]],
+        head: bytes,
+    ) -> RunRecord:
         """Keep a finished run; `head` is a whole checkpoint in safetensors."""
         run = RunRecord(uuid.uuid4().hex, name, fingerprint, time.time(), settings, metrics, history)
         with self._writing() as connection:
-            connection.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?)",
-                               (run.id, run.name, run.fingerprint, run.created, json.dumps(settings), json.dumps(metrics),
-                                json.dumps(history), head))
+            connection.execute(
+                "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?)",
+                (
+                    run.id,
+                    run.name,
+                    run.fingerprint,
+                    run.created,
+                    json.dumps(settings),
+                    json.dumps(metrics),
+                    json.dumps(history),
+                    head,
+                ),
+            )
         return run
 
     def runs(self, fingerprint: str) -> tuple[RunRecord, ...]:
         """The runs on one dataset, newest first."""
-        rows = self._read("SELECT id, name, fingerprint, created, settings, metrics, history FROM runs "
-                          "WHERE fingerprint=? ORDER BY created DESC", fingerprint)
+        rows = self._read(
+            "SELECT id, name, fingerprint, created, settings, metrics, history FROM runs "
+            "WHERE fingerprint=? ORDER BY created DESC",
+            fingerprint,
+        )
         return tuple(RunRecord(*row[:4], *(json.loads(text) for text in row[4:])) for row in rows)
 
     def head(self, run_id: str) -> bytes:
@@ -198,7 +224,10 @@ class Project:
 
     def recent(self, count: int = 8) -> tuple[Recent, ...]:
         """The datasets opened last, newest first."""
-        return tuple(Recent(*row) for row in self._read("SELECT path, name, pairs, opened FROM recent ORDER BY opened DESC LIMIT ?", count))
+        return tuple(
+            Recent(*row)
+            for row in self._read("SELECT path, name, pairs, opened FROM recent ORDER BY opened DESC LIMIT ?", count)
+        )
 
     def forget(self, path: str) -> None:
         """Take a file off the recent ones."""
@@ -212,8 +241,9 @@ class Project:
     def put_view(self, **values: Any) -> None:
         """Keep parts of the view; each value is anything JSON can hold."""
         with self._writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO view VALUES (?,?)",
-                                   [(key, json.dumps(value)) for key, value in values.items()])
+            connection.executemany(
+                "INSERT OR REPLACE INTO view VALUES (?,?)", [(key, json.dumps(value)) for key, value in values.items()]
+            )
 
     def copy_to(self, path: Path) -> Project:
         """A whole copy of this project at `path`, opened."""

@@ -92,8 +92,14 @@ class Desk(QObject):
     def open(self, paths: list[str], format_id: str | None = None) -> None:
         """Read files in the worker process and show them; the old dataset stays until the new one is there."""
         name = Path(paths[0]).name or paths[0]
-        self.jobs.order(f"Opening {name}", "rmexplorer.workflows.files", "open_files", (paths, format_id),
-                        done=lambda folder: self._opened(Path(folder), paths[0]), failed=self.report)
+        self.jobs.order(
+            f"Opening {name}",
+            "rmexplorer.workflows.files",
+            "open_files",
+            (paths, format_id),
+            done=lambda folder: self._opened(Path(folder), paths[0]),
+            failed=self.report,
+        )
 
     def open_demo(self) -> None:
         """Open the demo dataset."""
@@ -106,7 +112,9 @@ class Desk(QObject):
             return
         folder = data_dir() / "pasted"
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix="pasted-", suffix=".txt", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=folder, prefix="pasted-", suffix=".txt", delete=False
+        ) as file:
             file.write(text)
         self.open([file.name])
 
@@ -123,9 +131,16 @@ class Desk(QObject):
         self.training.abandon()
         self.order = None
         runs = self.project.runs(dataset.fingerprint)
-        self.session.put(dataset=dataset, folder=folder, frame=pair_frame(dataset), columns=columns(dataset), runs=runs,
-                         marks=MappingProxyType(self.project.marks(dataset.fingerprint)), focus=0 if len(dataset) else None,
-                         pane="data" if self.state.pane == "welcome" else self.state.pane)
+        self.session.put(
+            dataset=dataset,
+            folder=folder,
+            frame=pair_frame(dataset),
+            columns=columns(dataset),
+            runs=runs,
+            marks=MappingProxyType(self.project.marks(dataset.fingerprint)),
+            focus=0 if len(dataset) else None,
+            pane="data" if self.state.pane == "welcome" else self.state.pane,
+        )
         if runs:
             self.use_run(runs[0].id)
         elif dataset.score_columns:
@@ -140,14 +155,24 @@ class Desk(QObject):
         second_won = dataset.winner == -1
         margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
         frame = frame.with_columns(
-            pl.Series("margin", margin), pl.Series("reward_chosen", np.where(second_won, rewards.second, rewards.first)),
+            pl.Series("margin", margin),
+            pl.Series("reward_chosen", np.where(second_won, rewards.second, rewards.first)),
             pl.Series("reward_rejected", np.where(second_won, rewards.first, rewards.second)),
-            pl.Series("heldout", rewards.heldout), pl.Series("wrong", (margin < 0) & ~dataset.tie))
+            pl.Series("heldout", rewards.heldout),
+            pl.Series("wrong", (margin < 0) & ~dataset.tie),
+        )
         scope = self.state.scope if self.state.rewards is not None else ("heldout" if rewards.heldout.any() else "all")
         if scope == "heldout" and not rewards.heldout.any():
             scope = "all"
-        self.session.put(rewards=rewards, checkpoint=checkpoint, run=run, frame=frame, scope=scope,
-                         columns=columns(dataset, rewards.first, rewards.second), **more)
+        self.session.put(
+            rewards=rewards,
+            checkpoint=checkpoint,
+            run=run,
+            frame=frame,
+            scope=scope,
+            columns=columns(dataset, rewards.first, rewards.second),
+            **more,
+        )
         if self.state.query:
             self.set_query(self.state.query)
 
@@ -163,27 +188,27 @@ class Desk(QObject):
 
     def use_run(self, run_id: str) -> None:
         """Show the rewards of a run that the project keeps."""
+        name = next((run.name for run in self.state.runs if run.id == run_id), "head")
         try:
-            checkpoint = Checkpoint.from_bytes(self.project.head(run_id))
+            self.training.score(self.project.head(run_id), name, run_id)
         except Problem as problem:
             self.report(problem)
-            return
-        name = next((run.name for run in self.state.runs if run.id == run_id), "head")
-        self.training.score(checkpoint, name, run_id)
 
     def load_head(self, path: str) -> None:
         """Score this dataset with a head from a file."""
         try:
-            checkpoint = Checkpoint.load(Path(path))
+            checkpoint = Checkpoint.load(path)
         except Problem as problem:
             self.report(problem)
             return
-        self.training.score(checkpoint, Path(path).stem, "")
+        self.training.score(checkpoint.to_bytes(), Path(path).stem)
 
     def save_head(self, path: str) -> None:
         """Write the current head to a file."""
         if self.state.checkpoint is None:
-            self.report(Problem("the rewards shown came with the file, so there is no head to save", "train a head first"))
+            self.report(
+                Problem("the rewards shown came with the file, so there is no head to save", "train a head first")
+            )
             return
         try:
             self.state.checkpoint.save(Path(path))
@@ -222,7 +247,9 @@ class Desk(QObject):
             except Problem as problem:
                 self._filtered(text, frame, None, problem)
         else:
-            self.compute.ask("filter", lambda: matching(frame, text), lambda mask, error: self._filtered(text, frame, mask, error))
+            self.compute.ask(
+                "filter", lambda: matching(frame, text), lambda mask, error: self._filtered(text, frame, mask, error)
+            )
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
         if isinstance(error, Problem):
@@ -330,8 +357,12 @@ class Desk(QObject):
         state = self.state
         if state.dataset is None or state.focus is None:
             return ""
-        return describe_pair(state.dataset, state.focus, state.rewards.first if state.rewards else None,
-                             state.rewards.second if state.rewards else None)
+        return describe_pair(
+            state.dataset,
+            state.focus,
+            state.rewards.first if state.rewards else None,
+            state.rewards.second if state.rewards else None,
+        )
 
     def export_pairs(self, path: str) -> None:
         """Write the selected pairs, or those that pass the filter, by the suffix of `path`."""
@@ -339,8 +370,12 @@ class Desk(QObject):
         if state.dataset is None:
             return
         mask = state.selection.mask if state.selection.mask is not None else state.matching
-        self.jobs.thread(f"Writing {Path(path).name}", export(state.dataset, mask, Path(path)),
-                         done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"), failed=self.report)
+        self.jobs.start(
+            f"Writing {Path(path).name}",
+            export(state.dataset, mask, Path(path)),
+            done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"),
+            failed=self.report,
+        )
 
     # Projects
 
@@ -368,4 +403,6 @@ class Desk(QObject):
         self.project = project
         dataset = self.state.dataset
         if dataset is not None:
-            self.session.put(runs=project.runs(dataset.fingerprint), marks=MappingProxyType(project.marks(dataset.fingerprint)))
+            self.session.put(
+                runs=project.runs(dataset.fingerprint), marks=MappingProxyType(project.marks(dataset.fingerprint))
+            )

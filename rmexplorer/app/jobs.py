@@ -37,7 +37,7 @@ class Run:
     left: float | None = None
     paused: bool = False
     finished: bool = False
-    order: tuple[str, str, tuple[Any, ...]] | None = None
+    number: int | None = None
     thread: ThreadJob | None = None
     pace: Pace = field(default_factory=Pace)
 
@@ -108,7 +108,6 @@ class Jobs(QObject):
         super().__init__(parent)
         self.runs: list[Run] = []
         self._worker: Worker | None = None
-        self._ordered: Run | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self.drain)
@@ -119,15 +118,26 @@ class Jobs(QObject):
             self._worker = Worker()
         self._worker.warm()
 
-    def order(self, title: str, module: str, function: str, arguments: tuple[Any, ...], done: Callable[[Any], None],
-              failed: Callable[[Problem], None], **more: Any) -> Run:
+    def order(
+        self,
+        title: str,
+        module: str,
+        function: str,
+        arguments: tuple[Any, ...],
+        done: Callable[[Any], None],
+        failed: Callable[[Problem], None],
+        **more: Any,
+    ) -> Run:
         """Run `module.function(*arguments)`, a job, in the worker process; arguments are paths and keys, never arrays."""
-        run = Run(title, done, failed, order=(module, function, arguments), **more)
+        if self._worker is None:
+            self._worker = Worker()
+        run = Run(title, done, failed, number=self._worker.order(module, function, *arguments), **more)
         self._begin(run)
-        self._next_order()
         return run
 
-    def thread(self, title: str, job: Job[Any], done: Callable[[Any], None], failed: Callable[[Problem], None], **more: Any) -> Run:
+    def start(
+        self, title: str, job: Job[Any], done: Callable[[Any], None], failed: Callable[[Problem], None], **more: Any
+    ) -> Run:
         """Run a job in a thread: what lets the interpreter go (numpy) and must answer at once."""
         run = Run(title, done, failed, thread=ThreadJob(job), **more)
         self._begin(run)
@@ -139,10 +149,8 @@ class Jobs(QObject):
             return
         if run.thread is not None:
             run.thread.cancel()
-        elif run is self._ordered and self._worker is not None:
-            self._worker.cancel()
-        else:
-            self._end(run, "cancelled", None)
+        elif self._worker is not None:
+            self._worker.cancel(run.number)
 
     def pause(self, run: Run, paused: bool) -> None:
         """Hold a thread run or let it go on."""
@@ -167,28 +175,28 @@ class Jobs(QObject):
             if run.thread is not None:
                 run.thread.join(5)
         self.runs = []
-        self._ordered = None
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
     def drain(self) -> None:
         """Take the beats and endings that have come in since the last frame."""
-        for run in list(self.runs):
-            if run.thread is not None:
-                ending = run.thread.ending
-                while run.thread.beats:
-                    run.beat(run.thread.beats.popleft())
+        for thread_run in list(self.runs):
+            if (thread := thread_run.thread) is not None:
+                ending = thread.ending
+                while thread.beats:
+                    thread_run.beat(thread.beats.popleft())
                 if ending is not None:
-                    self._end(run, *ending)
+                    self._end(thread_run, *ending)
         if self._worker is not None:
-            for kind, payload in self._worker.poll():
-                if self._ordered is None:
+            for message in self._worker.poll():
+                run = next((run for run in self.runs if run.number == message.order), None)
+                if run is None:
                     continue
-                if kind == "progressed":
-                    self._ordered.beat(payload)
+                if message.kind == "progressed":
+                    run.beat(message.content)
                 else:
-                    self._end(self._ordered, kind, payload)
+                    self._end(run, message.kind, message.content)
         if self.runs:
             self.changed.emit()
 
@@ -198,22 +206,9 @@ class Jobs(QObject):
             self._timer.start()
         self.changed.emit()
 
-    def _next_order(self) -> None:
-        if self._ordered is not None:
-            return
-        waiting = next((run for run in self.runs if run.order is not None), None)
-        if waiting is None or waiting.order is None:
-            return
-        if self._worker is None:
-            self._worker = Worker()
-        self._ordered = waiting
-        self._worker.order(*waiting.order)
-
     def _end(self, run: Run, kind: str, payload: Any) -> None:
         run.finished = True
         self.runs = [other for other in self.runs if other is not run]
-        if run is self._ordered:
-            self._ordered = None
         if kind == "done":
             run.done(payload)
         elif kind == "problem":
@@ -221,9 +216,12 @@ class Jobs(QObject):
         elif kind == "cancelled":
             run.cancelled()
         else:
-            run.failed(Problem(f"{run.title}: this is a bug in rmexplorer", "copy the details from the Help menu and report it"))
+            run.failed(
+                Problem(
+                    f"{run.title}: this is a bug in rmexplorer", "copy the details from the Help menu and report it"
+                )
+            )
             self.crashed.emit(str(payload))
-        self._next_order()
         if not self.runs:
             self._timer.stop()
         self.changed.emit()

@@ -11,8 +11,20 @@ from rmexplorer.app.state import Selection, State
 
 # What hangs on a field and falls with it, unless it is put in the same breath.
 HANGING: dict[str, dict[str, Any]] = {
-    "dataset": {"folder": None, "frame": None, "rewards": None, "checkpoint": None, "run": "", "columns": None, "query": "",
-                "matching": None, "selection": Selection(), "focus": None, "runs": (), "marks": {}},
+    "dataset": {
+        "folder": None,
+        "frame": None,
+        "rewards": None,
+        "checkpoint": None,
+        "run": "",
+        "columns": None,
+        "query": "",
+        "matching": None,
+        "selection": Selection(),
+        "focus": None,
+        "runs": (),
+        "marks": {},
+    },
 }
 UNDOABLE = ("query", "matching", "selection", "focus")
 HISTORY = 100
@@ -66,8 +78,11 @@ class Session(QObject):
         unknown = set(news) - known
         if unknown:
             raise TypeError(f"the state has no field {', '.join(sorted(unknown))}")
-        return {name: value for name, value in news.items()
-                if getattr(self.state, name) is not value and not _equal_plain(getattr(self.state, name), value)}
+        return {
+            name: value
+            for name, value in news.items()
+            if getattr(self.state, name) is not value and not _equal_plain(getattr(self.state, name), value)
+        }
 
     def _replace(self, changes: dict[str, Any]) -> None:
         if changes:

@@ -61,14 +61,23 @@ class Rewards:
     @classmethod
     def of_model(cls, dataset: Dataset, checkpoint: Checkpoint, response: np.ndarray, name: str) -> Rewards:
         """Rewards of a head: `response` (responses,) calibrated."""
-        return cls("model", name, response, *pair_rewards(dataset, response), heldout_of(dataset, checkpoint),
-                   checkpoint.temperature, MappingProxyType(checkpoint.metrics))
+        return cls(
+            "model",
+            name,
+            response,
+            *pair_rewards(dataset, response),
+            heldout_of(dataset, checkpoint),
+            checkpoint.temperature,
+            MappingProxyType(checkpoint.metrics),
+        )
 
     @classmethod
     def of_columns(cls, dataset: Dataset) -> Rewards:
         """Rewards that came with the file; every pair counts as held out, for nothing was learnt here."""
         first, second = from_columns(dataset)
-        return cls("columns", "scores of the file", response_rewards(dataset), first, second, np.ones(len(dataset), dtype=bool))
+        return cls(
+            "columns", "scores of the file", response_rewards(dataset), first, second, np.ones(len(dataset), dtype=bool)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +106,8 @@ class State:
         if self.dataset is None:
             return None
         mask = np.ones(len(self.dataset), dtype=bool) if self.matching is None else self.matching
-        return mask & self.in_scope
+        shown: np.ndarray = mask & self.in_scope
+        return shown
 
     @property
     def in_scope(self) -> np.ndarray:

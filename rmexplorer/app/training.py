@@ -64,10 +64,15 @@ class Training(QObject):
         live = Live(self._name(settings), settings, Knobs())
         self.live = live
         live.run = self._desk.jobs.order(
-            "Encoding", "rmexplorer.encoders", "vectors",
+            "Encoding",
+            "rmexplorer.encoders",
+            "vectors",
             (str(state.folder), settings.encoder, {}, settings.train.holdout, settings.train.seed),
-            done=lambda folder: self._encoded(live, folder), failed=lambda problem: self._failed(live, problem),
-            cancelled=lambda: self._cancelled(live), each=lambda _: self.changed.emit())
+            done=lambda folder: self._encoded(live, folder),
+            failed=lambda problem: self._failed(live, problem),
+            cancelled=lambda: self._cancelled(live),
+            each=lambda _: self.changed.emit(),
+        )
         self.changed.emit()
 
     def _name(self, settings: RunSettings) -> str:
@@ -90,15 +95,24 @@ class Training(QObject):
             self._failed(live, problem)
             return
         live.phase = "training"
-        live.run = self._desk.jobs.thread(
-            f"Training {live.name}", fit(dataset, self._vectors, settings, live.knobs),
-            each=lambda progress: self._beat(live, progress), done=lambda result: self._trained(live, result),
-            failed=lambda problem: self._failed(live, problem), cancelled=lambda: self._cancelled(live))
+        live.run = self._desk.jobs.start(
+            f"Training {live.name}",
+            fit(dataset, self._vectors, settings, live.knobs),
+            each=lambda progress: self._beat(live, progress),
+            done=lambda result: self._trained(live, result),
+            failed=lambda problem: self._failed(live, problem),
+            cancelled=lambda: self._cancelled(live),
+        )
         if settings.train.holdout > 0:
             self._desk.jobs.order(
-                "Baselines", "rmexplorer.workflows.training", "baselines",
+                "Baselines",
+                "rmexplorer.workflows.training",
+                "baselines",
                 (str(self._desk.state.folder), str(folder), settings.train.holdout, settings.train.seed),
-                done=lambda path: self._baselined(live, path), failed=lambda problem: self._failed(live, problem), quiet=True)
+                done=lambda path: self._baselined(live, path),
+                failed=lambda problem: self._failed(live, problem),
+                quiet=True,
+            )
         else:
             self._baselines = {}
         self.changed.emit()
@@ -126,12 +140,21 @@ class Training(QObject):
 
     def _assess(self, live: Live) -> None:
         dataset = self._desk.state.dataset
-        if self._fitted is None or self._vectors is None or self._baselines is None or dataset is None or live is not self.live:
+        if (
+            self._fitted is None
+            or self._vectors is None
+            or self._baselines is None
+            or dataset is None
+            or live is not self.live
+        ):
             return
-        live.run = self._desk.jobs.thread(
-            f"Judging {live.name}", assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
-            done=lambda trained: self._assessed(live, trained), failed=lambda problem: self._failed(live, problem),
-            cancelled=lambda: self._cancelled(live))
+        live.run = self._desk.jobs.start(
+            f"Judging {live.name}",
+            assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
+            done=lambda trained: self._assessed(live, trained),
+            failed=lambda problem: self._failed(live, problem),
+            cancelled=lambda: self._cancelled(live),
+        )
 
     def _assessed(self, live: Live, trained: Trained) -> None:
         desk, dataset = self._desk, self._desk.state.dataset
@@ -139,8 +162,14 @@ class Training(QObject):
             return
         live.phase = "done"
         try:
-            record = desk.project.add_run(live.name, dataset.fingerprint, live.settings.as_dict(), trained.metrics,
-                                          trained.history, trained.checkpoint.to_bytes())
+            record = desk.project.add_run(
+                live.name,
+                dataset.fingerprint,
+                live.settings.as_dict(),
+                trained.metrics,
+                trained.history,
+                trained.checkpoint.to_bytes(),
+            )
         except Problem as problem:
             self._failed(live, problem)
             return
@@ -191,19 +220,18 @@ class Training(QObject):
 
     # Scoring with a head that exists
 
-    def score(self, checkpoint: Checkpoint, name: str, run_id: str) -> None:
-        """Score the dataset that is open with `checkpoint`, in the worker process, and show the rewards."""
+    def score(self, content: bytes, name: str, run_id: str = "") -> None:
+        """Score the dataset that is open with a checkpoint, in the worker process, and show the rewards.
+
+        content: a whole checkpoint in safetensors; run_id: of the run that the project keeps, '' for a head from a file.
+        """
         state = self._desk.state
         dataset, folder = state.dataset, state.folder
         if dataset is None or folder is None:
             return
-        content = checkpoint.to_bytes()
-        path = cache_dir() / "heads" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                with atomic(path) as part:
-                    part.write_bytes(content)
+            path = keep_head(content)
+            checkpoint = Checkpoint.load(path)
         except Problem as problem:
             self._desk.report(problem)
             return
@@ -213,7 +241,21 @@ class Training(QObject):
                 rewards = Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
                 self._desk.show_rewards(rewards, checkpoint, run_id)
 
-        self._desk.jobs.order(f"Scoring with {name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(path)),
-                              done=scored, failed=self._desk.report)
+        self._desk.jobs.order(
+            f"Scoring with {name}",
+            "rmexplorer.workflows.scoring",
+            "score_folder",
+            (str(folder), str(path)),
+            done=scored,
+            failed=self._desk.report,
+        )
 
 
+def keep_head(content: bytes) -> Path:
+    """Put a checkpoint into the cache under its content, where the worker process can read it; returns the file."""
+    path = cache_dir() / "heads" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as part:
+            part.write_bytes(content)
+    return path

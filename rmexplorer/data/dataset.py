@@ -114,10 +114,10 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
-        """Open what `save` wrote; the tables are memory-mapped."""
+        """Open what `save` wrote."""
         try:
             plain: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-            tables = {name: pl.read_ipc(folder / f"{name}.arrow", memory_map=True) for name in _TABLES}
+            tables = {name: pl.read_ipc(folder / f"{name}.arrow") for name in _TABLES}
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise Problem(f"{folder}: is not a whole dataset ({error})", "open the original file again") from error
         plain["score_columns"], plain["warnings"] = tuple(plain["score_columns"]), tuple(plain["warnings"])

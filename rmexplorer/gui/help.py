@@ -13,9 +13,15 @@ from rmexplorer.gui.theme import px, set_font, set_role
 INTRODUCTION = (
     "A reward model r(x, y) predicts how much a person would prefer response y to prompt x. The probability that A beats B is "
     "σ(r_A − r_B), so only differences within a prompt mean anything. Blue ● is the response that people chose, vermilion ◆ "
-    "the one they rejected, black ■ the model, plum what you selected.")
-MORE_KEYS = (("J, K or arrows", "next and previous row of a list"), ("/", "go to the filter"), ("Ctrl+1 … Ctrl+0", "go to a pane"),
-             ("+ − 0", "zoom a plot that has the focus"), ("Shift, Alt while brushing", "add to the selection, take away from it"))
+    "the one they rejected, black ■ the model, plum what you selected."
+)
+MORE_KEYS = (
+    ("J, K or arrows", "next and previous row of a list"),
+    ("/", "go to the filter"),
+    ("Ctrl+1 … Ctrl+0", "go to a pane"),
+    ("+ − 0", "zoom a plot that has the focus"),
+    ("Shift, Alt while brushing", "add to the selection, take away from it"),
+)
 
 
 class HelpDialog(QDialog):
@@ -47,8 +53,12 @@ class HelpDialog(QDialog):
                 title.setContentsMargins(0, px(10), 0, 0)
                 grid.addWidget(title, row, 0, 1, 2)
                 row += 1
-            self._line(grid, row, QKeySequence(command.key).toString(QKeySequence.SequenceFormat.NativeText) or "–",
-                       f"{command.title}: {command.sentence}")
+            self._line(
+                grid,
+                row,
+                QKeySequence(command.key).toString(QKeySequence.SequenceFormat.NativeText) or "–",
+                f"{command.title}: {command.sentence}",
+            )
             row += 1
         for key, sentence in MORE_KEYS:
             self._line(grid, row, key, sentence)

@@ -235,7 +235,7 @@ class Inspector(QWidget):
 
     def _show_density(self, state: State) -> None:
         rewards = state.rewards.response if state.rewards is not None else np.zeros(0)
-        self.strip.set_rewards(rewards[::max(1, len(rewards) // STRIP_SAMPLE)])
+        self.strip.set_rewards(rewards[:: max(1, len(rewards) // STRIP_SAMPLE)])
 
     def _refresh(self, state: State) -> None:
         if not self.is_open:
@@ -262,8 +262,11 @@ class Inspector(QWidget):
 
     def _show_head(self, state: State, pair: int) -> None:
         assert state.dataset is not None
-        parts = [str(state.dataset.extras[name][pair]) for name in FACETS
-                 if name in state.dataset.extras.columns and state.dataset.extras[name][pair] is not None][:1]
+        parts = [
+            str(state.dataset.extras[name][pair])
+            for name in FACETS
+            if name in state.dataset.extras.columns and state.dataset.extras[name][pair] is not None
+        ][:1]
         if state.rewards is not None and state.rewards.source == "model":
             parts.append("held-out" if state.rewards.heldout[pair] else "training")
         self.title.setText(f"Pair {pair + 1:,}")
@@ -332,7 +335,11 @@ class Inspector(QWidget):
         assert dataset is not None and state.frame is not None
         row = dataset.pairs.row(pair, named=True)
         chars = (state.frame["chars_chosen"][pair], state.frame["chars_rejected"][pair])
-        models = (row["model_first"], row["model_second"]) if row["winner"] != -1 else (row["model_second"], row["model_first"])
+        models = (
+            (row["model_first"], row["model_second"])
+            if row["winner"] != -1
+            else (row["model_second"], row["model_first"])
+        )
         where = f"line {row['line']:,}" if row["line"] is not None else f"record {row['record'] + 1:,}"
         self._fact("People", self._people(state, pair, row["winner"]))
         self._fact("Length", length_sentence(*chars))

@@ -86,10 +86,18 @@ def watch_for_bugs(window: Window) -> None:
         details = "".join(traceback.format_exception(kind, error, trace))
         log.error(details)
         window.desk.last_crash = details
-        window.desk.report(Problem(f"Something went wrong inside rmexplorer ({kind.__name__})", "copy the details and report it", "copy_error"))
+        window.desk.report(
+            Problem(
+                f"Something went wrong inside rmexplorer ({kind.__name__})",
+                "copy the details and report it",
+                "copy_error",
+            )
+        )
 
     sys.excepthook = caught
-    threading.excepthook = lambda given: caught(given.exc_type, given.exc_value or given.exc_type(), given.exc_traceback)
+    threading.excepthook = lambda given: caught(
+        given.exc_type, given.exc_value or given.exc_type(), given.exc_traceback
+    )
 
 
 def main(files: list[str]) -> int:

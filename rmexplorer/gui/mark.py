@@ -33,6 +33,10 @@ class AppMark(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(brush("rejected"))
         reach = 0.25 * side
-        painter.drawPolygon(QPolygonF([low + QPointF(0, -reach), low + QPointF(reach, 0), low + QPointF(0, reach), low + QPointF(-reach, 0)]))
+        painter.drawPolygon(
+            QPolygonF(
+                [low + QPointF(0, -reach), low + QPointF(reach, 0), low + QPointF(0, reach), low + QPointF(-reach, 0)]
+            )
+        )
         painter.setBrush(brush("chosen"))
         painter.drawEllipse(high, 0.22 * side, 0.22 * side)

@@ -42,12 +42,24 @@ class Entry:
 def entries(desk: Desk) -> list[Entry]:
     """All panes and commands as lines of the palette, panes first."""
     lines = []
-    for place, pane in enumerate(sorted(PANES.values(), key=lambda pane: ("Build Inspect Use".find(pane.group), pane.order)), start=0):
-        lines.append(Entry(f"Go to {pane.title}", pane.question, f"Ctrl+{place % 10}" if 0 < place <= 10 else "", pane.icon or "info", "",
-                           lambda name=pane.name: desk.session.put(pane=name)))
+    for place, pane in enumerate(
+        sorted(PANES.values(), key=lambda pane: ("Build Inspect Use".find(pane.group), pane.order)), start=0
+    ):
+        lines.append(
+            Entry(
+                f"Go to {pane.title}",
+                pane.question,
+                f"Ctrl+{place % 10}" if 0 < place <= 10 else "",
+                pane.icon or "info",
+                "",
+                lambda name=pane.name: desk.session.put(pane=name),
+            )
+        )
     for command in COMMANDS.values():
         why = "" if command.when(desk.state) else WHY_NOT.get(command.when, "Not possible now.")
-        lines.append(Entry(command.title, command.sentence, command.key, "command", why, lambda run=command.run: run(desk)))
+        lines.append(
+            Entry(command.title, command.sentence, command.key, "command", why, lambda run=command.run: run(desk))
+        )
     return lines
 
 
@@ -99,20 +111,35 @@ class _Painter(QStyledItemDelegate):
             painter.setBrush(brush("plum_tint"))
             painter.drawRoundedRect(box, themes.metrics.radius, themes.metrics.radius)
         token = "off" if line.why_not else "text"
-        painter.drawPixmap(QPoint(box.left() + px(10), box.center().y() - px(8)), pixmap(line.icon, "off" if line.why_not else "text2", 16))
+        painter.drawPixmap(
+            QPoint(box.left() + px(10), box.center().y() - px(8)),
+            pixmap(line.icon, "off" if line.why_not else "text2", 16),
+        )
         key_width = QFontMetrics(font("small")).horizontalAdvance(line.key) + px(14) if line.key else 0
         room = QRect(box.left() + px(38), box.top() + px(4), box.width() - px(48) - key_width, px(20))
         painter.setFont(font("strong"))
         painter.setPen(color(token))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, QFontMetrics(font("strong")).elidedText(line.title, Qt.TextElideMode.ElideRight, room.width()))
+        painter.drawText(
+            room,
+            Qt.AlignmentFlag.AlignVCenter,
+            QFontMetrics(font("strong")).elidedText(line.title, Qt.TextElideMode.ElideRight, room.width()),
+        )
         painter.setFont(font("small"))
         painter.setPen(color("text3"))
         below = room.translated(0, px(18))
         text = line.why_not or line.sentence
-        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter, QFontMetrics(font("small")).elidedText(text, Qt.TextElideMode.ElideRight, below.width()))
+        painter.drawText(
+            below,
+            Qt.AlignmentFlag.AlignVCenter,
+            QFontMetrics(font("small")).elidedText(text, Qt.TextElideMode.ElideRight, below.width()),
+        )
         if line.key:
             painter.setPen(color("text2"))
-            painter.drawText(QRect(box.right() - key_width, box.top(), key_width, box.height()), Qt.AlignmentFlag.AlignVCenter, line.key)
+            painter.drawText(
+                QRect(box.right() - key_width, box.top(), key_width, box.height()),
+                Qt.AlignmentFlag.AlignVCenter,
+                line.key,
+            )
         painter.restore()
 
 
@@ -158,8 +185,17 @@ class Palette(QDialog):
         number = text.replace(",", "").strip()
         if number.isdigit() and dataset is not None and 1 <= int(number) <= len(dataset):
             pair = int(number) - 1
-            lines.insert(0, Entry(f"Show pair {int(number):,}", "Open it in the inspector", "", "arrow-right", "",
-                                  lambda: self._desk.look_at(pair)))
+            lines.insert(
+                0,
+                Entry(
+                    f"Show pair {int(number):,}",
+                    "Open it in the inspector",
+                    "",
+                    "arrow-right",
+                    "",
+                    lambda: self._desk.look_at(pair),
+                ),
+            )
         self._model.put(lines)
         if lines:
             self.view.setCurrentIndex(self._model.index(0))

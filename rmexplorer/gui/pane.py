@@ -179,8 +179,14 @@ class Pane(QWidget):
         self._loading.stop()
         self.set_stale(False)
         if error is not None:
-            problem = error if isinstance(error, Problem) else Problem(
-                f"{self.title} could not be computed ({type(error).__name__}: {error})", "copy the details and report it")
+            problem = (
+                error
+                if isinstance(error, Problem)
+                else Problem(
+                    f"{self.title} could not be computed ({type(error).__name__}: {error})",
+                    "copy the details and report it",
+                )
+            )
             self.error.show_problem(problem)
             return
         self.error.hide()
@@ -194,12 +200,20 @@ class Pane(QWidget):
         """Whether everything is drawn and nothing is computed."""
         return not self._dirty and not self._waiting
 
-    def select_rows(self, rows: Any, origin: str, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    def select_rows(
+        self, rows: Any, origin: str, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
         """Select pairs by their rows; Shift adds, Alt takes away."""
         dataset = self.desk.state.dataset
         if dataset is None:
             return
         mask = np.zeros(len(dataset), dtype=bool)
         mask[np.asarray(rows)] = True
-        how = "add" if modifiers & Qt.KeyboardModifier.ShiftModifier else "remove" if modifiers & Qt.KeyboardModifier.AltModifier else "replace"
+        how = (
+            "add"
+            if modifiers & Qt.KeyboardModifier.ShiftModifier
+            else "remove"
+            if modifiers & Qt.KeyboardModifier.AltModifier
+            else "replace"
+        )
         self.desk.select(mask, how, origin)

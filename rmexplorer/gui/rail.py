@@ -68,7 +68,9 @@ class RailButton(QAbstractButton):
         if not self.narrow:
             painter.setFont(font("strong", 600 if current else 0))
             painter.setPen(color(token))
-            painter.drawText(QRect(px(43), 0, self.width() - px(43), self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
+            painter.drawText(
+                QRect(px(43), 0, self.width() - px(43), self.height()), Qt.AlignmentFlag.AlignVCenter, self.text()
+            )
         if self.running:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(brush("green"))
@@ -141,6 +143,8 @@ class Rail(QWidget):
         names = list(self.buttons)
         focused = next((name for name, button in self.buttons.items() if button.hasFocus()), None)
         if step and focused is not None:
-            self.buttons[names[min(max(names.index(focused) + step, 0), len(names) - 1)]].setFocus(Qt.FocusReason.TabFocusReason)
+            self.buttons[names[min(max(names.index(focused) + step, 0), len(names) - 1)]].setFocus(
+                Qt.FocusReason.TabFocusReason
+            )
             return
         super().keyPressEvent(event)

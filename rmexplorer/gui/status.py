@@ -59,4 +59,6 @@ class StatusStrip(QWidget):
             self.progress.ready(rest or "Your data stays on this computer")
         else:
             share = run.progress.share
-            self.progress.running(run.title, round(1000 * (share or 0)), 1000 if share is not None else 0, progress_sentence(run))
+            self.progress.running(
+                run.title, round(1000 * (share or 0)), 1000 if share is not None else 0, progress_sentence(run)
+            )

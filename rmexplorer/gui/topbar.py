@@ -73,7 +73,9 @@ class TopBar(QWidget):
     def show_state(self, state: State) -> None:
         """Show what is open, scored, filtered and selected."""
         dataset, rewards = state.dataset, state.rewards
-        self.dataset.set_text(dataset.name if dataset else "No dataset", f"{counted(len(dataset))} pairs" if dataset else "")
+        self.dataset.set_text(
+            dataset.name if dataset else "No dataset", f"{counted(len(dataset))} pairs" if dataset else ""
+        )
         self.model.disable("" if dataset else "Open a dataset first.")
         if rewards is None:
             self.model.set_text("No model")
@@ -84,12 +86,16 @@ class TopBar(QWidget):
         if " ".join(self.filter.tokens()) != state.query:
             self.filter.set_tokens(split_tokens(state.query))
         matching = state.matching
-        self.filter.set_note("" if matching is None or dataset is None else f"{counted(int(matching.sum()))} of {counted(len(dataset))}")
+        self.filter.set_note(
+            "" if matching is None or dataset is None else f"{counted(int(matching.sum()))} of {counted(len(dataset))}"
+        )
         chosen = state.selection
         self.selection.setVisible(chosen.mask is not None)
         if chosen.mask is not None:
             self.selection.set_text(f"{counted(chosen.count)} {'pair' if chosen.count == 1 else 'pairs'} selected")
-            self.selection.setToolTip(f"{chosen.origin}. Esc clears the selection." if chosen.origin else "Esc clears the selection.")
+            self.selection.setToolTip(
+                f"{chosen.origin}. Esc clears the selection." if chosen.origin else "Esc clears the selection."
+            )
         self.theme.set_icon("sun" if themes.colors.dark else "moon")
 
     def _complete(self, word: str) -> list[str]:
@@ -120,7 +126,9 @@ class TopBar(QWidget):
         menu.setAccessibleName("Model")
         for run in state.runs[:12]:
             reached = run.metrics.get("heldout_accuracy")
-            action = menu.addAction(f"{run.name} · {f'accuracy {reached:.2f}' if reached is not None else 'nothing held out'}")
+            action = menu.addAction(
+                f"{run.name} · {f'accuracy {reached:.2f}' if reached is not None else 'nothing held out'}"
+            )
             action.setCheckable(True)
             action.setChecked(run.id == state.run)
             action.triggered.connect(lambda _=False, key=run.id: self._desk.use_run(key))

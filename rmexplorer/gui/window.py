@@ -41,7 +41,7 @@ from rmexplorer.gui.palette import Palette
 from rmexplorer.gui.pane import PANES, Pane
 from rmexplorer.gui.rail import Rail
 from rmexplorer.gui.status import StatusStrip
-from rmexplorer.gui.theme import px, set_role, themes
+from rmexplorer.gui.theme import set_role, themes
 from rmexplorer.gui.topbar import TopBar
 from rmexplorer.gui.widgets import DropBorder, Notice
 from rmexplorer.problem import Problem
@@ -105,10 +105,16 @@ class Window(QWidget):
         self.rail.chosen.connect(self.show_pane)
         self.topbar.filtered.connect(desk.set_query)
         self.status.cancelled.connect(self._cancel)
-        self._shortcuts = [self._shortcut(command.key, lambda command=command: self.give(command))
-                           for command in COMMANDS.values() if command.key and command.key != "Escape"]
-        self._shortcuts += [self._shortcut(button.key, lambda name=name: self.show_pane(name))
-                            for name, button in self.rail.buttons.items() if button.key]
+        self._shortcuts = [
+            self._shortcut(command.key, lambda command=command: self.give(command))
+            for command in COMMANDS.values()
+            if command.key and command.key != "Escape"
+        ]
+        self._shortcuts += [
+            self._shortcut(button.key, lambda name=name: self.show_pane(name))
+            for name, button in self.rail.buttons.items()
+            if button.key
+        ]
         self._escape = self._shortcut("Escape", lambda: self.give(COMMANDS["clear"]))
         self._slash = self._shortcut("/", self.focus_filter)
         application = QApplication.instance()
@@ -270,11 +276,19 @@ class Window(QWidget):
         regions: list[QWidget] = [self.topbar, self.rail, self.stack, self.inspector]
         regions = [region for region in regions if region.isVisible()]
         focused = QApplication.focusWidget()
-        here = next((place for place, region in enumerate(regions) if focused is not None and region.isAncestorOf(focused)), -1)
+        here = next(
+            (place for place, region in enumerate(regions) if focused is not None and region.isAncestorOf(focused)), -1
+        )
         for step in range(1, len(regions) + 1):
             region = regions[(here + step) % len(regions)]
-            target = next((child for child in region.findChildren(QWidget)
-                           if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus), None)
+            target = next(
+                (
+                    child
+                    for child in region.findChildren(QWidget)
+                    if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus
+                ),
+                None,
+            )
             if target is not None:
                 target.setFocus(Qt.FocusReason.TabFocusReason)
                 return
@@ -320,7 +334,11 @@ class Window(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask while a job runs; keep the view; leave no process behind."""
         busy = self.desk.jobs.busy
-        if busy and not self.confirm(f"{busy[-1].title} is still running.", "Closing ends it. What was finished before is kept.", "Close and end it"):
+        if busy and not self.confirm(
+            f"{busy[-1].title} is still running.",
+            "Closing ends it. What was finished before is kept.",
+            "Close and end it",
+        ):
             event.ignore()
             return
         self.keep_view()
@@ -334,9 +352,17 @@ class Window(QWidget):
         state = self.desk.state
         dataset = state.dataset
         self.desk.project.put_view(
-            geometry=bytes(self.saveGeometry().toBase64().data()).decode(), splitter=self.splitter.sizes(),
-            inspector=self.inspector.is_open, pane=state.pane, theme=themes.current.name, query=state.query, scope=state.scope,
-            focus=state.focus, dataset=str(state.folder) if dataset is not None else "", run=state.run)
+            geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
+            splitter=self.splitter.sizes(),
+            inspector=self.inspector.is_open,
+            pane=state.pane,
+            theme=themes.current.name,
+            query=state.query,
+            scope=state.scope,
+            focus=state.focus,
+            dataset=str(state.folder) if dataset is not None else "",
+            run=state.run,
+        )
 
     def restore_view(self) -> dict[str, Any]:
         """Bring back the geometry of last time; returns the whole view for what comes later."""
@@ -347,4 +373,3 @@ class Window(QWidget):
             QTimer.singleShot(0, lambda: self.splitter.setSizes(view["splitter"]))
         self.inspector.set_open(bool(view.get("inspector", True)))
         return view
-

@@ -60,8 +60,8 @@ class Checkpoint:
         """Rewards as multiples of the standard deviation of the training responses' rewards, around their mean."""
         return (rewards - self.reward_mean) / (self.reward_std or 1.0)
 
-    def save(self, path: Path | str) -> None:
-        """Write the file whole or not at all; raises Problem where the place cannot be written."""
+    def to_bytes(self) -> bytes:
+        """The whole checkpoint in safetensors; written to a file it is what `load` reads."""
         header = {
             "layout": LAYOUT, "version": self.version, "created": self.created,
             "temperature": float(self.temperature),
@@ -73,7 +73,11 @@ class Checkpoint:
         }
         arrays = {_HEAD + name: array for name, array in self.model.arrays().items()}
         arrays |= {_ENCODER + name: np.ascontiguousarray(array) for name, array in self.encoder.arrays.items()}
-        content = to_bytes(arrays, metadata={"rmexplorer": json.dumps(header, default=_plain)})
+        return to_bytes(arrays, metadata={"rmexplorer": json.dumps(header, default=_plain)})
+
+    def save(self, path: Path | str) -> None:
+        """Write the file whole or not at all; raises Problem where the place cannot be written."""
+        content = self.to_bytes()
         with atomic(Path(path)) as part:
             part.write_bytes(content)
 

@@ -41,8 +41,14 @@ def open_files(paths: list[str], format_id: str | None = None, criterion: str | 
     """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
     dataset = yield from read([Path(path) for path in paths], format=format_id, criterion=criterion)
     if len(dataset) == 0:
-        reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dataset.skipped["reason"].value_counts().iter_rows())
-        raise Problem(f"{dataset.path}: holds no pair to compare ({reasons or 'it is empty'})", "choose a file with a chosen and a rejected response a prompt")
+        reasons = ", ".join(
+            f"{count} {reason.replace('_', ' ')}"
+            for reason, count in dataset.skipped["reason"].value_counts().iter_rows()
+        )
+        raise Problem(
+            f"{dataset.path}: holds no pair to compare ({reasons or 'it is empty'})",
+            "choose a file with a chosen and a rejected response a prompt",
+        )
     yield Progress(0, 0, "keeping what was read")
     return str(keep(dataset))
 

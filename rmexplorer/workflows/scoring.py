@@ -33,7 +33,7 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
     out = np.empty(len(responses), dtype=np.float32)
     done = 0
     for block in encoder.blocks(checkpoint.encoder, prompts, responses):
-        out[done:done + len(block)] = checkpoint.model.rewards(block) / checkpoint.temperature
+        out[done : done + len(block)] = checkpoint.model.rewards(block) / checkpoint.temperature
         done += len(block)
         yield Progress(done, len(responses), "scoring responses")
     return out
@@ -75,16 +75,29 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[
     with atomic(out) as part:
         if out.suffix == ".parquet":
             yield Progress(0, len(dataset), "writing")
-            pl.DataFrame({"prompt": prompts.gather(dataset.prompt), "chosen": texts.gather(dataset.chosen),
-                          "rejected": texts.gather(dataset.rejected), "scores_chosen": chosen, "scores_rejected": rejected,
-                          "results": results}).write_parquet(part)
+            pl.DataFrame(
+                {
+                    "prompt": prompts.gather(dataset.prompt),
+                    "chosen": texts.gather(dataset.chosen),
+                    "rejected": texts.gather(dataset.rejected),
+                    "scores_chosen": chosen,
+                    "scores_rejected": rejected,
+                    "results": results,
+                }
+            ).write_parquet(part)
         else:
             with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
                 for start in range(0, len(dataset), BLOCK):
                     rows = slice(start, start + BLOCK)
-                    for line in zip(prompts.gather(dataset.prompt[rows]), texts.gather(dataset.chosen[rows]),
-                                    texts.gather(dataset.rejected[rows]), chosen[rows].tolist(), rejected[rows].tolist(),
-                                    results[rows].tolist(), strict=True):
+                    for line in zip(
+                        prompts.gather(dataset.prompt[rows]),
+                        texts.gather(dataset.chosen[rows]),
+                        texts.gather(dataset.rejected[rows]),
+                        chosen[rows].tolist(),
+                        rejected[rows].tolist(),
+                        results[rows].tolist(),
+                        strict=True,
+                    ):
                         file.write(json.dumps(dict(zip(SCORE_KEYS, line, strict=True)), ensure_ascii=False) + "\n")
                     yield Progress(min(start + BLOCK, len(dataset)), len(dataset), "writing")
     right = results[~dataset.tie]
@@ -106,7 +119,9 @@ def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict
     return analyze(columns(dataset, first, second, mask=held if held.any() else None), "model")
 
 
-def describe_pair(dataset: Dataset, pair: int, first: np.ndarray | None = None, second: np.ndarray | None = None) -> str:
+def describe_pair(
+    dataset: Dataset, pair: int, first: np.ndarray | None = None, second: np.ndarray | None = None
+) -> str:
     """One pair as Markdown: prompt, both responses, rewards where there are any."""
     row = dataset.pairs.row(pair, named=True)
     chosen, rejected = int(dataset.chosen[pair]), int(dataset.rejected[pair])
@@ -117,5 +132,7 @@ def describe_pair(dataset: Dataset, pair: int, first: np.ndarray | None = None, 
         rewards = (f" (reward {values[0]:+.2f})", f" (reward {values[1]:+.2f})")
     names = ("First", "Second") if row["winner"] == 0 else ("Chosen", "Rejected")
     texts = dataset.responses["text"]
-    return (f"**Prompt**\n\n{dataset.prompts['text'][int(row['prompt'])]}\n\n**{names[0]}{rewards[0]}**\n\n{texts[chosen]}\n\n"
-            f"**{names[1]}{rewards[1]}**\n\n{texts[rejected]}\n")
+    return (
+        f"**Prompt**\n\n{dataset.prompts['text'][int(row['prompt'])]}\n\n**{names[0]}{rewards[0]}**\n\n{texts[chosen]}\n\n"
+        f"**{names[1]}{rewards[1]}**\n\n{texts[rejected]}\n"
+    )

@@ -23,9 +23,9 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.train import Fit, Knobs, train
+from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.files import open_files
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.columns import columns
 
 BASELINES_VERSION = 1
 
@@ -61,7 +61,11 @@ class Trained:
 def fit(dataset: Dataset, encoded: np.ndarray, settings: RunSettings, knobs: Knobs | None = None) -> Job[Fit]:
     """Job: train a head on the training side of the split. encoded: (responses, d) float32."""
     rows = Split.of(dataset, settings.train.holdout, settings.train.seed).training
-    return (yield from train(encoded, dataset.chosen[rows], dataset.rejected[rows], dataset.group[rows], settings.train, knobs))
+    return (
+        yield from train(
+            encoded, dataset.chosen[rows], dataset.rejected[rows], dataset.group[rows], settings.train, knobs
+        )
+    )
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Job[str]:
@@ -80,16 +84,18 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Jo
     decided = np.flatnonzero(~dataset.tie)
     place = np.zeros(len(dataset), dtype=np.int64)
     place[decided] = np.arange(len(decided))
-    margins = {"length": length_only(gap[place[split.training]], gap[place[split.heldout]])}
+    margins = {"length": length_only(gap[place[split.training]], gap[place[split.heldout]]).margin}
     yield Progress(1, 3, "bag of words")
-    texts = dataset.responses["text"]
-    margins["bag_of_words"] = yield from bag_of_words(
-        texts.gather(dataset.chosen[split.training]), texts.gather(dataset.rejected[split.training]),
-        dataset.group[split.training], texts.gather(dataset.chosen[split.heldout]), texts.gather(dataset.rejected[split.heldout]))
+    sides = (
+        dataset.chosen[split.training],
+        dataset.rejected[split.training],
+        dataset.group[split.training],
+        dataset.chosen[split.heldout],
+        dataset.rejected[split.heldout],
+    )
+    margins["bag_of_words"] = (yield from bag_of_words(dataset.responses["text"], *sides, seed=seed)).margin
     yield Progress(2, 3, "linear head")
-    margins["linear"] = yield from linear(
-        encoded, dataset.chosen[split.training], dataset.rejected[split.training], dataset.group[split.training],
-        dataset.chosen[split.heldout], dataset.rejected[split.heldout], seed)
+    margins["linear"] = (yield from linear(encoded, *sides, seed=seed)).margin
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **margins)
@@ -105,47 +111,97 @@ def read_baselines(path: str | Path) -> dict[str, np.ndarray]:
         raise Problem(f"{path}: the baselines cannot be read ({error})", "delete this file and train again") from error
 
 
-def assess(dataset: Dataset, encoded: np.ndarray, encoder: EncoderState, fitted: Fit, settings: RunSettings,
-           others: dict[str, np.ndarray], seconds: dict[str, float] | None = None) -> Job[Trained]:
+def assess(
+    dataset: Dataset,
+    encoded: np.ndarray,
+    encoder: EncoderState,
+    fitted: Fit,
+    settings: RunSettings,
+    others: dict[str, np.ndarray],
+    seconds: dict[str, float] | None = None,
+) -> Job[Trained]:
     """Job: score every response and judge the head once on the held-out pairs; `others` are margins of the baselines."""
     yield Progress(0, 3, "scoring")
     rewards = (fitted.model.rewards(encoded) / fitted.temperature).astype(np.float32)
     split = Split.of(dataset, settings.train.holdout, settings.train.seed)
     margin = rewards[dataset.chosen].astype(np.float64) - rewards[dataset.rejected]
     yield Progress(1, 3, "judging on held-out pairs")
-    verdict = train_verdict(margin[split.heldout], dataset.prompt[split.heldout], others) if len(split.heldout) else None
+    verdict = (
+        train_verdict(margin[split.heldout], dataset.prompt[split.heldout], others) if len(split.heldout) else None
+    )
     metrics = _metrics(dataset, encoded, fitted, settings, split, margin, verdict)
     metrics["seconds"] = {**(seconds or {}), "train": round(fitted.seconds, 3)}
     yield Progress(2, 3, "keeping the head")
     checkpoint = Checkpoint(
-        model=fitted.model, encoder=encoder, temperature=fitted.temperature, settings=settings.train, metrics=metrics,
-        dataset_fingerprint=dataset.fingerprint, dataset_name=dataset.name,
-        reward_mean=float(rewards.mean()), reward_std=float(rewards.std()) or 1.0)
+        model=fitted.model,
+        encoder=encoder,
+        temperature=fitted.temperature,
+        settings=settings.train,
+        metrics=metrics,
+        dataset_fingerprint=dataset.fingerprint,
+        dataset_name=dataset.name,
+        reward_mean=float(rewards.mean()),
+        reward_std=float(rewards.std()) or 1.0,
+    )
     return Trained(checkpoint, metrics, _history(fitted), rewards, verdict)
 
 
-def _metrics(dataset: Dataset, encoded: np.ndarray, fitted: Fit, settings: RunSettings, split: Split, margin: np.ndarray,
-             verdict: Verdict | None) -> dict[str, Any]:
+def _metrics(
+    dataset: Dataset,
+    encoded: np.ndarray,
+    fitted: Fit,
+    settings: RunSettings,
+    split: Split,
+    margin: np.ndarray,
+    verdict: Verdict | None,
+) -> dict[str, Any]:
     right = np.where(margin[split.training] == 0, 0.5, margin[split.training] > 0)
     metrics: dict[str, Any] = {
-        "encoder": settings.encoder, "input_dim": int(encoded.shape[1]), "hidden_dim": settings.train.hidden_dim,
-        "loss": settings.train.loss, "seed": settings.train.seed, "train_pairs": len(split.training),
-        "heldout_pairs": len(split.heldout), "split": "by_prompt", "train_accuracy": float(right.mean()),
-        "heldout_accuracy": None, "heldout_accuracy_ci": None,
-        "baselines": {"length": None, "bag_of_words": None, "linear": None}, "differences": {},
-        "nll": None, "brier": None, "ece": None, "ece_null95": None, "temperature": fitted.temperature, "as_trained": None,
-        "epochs": fitted.epochs, "best_epoch": fitted.best_epoch, "stopped": fitted.stopped, "refitted": fitted.refitted,
-        "pairs_per_second": round(fitted.pairs_per_second), "warnings": list(fitted.warnings), "headline": None}
+        "encoder": settings.encoder,
+        "input_dim": int(encoded.shape[1]),
+        "hidden_dim": settings.train.hidden_dim,
+        "loss": settings.train.loss,
+        "seed": settings.train.seed,
+        "train_pairs": len(split.training),
+        "heldout_pairs": len(split.heldout),
+        "split": "by_prompt",
+        "train_accuracy": float(right.mean()),
+        "heldout_accuracy": None,
+        "heldout_accuracy_ci": None,
+        "baselines": {"length": None, "bag_of_words": None, "linear": None},
+        "differences": {},
+        "nll": None,
+        "brier": None,
+        "ece": None,
+        "ece_null95": None,
+        "temperature": fitted.temperature,
+        "as_trained": None,
+        "epochs": fitted.epochs,
+        "best_epoch": fitted.best_epoch,
+        "stopped": fitted.stopped,
+        "refitted": fitted.refitted,
+        "pairs_per_second": round(fitted.pairs_per_second),
+        "warnings": list(fitted.warnings),
+        "headline": None,
+    }
     if verdict is None:
         return metrics
     metrics["heldout_accuracy"] = verdict.accuracy.value
     metrics["heldout_accuracy_ci"] = [verdict.accuracy.low, verdict.accuracy.high]
     for rival in verdict.rivals:
         metrics["baselines"][rival.name] = rival.accuracy.value
-        metrics["differences"][rival.name] = {"value": rival.difference.value, "ci": [rival.difference.low, rival.difference.high]}
+        metrics["differences"][rival.name] = {
+            "value": rival.difference.value,
+            "ci": [rival.difference.low, rival.difference.high],
+        }
     metrics["headline"] = verdict.headline()
     subset = np.full(len(split.heldout), "")
-    raw = calibration(margin[split.heldout] * fitted.temperature, dataset.prompt[split.heldout], subset, temperature=fitted.temperature)
+    raw = calibration(
+        margin[split.heldout] * fitted.temperature,
+        dataset.prompt[split.heldout],
+        subset,
+        temperature=fitted.temperature,
+    )
     metrics.update(_errors(raw.scaled or raw.trained))
     metrics["as_trained"] = _errors(raw.trained)
     return metrics
@@ -157,11 +213,15 @@ def _errors(scores: Scores) -> dict[str, float | None]:
 
 def _history(fitted: Fit) -> dict[str, list[float | None]]:
     history = fitted.history
-    return {name: [None if not np.isfinite(value) else float(value) for value in getattr(history, name)]
-            for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")}
+    return {
+        name: [None if not np.isfinite(value) else float(value) for value in getattr(history, name)]
+        for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")
+    }
 
 
-def train_file(paths: list[str], settings: RunSettings, format_id: str | None = None, criterion: str | None = None) -> Job[Trained]:
+def train_file(
+    paths: list[str], settings: RunSettings, format_id: str | None = None, criterion: str | None = None
+) -> Job[Trained]:
     """Job: the whole of `rmexplorer train`, from files to a judged head."""
     clock = [time.perf_counter()]
 
@@ -179,24 +239,36 @@ def train_file(paths: list[str], settings: RunSettings, format_id: str | None = 
     fitted = yield from fit(dataset, encoded, settings)
     others = {}
     if settings.train.holdout > 0:
-        others = read_baselines((yield from baselines(folder, str(encoded_in), settings.train.holdout, settings.train.seed)))
+        others = read_baselines(
+            (yield from baselines(folder, str(encoded_in), settings.train.holdout, settings.train.seed))
+        )
     return (yield from assess(dataset, encoded, encoder, fitted, settings, others, seconds))
 
 
 def report(metrics: dict[str, Any]) -> str:
     """The metrics as a few lines for people."""
-    lines = [f"Trained on {wording.counted(metrics['train_pairs'], 'pair')}: {metrics['epochs']} epochs, best {metrics['best_epoch']}, "
-             f"{metrics['pairs_per_second']:,} pairs a second."]
+    lines = [
+        f"Trained on {wording.counted(metrics['train_pairs'], 'pair')}: {metrics['epochs']} epochs, best {metrics['best_epoch']}, "
+        f"{metrics['pairs_per_second']:,} pairs a second."
+    ]
     if metrics["heldout_accuracy"] is None:
         lines.append("Nothing was held out, so how well it generalises is not known.")
         return "\n".join(lines)
     lines.append(str(metrics["headline"]))
     names = {"length": "length only", "bag_of_words": "bag of words", "linear": "linear head"}
-    lines.append("Baselines on the same pairs: " + ", ".join(
-        f"{names[name]} {wording.number(value)}" for name, value in metrics["baselines"].items() if value is not None) + ".")
-    lines.append(f"Calibration error {wording.number(metrics['ece'], 3)} (chance gives up to {wording.number(metrics['ece_null95'], 3)}), "
-                 f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "
-                 f"temperature {wording.number(metrics['temperature'])}.")
+    lines.append(
+        "Baselines on the same pairs: "
+        + ", ".join(
+            f"{names[name]} {wording.number(value)}"
+            for name, value in metrics["baselines"].items()
+            if value is not None
+        )
+        + "."
+    )
+    lines.append(
+        f"Calibration error {wording.number(metrics['ece'], 3)} (chance gives up to {wording.number(metrics['ece_null95'], 3)}), "
+        f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "
+        f"temperature {wording.number(metrics['temperature'])}."
+    )
     lines += [f"Note: {warning}" for warning in metrics["warnings"]]
     return "\n".join(lines)
-

@@ -37,8 +37,11 @@ def with_focus(state: State) -> bool:
     return state.focus is not None
 
 
-WHY_NOT: dict[When, str] = {with_dataset: "Open a dataset first.", with_rewards: "Train a head or load scores first.",
-                            with_focus: "Choose a pair first."}
+WHY_NOT: dict[When, str] = {
+    with_dataset: "Open a dataset first.",
+    with_rewards: "Train a head or load scores first.",
+    with_focus: "Choose a pair first.",
+}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from rmexplorer.app.desk import Desk
 @command("Open dataset…", "Ctrl+O", "File")
 def open_dataset(desk: Desk) -> None:
     """Choose a file of preference data and open it."""
-    path = desk.ui.choose_open("Open preference data", "Preference data (*.jsonl *.json *.csv *.tsv *.parquet *.gz *.zip);;All files (*)")
+    path = desk.ui.choose_open(
+        "Open preference data", "Preference data (*.jsonl *.json *.csv *.tsv *.parquet *.gz *.zip);;All files (*)"
+    )
     if path:
         desk.open([path])
 

@@ -28,9 +28,16 @@ from rmexplorer.gui.widgets import (
 from rmexplorer.project import Recent
 from rmexplorer.wording import counted
 
-DEMO = ("About 3,000 pairs of everyday questions with planted faults: length, flattery, a stock phrase, a confident tone "
-        "and a careless annotator. Train a head and find them.")
-KEYS = (("Open a file", ("Ctrl", "O")), ("Every command", ("Ctrl", "K")), ("Go to a pane", ("Ctrl", "1–5")), ("Keys and help", ("F1",)))
+DEMO = (
+    "About 3,000 pairs of everyday questions with planted faults: length, flattery, a stock phrase, a confident tone "
+    "and a careless annotator. Train a head and find them."
+)
+KEYS = (
+    ("Open a file", ("Ctrl", "O")),
+    ("Every command", ("Ctrl", "K")),
+    ("Go to a pane", ("Ctrl", "1–5")),
+    ("Keys and help", ("F1",)),
+)
 
 
 class DropArea(QWidget):
@@ -58,7 +65,9 @@ class DropArea(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(brush("surface"))
         painter.setPen(pen("line2", 1.5, "dash"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), themes.metrics.radius_card, themes.metrics.radius_card)
+        painter.drawRoundedRect(
+            QRectF(self.rect()).adjusted(1, 1, -1, -1), themes.metrics.radius_card, themes.metrics.radius_card
+        )
 
 
 class RecentRow(QWidget):
@@ -113,7 +122,11 @@ def when(moment: float, now: float | None = None) -> str:
         return then.strftime("%H:%M")
     if days == 1:
         return "yesterday"
-    return then.strftime("%A") if days < 7 else f"{then.day} {then.strftime('%b')}" + ("" if then.year == today.year else f" {then.year}")
+    return (
+        then.strftime("%A")
+        if days < 7
+        else f"{then.day} {then.strftime('%b')}" + ("" if then.year == today.year else f" {then.year}")
+    )
 
 
 @pane
@@ -170,7 +183,13 @@ class Welcome(Pane):
         words = QVBoxLayout()
         words.setSpacing(px(2))
         words.addWidget(label("See what your reward model rewards", font_role="welcome"))
-        words.addWidget(label("Open preference pairs, train a reward head in seconds, and find out what it likes.", "secondary", "body"))
+        words.addWidget(
+            label(
+                "Open preference pairs, train a reward head in seconds, and find out what it likes.",
+                "secondary",
+                "body",
+            )
+        )
         row.addLayout(words)
         row.addStretch(1)
         return row
@@ -181,8 +200,11 @@ class Welcome(Pane):
         column = QVBoxLayout(area)
         column.setSpacing(px(6))
         column.addStretch(3)
-        for widget in (IconLabel("upload", "text3", 28), label("Drop a dataset here", font_role="empty"),
-                       label("JSONL, JSON, CSV or Parquet, also compressed, or a folder", "secondary")):
+        for widget in (
+            IconLabel("upload", "text3", 28),
+            label("Drop a dataset here", font_role="empty"),
+            label("JSONL, JSON, CSV or Parquet, also compressed, or a folder", "secondary"),
+        ):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(widget)
         buttons = QHBoxLayout()
@@ -198,7 +220,11 @@ class Welcome(Pane):
         column.addSpacing(px(8))
         column.addLayout(buttons)
         column.addStretch(2)
-        layouts = label("HH-RLHF, UltraFeedback, HelpSteer, Arena, RewardBench and many more layouts are recognised", "secondary", "small")
+        layouts = label(
+            "HH-RLHF, UltraFeedback, HelpSteer, Arena, RewardBench and many more layouts are recognised",
+            "secondary",
+            "small",
+        )
         layouts.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(layouts)
         column.addSpacing(px(8))
@@ -259,5 +285,3 @@ class Welcome(Pane):
         if found:
             self.desk.project.forget(path)
             self.desk.open([found])
-
-
