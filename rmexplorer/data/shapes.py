@@ -216,7 +216,8 @@ class TwoResponses:
             rewards = _scored(fields, self.rewards)
             yield Comparison(record, *split(self.prompt(fields), first, second), winner=winner, votes=votes,
                              strength=None if votes and winner is None else label.strength, p_first=label.p_first,
-                             score_first=rewards[0], score_second=rewards[1], score_columns=rewards[2],
+                             score_first=rewards[0], score_second=rewards[1],
+                             score_columns=tuple(key for key in rewards[2] if not key.startswith("_")),
                              model_first=name(fields.get(self.models[0])), model_second=name(fields.get(self.models[1])),
                              group=_group(fields, self.group), other=label.other)
 

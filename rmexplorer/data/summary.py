@@ -9,6 +9,7 @@ import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.statistics import Estimate, proportion
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:
@@ -50,5 +51,58 @@ def _annotators(dataset: Dataset) -> int:
 
 
 def _warnings(dataset: Dataset, chars: np.ndarray) -> list[str]:
-    empty = int((chars == 0).sum())
+    first, second = dataset.pairs["first"].to_numpy(), dataset.pairs["second"].to_numpy()
+    empty = int((chars[first] == 0).sum() + (chars[second] == 0).sum())
     return [f"{empty} response{'s are' if empty > 1 else ' is'} empty"] if empty else []
+
+
+def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
+    """What `info` says to people: a short table of the facts of `summary`."""
+    rows = [
+        ("format", f"{facts['format']} ({dataset.why})"), ("records", f"{facts['rows']:,}"),
+        ("prompts", f"{facts['prompts']:,}"), ("responses", f"{facts['responses']:,}"),
+        ("pairs", f"{facts['pairs']:,} and {facts['ties']:,} tie{'' if facts['ties'] == 1 else 's'}"),
+        ("votes", f"{facts['votes']:,}" + (f" by {facts['annotators']:,} annotator{'' if facts['annotators'] == 1 else 's'}" if facts["annotators"] else "")),
+        ("skipped", ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in facts["skipped"].items()) or "none"),
+    ]
+    if facts["pairs"]:
+        longer = chosen_longer(dataset)
+        interval = "" if longer.low is None else f" (95 % interval {longer.low:.1%} to {longer.high:.1%})"
+        rows.append(("chosen longer", f"{facts['chosen_longer']:.1%} of pairs{interval}"))
+        rows.append(("median words", f"{facts['chosen_words_median']:g} chosen, {facts['rejected_words_median']:g} rejected"))
+    if facts["score_columns"]:
+        rows.append(("rewards", ", ".join(facts["score_columns"])))
+    width = max(len(label) for label, _ in rows)
+    lines = [f"{label.ljust(width)}  {value}" for label, value in rows]
+    return "\n".join([*lines, *(f"warning: {warning}" for warning in facts["warnings"])])
+
+
+def chosen_longer(dataset: Dataset) -> Estimate:
+    """Share of pairs whose chosen text has more characters (stripped; equal counts as not longer), with its Wilson interval."""
+    decided = dataset.winner != TIE
+    chars = char_count(dataset.responses["text"])
+    longer = chars[dataset.chosen[decided]] > chars[dataset.rejected[decided]]
+    return proportion(float(longer.sum()), len(longer))
+
+
+def facets(dataset: Dataset, most: int = 40) -> dict[str, pl.DataFrame]:
+    """Counts of each value of the text and yes/no columns that have 2 to `most` values: column → frame of value and pairs."""
+    found: dict[str, pl.DataFrame] = {}
+    for column in dataset.extras:
+        if column.dtype in (pl.String, pl.Boolean) and 2 <= column.n_unique() <= most:
+            counts = column.cast(pl.String).value_counts(sort=True)
+            found[column.name] = counts.rename({column.name: "value", "count": "pairs"})
+    return found
+
+
+def card(dataset: Dataset) -> dict[str, Any]:
+    """Numbers of the dataset card: medians of words and characters, share of ties, counts a facet, chosen longer."""
+    decided = dataset.winner != TIE
+    chars, words = char_count(dataset.responses["text"]), word_count(dataset.responses["text"])
+    chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
+    return {
+        "chosen_words_median": _median(words[chosen]), "rejected_words_median": _median(words[rejected]),
+        "chosen_chars_median": _median(chars[chosen]), "rejected_chars_median": _median(chars[rejected]),
+        "tie_share": float((~decided).mean()) if len(dataset) else None,
+        "chosen_longer": chosen_longer(dataset), "facets": facets(dataset),
+    }
