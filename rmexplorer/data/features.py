@@ -1,7 +1,7 @@
 """Surface features of responses: length, style and the phrases that reward models fall for, in polars expressions.
 
-All patterns run in linear time (Rust regex), on lower-cased text. One set of expressions serves the analysis of length and
-style, the facets of the Data pane and the default encoder. Counts are per response; shares lie in [0, 1].
+All patterns run in linear time (Rust regex), phrases on lower-cased text. One set of expressions serves the analysis of
+length and style, the facets of the Data pane and the default encoder. Counts are per response; shares lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -16,44 +16,54 @@ TOKEN = rf"{_WORD}|[^\w\s]"
 _SPACED = rf"[{_CJK}]|[^\s{_CJK}]+"
 
 
-def _phrases(*phrases: str) -> str:
+def _phrases(phrases: str) -> str:
     """One pattern for whole words or phrases; the boundary is that of ASCII words, which keeps the search fast."""
-    return r"(?-u:\b)(?:" + "|".join(phrases) + r")(?-u:\b)"
+    return rf"(?-u:\b)(?:{phrases})(?-u:\b)"
 
 
-_VERY = "(?:absolutely |completely |totally |quite |so |very )?"
-HEDGES = _phrases("might", "may", "maybe", "perhaps", "possibly", "probably", "presumably", "seems?", "appears? to", "likely",
-                  "could be", "i think", "i believe", "i guess", "i suppose", "in my opinion", "sort of", "kind of", "roughly",
-                  "not (?:entirely )?sure", "not certain", "it depends", "arguably", "generally", "usually", "tends? to")
-CERTAINTY = _phrases("definitely", "certainly", "absolutely", "clearly", "obviously", "undoubtedly", "surely", "of course",
-                     "without (?:a )?doubt", "no doubt", "always", "guaranteed?", "i'm (?:certain|sure|confident)",
-                     "in fact", "indeed", "unquestionably", "undeniably", "must be")
-APOLOGIES = _phrases("sorry", "apologi[sz]e", "apolog(?:y|ies)", "my mistake", "my bad", "forgive me", "regret", "unfortunately")
-REFUSALS = _phrases("i can(?:'t|not| not)", "i won't", "i will not", "i (?:am|'m)? ?not able to", "i'm (?:unable|not able) to",
-                    "i am unable to", "as an ai", "i(?: do not|'m not| am not| don't)(?: feel)? comfortable", "i'd rather not",
-                    "(?:not|isn't|wouldn't be) (?:appropriate|ethical|legal|a good idea)", "against (?:my|the law)", "i refuse",
-                    "i (?:don't|do not) (?:know|understand|have)", "i'm not (?:sure|allowed|going to)", "illegal", "unethical")
-POLITENESS = _phrases("please", "thanks?", "thank you", "you're welcome", "welcome", "glad", "happy to", "my pleasure", "kindly",
-                      "feel free", "i'd be happy", "enjoy")
-AGREEMENT = _phrases(f"you(?:'re| are) {_VERY}(?:right|correct)", f"i {_VERY}agree", "(?:that's|that is) (?:true|right|correct)",
-                     "(?:good|great|excellent|fair) point", "as you (?:said|say|note|noted|mentioned)", "couldn't agree more",
-                     "well said", "i (?:see|understand) (?:your|what you)")
-NEGATIONS = _phrases("no", "not", "none", "nothing", "never", "nobody", "nor", "neither", "cannot", r"\w+n't")
-FIRST_PERSON = _phrases("i", "me", "my", "mine", "myself", r"i'\w+", "we", "us", "our")
-SECOND_PERSON = _phrases("you", "your", "yours", "yourself", r"you'\w+")
-CONNECTIVES = _phrases("because", "however", "therefore", "thus", "hence", "but", "so", "also", "although", "though", "while",
-                       "whereas", "since", "first", "firstly", "second", "secondly", "then", "next", "finally", "moreover",
-                       "furthermore", "additionally", "overall", "in addition", "for example", "for instance", "such as",
-                       "in conclusion", "on the other hand", "as a result", "instead", "in order to")
-STOP_WORDS = _phrases(*("the a an and or of to in on at by for with from as is are was were be been being it its this that these "
-                        "those he she they them his her their there which who what when where how if than then into about over "
-                        "can could will would should may might do does did have has had not no you your i my we our").split())
-OPENER = (r"^(?:sure|certainly|of course|absolutely|definitely|great|good|excellent|interesting|wonderful|awesome|happy to|"
-          r"i'd be (?:happy|glad)|i would be (?:happy|glad)|thanks|thank you|no problem|yes, of course|what a|that's a|okay|ok|"
-          r"hello|hi|hey)(?-u:\b)")
-CLOSER = (r"hope (?:this|that|it|these|you)|let me know|feel free to|(?:is there |if there's |if there is )?anything else|"
-          r"any (?:other |more |further |additional )?questions|happy to help|good luck|best of luck|does that help|"
-          r"(?:would|do) you (?:like|want) (?:me|to|more)|have a (?:great|nice|good)")
+HEDGES = _phrases(
+    "might|may|maybe|perhaps|possibly|probably|presumably|seems?|appears? to|likely|could be|i think|i believe|"
+    "i guess|i suppose|in my opinion|sort of|kind of|roughly|not (?:entirely )?sure|not certain|it depends|"
+    "arguably|generally|usually|tends? to")
+CERTAINTY = _phrases(
+    "definitely|certainly|absolutely|clearly|obviously|undoubtedly|surely|of course|without (?:a )?doubt|"
+    "no doubt|always|guaranteed?|i'm (?:certain|sure|confident)|in fact|indeed|unquestionably|undeniably|must be")
+APOLOGIES = _phrases("sorry|apologi[sz]e|apolog(?:y|ies)|my mistake|my bad|forgive me|regret|unfortunately")
+REFUSALS = _phrases(
+    "i can(?:'t|not| not)|i won't|i will not|i (?:am|'m)? ?not able to|i'm (?:unable|not able) to|i am unable to|"
+    "as an ai|i(?: do not|'m not| am not| don't)(?: feel)? comfortable|i'd rather not|"
+    "(?:not|isn't|wouldn't be) (?:appropriate|ethical|legal|a good idea)|against (?:my|the law)|i refuse|"
+    "i (?:don't|do not) (?:know|understand|have)|i'm not (?:sure|allowed|going to)|illegal|unethical")
+POLITENESS = _phrases(
+    "please|thanks?|thank you|you're welcome|welcome|glad|happy to|my pleasure|kindly|feel free|i'd be happy|"
+    "enjoy")
+AGREEMENT = _phrases(
+    "you(?:'re| are) (?:absolutely |completely |totally |quite |so |very )?(?:right|correct)|"
+    "i (?:absolutely |completely |totally |quite |so |very )?agree|(?:that's|that is) (?:true|right|correct)|"
+    "(?:good|great|excellent|fair) point|as you (?:said|say|note|noted|mentioned)|couldn't agree more|well said|"
+    "i (?:see|understand) (?:your|what you)")
+NEGATIONS = _phrases(r"no|not|none|nothing|never|nobody|nor|neither|cannot|\w+n't")
+FIRST_PERSON = _phrases(r"i|me|my|mine|myself|i'\w+|we|us|our")
+SECOND_PERSON = _phrases(r"you|your|yours|yourself|you'\w+")
+CONNECTIVES = _phrases(
+    "because|however|therefore|thus|hence|but|so|also|although|though|while|whereas|since|first|firstly|second|"
+    "secondly|then|next|finally|moreover|furthermore|additionally|overall|in addition|for example|for instance|"
+    "such as|in conclusion|on the other hand|as a result|instead|in order to")
+STOP_WORDS = _phrases(
+    "the|a|an|and|or|of|to|in|on|at|by|for|with|from|as|is|are|was|were|be|been|being|it|its|this|that|these|"
+    "those|he|she|they|them|his|her|their|there|which|who|what|when|where|how|if|than|then|into|about|over|can|"
+    "could|will|would|should|may|might|do|does|did|have|has|had|not|no|you|your|i|my|we|our")
+OPENER = (
+    r"^(?:"
+    "sure|certainly|of course|absolutely|definitely|great|good|excellent|interesting|wonderful|awesome|happy to|"
+    "i'd be (?:happy|glad)|i would be (?:happy|glad)|thanks|thank you|no problem|yes, of course|what a|that's a|"
+    "okay|ok|hello|hi|hey"
+    r")(?-u:\b)")
+CLOSER = (
+    "hope (?:this|that|it|these|you)|let me know|feel free to|"
+    "(?:is there |if there's |if there is )?anything else|any (?:other |more |further |additional )?questions|"
+    "happy to help|good luck|best of luck|does that help|(?:would|do) you (?:like|want) (?:me|to|more)|"
+    "have a (?:great|nice|good)")
 
 FEATURES: dict[str, str] = {
     "characters": "Characters, without white space at either end.",
@@ -112,8 +122,8 @@ FEATURES: dict[str, str] = {
 """Name of each column of `surface` and one sentence on it."""
 
 FLAGS: frozenset[str] = frozenset({
-    "opener", "closer", "starts_yes", "starts_no", "starts_with_i", "starts_lower", "ends_with_stop", "ends_with_question",
-    "ends_with_exclamation", "cut_off", "empty"})
+    "opener", "closer", "starts_yes", "starts_no", "starts_with_i", "starts_lower", "ends_with_stop",
+    "ends_with_question", "ends_with_exclamation", "cut_off", "empty"})
 """Features that are 1 where the sentence holds and 0 elsewhere."""
 
 SHARES: frozenset[str] = frozenset({
@@ -128,7 +138,7 @@ def _folded(text: pl.Expr) -> pl.Expr:
 
 
 def lengths(texts: pl.Series) -> pl.DataFrame:
-    """Characters and words of each text: columns `characters` (both ends stripped) and `words`, uint32; a null text has none."""
+    """Columns `characters` (both ends stripped) and `words`, uint32, a row a text; a null text has none of either."""
     text = pl.col("text").fill_null("").str.strip_chars()
     return pl.DataFrame({"text": texts.cast(pl.String)}).select(
         text.str.len_chars().alias("characters"), text.str.count_matches(_SPACED).alias("words"))
@@ -141,12 +151,14 @@ def _counts() -> list[pl.Expr]:
         "headings": (text, r"(?m)^[ \t]*(?:#{1,6}[ \t]+\S|\*\*[^*\n]+\*\*:?[ \t]*$)"),
         "bold": (text, r"\*\*[^*\n]+\*\*|__[^_\n]+__"),
         "links": (low, r"https?://|www\.|\]\("),
-        "commas": (text, "[,，、]"), "colons": (text, "[:;：；]"), "quotes": (text, '["“”«»]'), "brackets": (text, r"[(\[{（]"),
+        "commas": (text, "[,，、]"), "colons": (text, "[:;：；]"),
+        "quotes": (text, '["“”«»]'), "brackets": (text, r"[(\[{（]"),
         "exclamations": (text, "[!！]"), "questions": (text, "[?？]"), "dashes": (text, "[—–]| - "),
         "blank_lines": (text, r"\n[ \t\r]*\n"), "capitals": (text, r"\p{Lu}"),
-        "digits": (text, "[0-9]"), "shouted": (text, r"(?-u:\b)[A-Z]{3,}(?-u:\b)"), "not_ascii": (text, r"[^\x00-\x7F]"),
-        "hedges": (low, HEDGES), "certainty": (low, CERTAINTY), "apologies": (low, APOLOGIES), "refusals": (low, REFUSALS),
-        "politeness": (low, POLITENESS), "agreement": (low, AGREEMENT), "negations": (low, NEGATIONS),
+        "digits": (text, "[0-9]"), "shouted": (text, r"(?-u:\b)[A-Z]{3,}(?-u:\b)"),
+        "not_ascii": (text, r"[^\x00-\x7F]"), "hedges": (low, HEDGES), "certainty": (low, CERTAINTY),
+        "apologies": (low, APOLOGIES), "refusals": (low, REFUSALS), "politeness": (low, POLITENESS),
+        "agreement": (low, AGREEMENT), "negations": (low, NEGATIONS),
         "first_person": (low, FIRST_PERSON), "second_person": (low, SECOND_PERSON), "connectives": (low, CONNECTIVES),
     }
     plain = {"line_breaks": "\n", "backticks": "`"}
@@ -218,7 +230,8 @@ def _block(prompts: pl.Series, responses: pl.Series) -> pl.DataFrame:
         text.str.len_chars().alias("characters"), text.str.count_matches(_SPACED).alias("words"),
         tokens.list.len().alias("spoken"), tokens.list.unique().alias("kinds"), (text == "").alias("empty"),
         pl.max_horizontal(ends + unfinished.cast(pl.UInt32), (text != "").cast(pl.UInt32)).alias("sentences"))
-    frame = frame.with_columns(*_counts(), *_flags(), *_against_prompt(), pl.col("kinds").list.len().alias("distinct_words"))
+    frame = frame.with_columns(
+        *_counts(), *_flags(), *_against_prompt(), pl.col("kinds").list.len().alias("distinct_words"))
     frame = frame.with_columns(
         _share(pl.col("words"), pl.col("sentences")).alias("sentence_length"),
         _share(pl.col("characters"), pl.col("words")).alias("word_length"),
@@ -231,8 +244,8 @@ def _block(prompts: pl.Series, responses: pl.Series) -> pl.DataFrame:
 def surface(prompts: pl.Series, responses: pl.Series) -> pl.DataFrame:
     """Surface features of responses, a row a response and a float32 column for each name in FEATURES.
 
-    prompts, responses: strings of equal length, the prompt of each response beside it; null counts as empty. The row of a
-    response depends on that response and its prompt alone.
+    prompts, responses: strings of equal length, the prompt of each response beside it; null counts as empty. The row of
+    a response depends on that response and its prompt alone.
     """
     if len(prompts) != len(responses):
         raise ValueError(f"{len(prompts)} prompts stand beside {len(responses)} responses")

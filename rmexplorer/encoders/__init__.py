@@ -84,8 +84,8 @@ class EncoderState:
 class Encoder(ABC):
     """Turns (prompt, response) into a vector of float32.
 
-    sees_prompt says whether the vector of a response depends on its prompt at all; `sees` says what of it. A higher version
-    marks a change after which old states no longer mean the same.
+    sees_prompt says whether the vector of a response depends on its prompt at all; `sees` says what of it. A higher
+    version marks a change after which old states no longer mean the same.
     """
 
     name: ClassVar[str]
@@ -112,7 +112,8 @@ class Encoder(ABC):
         return resolved
 
     @abstractmethod
-    def fit(self, prompts: pl.Series, responses: pl.Series, settings: Mapping[str, Any] | None = None) -> Job[EncoderState]:
+    def fit(self, prompts: pl.Series, responses: pl.Series,
+            settings: Mapping[str, Any] | None = None) -> Job[EncoderState]:
         """Job: learn the state from texts, the prompt beside each response. No labels are seen."""
 
     @abstractmethod
@@ -125,7 +126,7 @@ class Encoder(ABC):
 
     def blocks(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> Iterator[np.ndarray]:
         """The vectors, block by block, in order."""
-        for rows in _cuts(responses):
+        for rows in cuts(responses):
             yield self.encode_block(state, prompts[rows], responses[rows])
 
     def encode(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> Job[np.ndarray]:
@@ -139,16 +140,16 @@ class Encoder(ABC):
         return out
 
 
-def _cuts(texts: pl.Series) -> list[slice]:
+def cuts(texts: pl.Series) -> list[slice[int, int, None]]:
     """Slices of at most BLOCK_ROWS rows and some BLOCK_BYTES of text, so that a beat comes several times a second."""
     ends = np.cumsum(texts.str.len_bytes().fill_null(0).cast(pl.Int64).to_numpy())
-    cuts, start, before = [], 0, 0
+    found, start, before = [], 0, 0
     while start < len(texts):
         stop = int(np.searchsorted(ends, before + BLOCK_BYTES, side="right"))
         stop = min(max(stop, start + 1), start + BLOCK_ROWS, len(texts))
-        cuts.append(slice(start, stop))
+        found.append(slice(start, stop))
         start, before = stop, int(ends[stop - 1])
-    return cuts
+    return found
 
 
 ENCODERS: Registry[Encoder] = Registry("encoder", "rmexplorer.encoders")
@@ -169,11 +170,12 @@ def encode_texts(state: EncoderState, prompts: Sequence[str], responses: Sequenc
 
 
 def training_responses(dataset: Dataset, holdout: float, seed: int) -> np.ndarray:
-    """(responses,) bool: the response's prompt has a pair that is not held out by `split_by_group(dataset.group, ...)`."""
+    """(responses,) bool: its prompt has a pair that `split_by_group(dataset.group, holdout, seed)` does not hold out."""
     held = split_by_group(dataset.group, holdout, seed)
     training = np.zeros(dataset.prompts.height, dtype=bool)
     training[dataset.prompt[~held]] = True
-    return training[dataset.responses["prompt"].to_numpy()]
+    chosen: np.ndarray = training[dataset.responses["prompt"].to_numpy()]
+    return chosen
 
 
 def texts_of(dataset: Dataset) -> tuple[pl.Series, pl.Series]:
@@ -183,7 +185,7 @@ def texts_of(dataset: Dataset) -> tuple[pl.Series, pl.Series]:
 
 
 def vectors_key(fingerprint: str, name: str, settings: Mapping[str, Any] | None, holdout: float, seed: int) -> str:
-    """Name of the cache entry of these vectors: a digest of content, encoder, version, settings and training prompts."""
+    """Name of a cache entry of vectors: a digest of content, encoder, version, settings and training prompts."""
     chosen = ENCODERS[name]
     parts = [fingerprint, name, chosen.version, sorted(chosen.resolve(settings).items()), float(holdout),
              seed if holdout else 0]
@@ -239,7 +241,7 @@ def _write(target: Path, chosen: Encoder, state: EncoderState, prompts: pl.Serie
 
 
 def open_vectors(folder: Path | str) -> tuple[np.ndarray, EncoderState]:
-    """The memory-mapped vectors (responses, d) float32, read only, and the state that made them; Problem where damaged."""
+    """The vectors (responses, d) float32, memory-mapped read only, and the state that made them; Problem if damaged."""
     folder = Path(folder)
     try:
         array: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
@@ -249,7 +251,7 @@ def open_vectors(folder: Path | str) -> tuple[np.ndarray, EncoderState]:
 
 
 def prune(limit: int = CACHE_BYTES, keep: Path | None = None) -> None:
-    """Delete the entries used longest ago until the cache of vectors is below `limit` bytes, and parts of ended runs."""
+    """Delete the entries used longest ago until the vectors take at most `limit` bytes, and parts of ended runs."""
     root, now = _root(), time.time()
     entries = []
     for entry in root.iterdir():
