@@ -253,7 +253,7 @@ class Desk(QObject):
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
         if isinstance(error, Problem):
-            self.report(error)
+            self.report(Problem(error.what, error.remedy, "filter"))
         elif error is not None:
             raise error
         elif self.state.frame is frame:

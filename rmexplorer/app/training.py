@@ -118,8 +118,9 @@ class Training(QObject):
         self.changed.emit()
 
     def _beat(self, live: Live, progress: Progress) -> None:
-        live.take(progress.data)
-        self.changed.emit()
+        if progress.data is not None:
+            live.take(progress.data)
+            self.changed.emit()
 
     def _trained(self, live: Live, result: Fit) -> None:
         self._fitted = result

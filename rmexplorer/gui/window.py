@@ -43,7 +43,8 @@ from rmexplorer.gui.rail import Rail
 from rmexplorer.gui.status import StatusStrip
 from rmexplorer.gui.theme import set_role, themes
 from rmexplorer.gui.topbar import TopBar
-from rmexplorer.gui.widgets import DropBorder, Notice
+from rmexplorer.gui.dropborder import DropBorder
+from rmexplorer.gui.widgets import ErrorStrip, FocusRings, Notice
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted
 
@@ -64,7 +65,7 @@ class Window(QWidget):
         set_role(self, "window")
         self.panes: dict[str, Pane] = {}
         self._rail_wished: bool | None = None
-        self._asked_to_close = False
+        self._problem: Problem | None = None
         self.topbar = TopBar(desk)
         self.rail = Rail([pane for pane in PANES.values() if pane.name != "welcome"])
         self.stack = QStackedWidget()
@@ -78,7 +79,10 @@ class Window(QWidget):
         self.splitter.setHandleWidth(1)
         self.status = StatusStrip()
         self.notice = Notice(self)
+        self.error = ErrorStrip()
+        self.error.acted.connect(self._mend)
         self.border = DropBorder(self)
+        self.rings: FocusRings | None = None
         self._arrange()
         self._connect()
         self._show_state(desk.state, frozenset({"pane", "dataset"}))
@@ -88,6 +92,7 @@ class Window(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.topbar)
+        column.addWidget(self.error)
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self.rail)
@@ -167,6 +172,8 @@ class Window(QWidget):
             self.inspector.setVisible(dataset is not None and state.pane != "welcome")
         if names & {"dataset", "rewards", "matching", "query", "selection", "scope"}:
             self.topbar.show_state(state)
+        if "dataset" in names:
+            self.error.hide()
         if names & {"dataset", "rewards"}:
             self._show_jobs()
 
@@ -192,9 +199,17 @@ class Window(QWidget):
             button.set_state(button.reason, live)
 
     def _show_problem(self, problem: Problem) -> None:
-        self.notice.show_problem(problem)
-        if "filter" in problem.what or problem.command == "filter":
+        if problem.command == "filter":
             self.topbar.filter.set_error(str(problem))
+            return
+        self._problem = problem
+        command = COMMANDS[problem.command] if problem.command else None
+        self.error.show_problem(problem, self.desk.last_crash, command.title if command else "")
+
+    def _mend(self) -> None:
+        self.error.hide()
+        if self._problem is not None and self._problem.command:
+            self.give(COMMANDS[self._problem.command])
 
     def _cancel(self) -> None:
         runs = [run for run in self.desk.jobs.runs if not run.quiet]
