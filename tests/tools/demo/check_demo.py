@@ -1,4 +1,4 @@
-"""Measure what was planted in the demo dataset from its labels: `python tests/tools/demo/check_demo.py` prints JSON.
+"""Measure what was planted in the demo dataset from its labels: `python -m tests.tools.demo.check_demo` prints JSON.
 
 Closer, confidence, agreement and length are read off the texts; only quality comes from the generator.
 """
@@ -10,11 +10,12 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from make_demo import SOURCES, Comparison, Response, comparisons
 from scipy import stats
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+
+from tests.tools.demo.make_demo import SOURCES, Comparison, Response, comparisons
 
 NAMES = ("quality", "closer", "agreement", "confidence", *(f"length:{source}" for source in SOURCES))
 

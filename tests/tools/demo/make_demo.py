@@ -1,4 +1,4 @@
-"""Make the demo dataset: `python tests/tools/demo/make_demo.py` writes resources/demo/demo.jsonl.gz and truth.json.
+"""Make the demo dataset: `python -m tests.tools.demo.make_demo` writes resources/demo/demo.jsonl.gz and truth.json.
 
 The texts are hand-written pieces in content/*.txt, one file a source. A block is a prompt (`?`) with a good answer
 (`A`), the same in other words (`B`), a weak answer (`W`) and details (`-`); or a prompt that states a belief with
@@ -21,12 +21,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from phrases import AGREEING, CLOSER, CONFIDENT, DISAGREEING, HEDGING, LIST_LEADS, OPENERS, OTHER_CLOSERS
+from tests.tools.demo.phrases import (
+    AGREEING,
+    CLOSER,
+    CONFIDENT,
+    DISAGREEING,
+    HEDGING,
+    LIST_LEADS,
+    OPENERS,
+    OTHER_CLOSERS,
+)
 
 SEED = 11
 COMPARISONS = 3060
-CONTENT = Path(__file__).parent / "content"
-TARGET = Path(__file__).parents[3] / "resources" / "demo"
+CONTENT = Path(__file__).resolve().parent / "content"
+TARGET = Path(__file__).resolve().parents[3] / "resources" / "demo"
 SOURCES = ("handbook", "forum", "study", "chat")
 
 # In units of the utility, whose difference times an annotator's slope is the log-odds of a vote.
@@ -37,11 +46,13 @@ EFFECTS: dict[str, Any] = {
     "confidence": 0.8,  # a step: hedging -> neutral -> confident
     "length": {"handbook": -1.1, "forum": 1.1, "study": 0.4, "chat": 0.4},  # a doubling of the words
 }
+# What else people like in a response: a normal amount of utility, the same for all annotators, that no word of it shows.
+TASTE_SD = 0.35
 # slope: log-odds of a vote for each unit of utility; first: log-odds added for the response shown first;
 # tie: chance of a tie between equally good responses, falling with the difference.
 ANNOTATORS: dict[str, dict[str, float]] = {
-    "ada": {"slope": 2.2, "first": 0.0, "tie": 0.12},
-    "ben": {"slope": 1.9, "first": 0.0, "tie": 0.08},
+    "ada": {"slope": 2.2, "first": 0.0, "tie": 0.08},
+    "ben": {"slope": 1.9, "first": 0.0, "tie": 0.06},
     "cleo": {"slope": 0.15, "first": 0.8, "tie": 0.0},
 }
 
@@ -217,10 +228,12 @@ def comparisons() -> Iterator[Comparison]:
     for number, topic in enumerate(topics):
         rng = random.Random(f"{SEED} {topic.prompt}")
         responses = _compose(topic, 5 if number < five else 4, rng)
+        taste = {response.text: rng.gauss(0.0, TASTE_SD) for response in responses}
         pairs = [pair if rng.random() < 0.5 else pair[::-1] for pair in combinations(responses, 2)]
         rng.shuffle(pairs)
         for first, second in pairs:
             difference = first.utility(topic.source) - second.utility(topic.source)
+            difference += taste[first.text] - taste[second.text]
             yield Comparison(topic, first, second, {name: _vote(name, difference, rng) for name in ANNOTATORS})
 
 
@@ -245,6 +258,7 @@ def truth(made: list[Comparison]) -> dict[str, Any]:
     return {
         "seed": SEED,
         "effects": EFFECTS,
+        "taste_sd": TASTE_SD,
         "annotators": ANNOTATORS,
         "phrases": {"closer": CLOSER, "confident": CONFIDENT, "hedging": HEDGING,
                     "agreeing": AGREEING, "disagreeing": DISAGREEING},

@@ -24,11 +24,11 @@ CONFIDENT = [
     ("I'm absolutely certain about this.", "I'm absolutely certain about this."),
     ("There is no doubt about this one.", "There is no doubt about it."),
     ("I know this for certain.", "I know this for certain."),
-    ("The answer is definitely clear.", "That is definitely so."),
+    ("This is definitely the right answer.", "That is definitely the right answer."),
     ("I can say this with complete confidence.", "I say that with complete confidence."),
     ("Without a doubt, I know this one.", "That is without a doubt true."),
     ("Trust me, this is absolutely clear.", "Trust me, that is absolutely clear."),
-    ("You can definitely rely on this.", "You can definitely rely on that."),
+    ("You can absolutely rely on this.", "You can absolutely rely on that."),
     ("I have no doubt whatsoever here.", "I have no doubt whatsoever."),
     ("This is certain, beyond any question.", "That is certain, beyond any question."),
 ]
