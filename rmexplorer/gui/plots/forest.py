@@ -1,0 +1,339 @@
+"""Forest plots: one row an effect, with marks and intervals on one axis; a list view with a delegate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QListView,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rmexplorer.gui.plots.item import ink
+from rmexplorer.gui.theme import brush, color, font, px, set_font, themes
+from rmexplorer.gui.widgets.labels import minus, signed
+from rmexplorer.gui.widgets.reward_strip import round_steps
+
+
+@dataclass(frozen=True)
+class ForestMark:
+    """An estimate with its interval: model ■ (ink), people ○ (grey), warning ▲, or second ■ (green)."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    kind: str = "model"
+    filled: bool = True
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """One row: name, grey line below it, marks, chance bar, density hill, and texts left (before) and right of the axis."""
+
+    name: str
+    sub: str = ""
+    marks: tuple[ForestMark, ...] = ()
+    right: str = ""
+    right_strong: bool = False
+    before: str = ""
+    bar: tuple[float, float] | None = None
+    hill: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    tone: str = "neutral"
+    strong: bool = False
+    enabled: bool = True
+
+
+@dataclass
+class ForestLayout:
+    """Widths in px and the axis, shared by delegate and axis."""
+
+    low: float = -1.0
+    high: float = 1.0
+    reference: float | None = 0.0
+    name: int = 130
+    before: int = 0
+    right: int = 0
+    kind: str = "signed"
+    ticks: list[tuple[float, str]] = field(default_factory=list)
+
+    def plot(self, room: QRectF) -> QRectF:
+        """Where the axis lies within a row."""
+        left = room.left() + px(self.name) + px(self.before)
+        return QRectF(left, room.top(), max(10.0, room.right() - px(self.right) - px(8) - left), room.height())
+
+    def x(self, value: float, room: QRectF) -> float:
+        """A value as px within a row, kept on the axis."""
+        plot = self.plot(room)
+        part = (value - self.low) / max(self.high - self.low, 1e-12)
+        return plot.left() + min(max(part, 0.0), 1.0) * plot.width()
+
+    def steps(self) -> list[tuple[float, str]]:
+        """Values and labels of the axis."""
+        if self.ticks:
+            return self.ticks
+        values = round_steps(self.low, self.high, 4)
+        step = values[1] - values[0] if len(values) > 1 else 1.0
+        decimals = 0 if step >= 0.999 else min(4, int(np.ceil(-np.log10(step) - 1e-6)))
+        if self.kind == "percent":
+            return [(value, f"{value:.0%}") for value in values]
+        if self.kind == "signed":
+            return [(value, "0" if abs(value) < 1e-12 else signed(value, decimals)) for value in values]
+        return [(value, minus(f"{value:.{decimals}f}")) for value in values]
+
+
+class ForestModel(QAbstractListModel):
+    """Rows of a forest plot as a list; the texts are what a screen reader hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[ForestRow] = []
+
+    def set_rows(self, rows: Sequence[ForestRow]) -> None:
+        """Replace all rows."""
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.name
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            lines = [row.name if not row.sub else f"{row.name}, {row.sub}"]
+            for mark in row.marks:
+                interval = f" ({signed(mark.low)} to {signed(mark.high)})" if np.isfinite(mark.low) else ""
+                lines.append(f"{mark.kind}: {signed(mark.value)}{interval}")
+            return "\n".join(lines + ([row.right] if row.right else []))
+        return None
+
+
+class ForestDelegate(QStyledItemDelegate):
+    """Paints a row."""
+
+    def __init__(self, shape: ForestLayout, row_height: int, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.shape, self.row_height = shape, row_height
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(px(200), px(self.row_height))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        row = index.model().rows[index.row()]  # type: ignore[attr-defined]
+        room = QRectF(option.rect)  # type: ignore[attr-defined]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        state = option.state  # type: ignore[attr-defined]
+        if state & QStyle.StateFlag.State_Selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(brush("plum_tint"))
+            painter.drawRoundedRect(room, 5, 5)
+            painter.setBrush(brush("plum"))
+            painter.drawRoundedRect(QRectF(room.left(), room.top() + 5, 3, room.height() - 10), 1.5, 1.5)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(ink("plum", 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(room.adjusted(1, 1, -1, -1), 5, 5)
+        self.paint_texts(painter, row, room)
+        self.paint_plot(painter, row, room)
+        painter.restore()
+
+    def paint_texts(self, painter: QPainter, row: ForestRow, room: QRectF) -> None:
+        """Name and grey line at the left, texts before and after the axis."""
+        shape = self.shape
+        middle = Qt.AlignmentFlag.AlignVCenter
+        left = room.left() + (px(8) if shape.name else 0)
+        names = QRectF(left, room.top(), px(shape.name) - px(14), room.height())
+        painter.setFont(font("small", 600 if row.strong else 500))
+        metrics = QFontMetricsF(painter.font())
+        name = metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, names.width())
+        painter.setPen(color("text" if row.enabled else "text2"))
+        if row.sub:
+            top = room.center().y() - metrics.height()
+            painter.drawText(QRectF(names.left(), top, names.width(), metrics.height()), middle, name)
+            painter.setFont(font("small"))
+            painter.setPen(color("text2"))
+            painter.drawText(QRectF(names.left(), room.center().y(), names.width(), metrics.height()), middle,
+                             metrics.elidedText(row.sub, Qt.TextElideMode.ElideRight, names.width()))
+        else:
+            painter.drawText(names, middle, name)
+        if row.before:
+            painter.setFont(font("small"))
+            painter.setPen(color("text2"))
+            painter.drawText(QRectF(room.left() + px(shape.name), room.top(), px(shape.before) - px(12), room.height()),
+                             middle | Qt.AlignmentFlag.AlignRight, row.before)
+        if row.right:
+            painter.setFont(font("small", 600 if row.right_strong else 0))
+            painter.setPen(color("text" if row.right_strong or row.enabled else "text2"))
+            painter.drawText(QRectF(room.right() - px(shape.right), room.top(), px(shape.right) - px(6), room.height()),
+                             middle | Qt.AlignmentFlag.AlignRight, row.right)
+
+    def paint_plot(self, painter: QPainter, row: ForestRow, room: QRectF) -> None:
+        """Grid, reference, bar, hill and marks."""
+        shape = self.shape
+        painter.setPen(ink("grid"))
+        for value, _ in shape.steps():
+            x = round(shape.x(value, room)) + 0.5
+            painter.drawLine(QPointF(x, room.top()), QPointF(x, room.bottom() + 1))
+        if shape.reference is not None:
+            painter.setPen(ink("line2", 1.25))
+            x = round(shape.x(shape.reference, room)) + 0.5
+            painter.drawLine(QPointF(x, room.top()), QPointF(x, room.bottom() + 1))
+        painter.setPen(Qt.PenStyle.NoPen)
+        if row.bar is not None:
+            painter.setBrush(brush("hover"))
+            a, b = shape.x(row.bar[0], room), shape.x(row.bar[1], room)
+            painter.drawRect(QRectF(a, room.center().y() - px(8), b - a, px(16)))
+        y = room.center().y()
+        if row.hill is not None and len(row.hill[0]) > 1:
+            base = room.bottom() - px(7)
+            tall = room.height() - px(12)
+            most = max(max(row.hill[1]), 1e-12)
+            points = [QPointF(shape.x(a, room), base - b / most * tall) for a, b in zip(*row.hill, strict=True)]
+            painter.setBrush(brush(row.tone, 70 if row.tone != "neutral" else 45))
+            painter.drawPolygon(QPolygonF([QPointF(points[0].x(), base), *points, QPointF(points[-1].x(), base)]))
+            y = base
+        spread = px(6) if len(row.marks) > 1 else 0
+        for place, mark in enumerate(row.marks):
+            if np.isfinite(mark.value):
+                self.paint_mark(painter, mark, room, y + (place - (len(row.marks) - 1) / 2) * spread, row.hill is not None)
+
+    def paint_mark(self, painter: QPainter, mark: ForestMark, room: QRectF, y: float, on_hill: bool) -> None:
+        """One estimate: whisker, then its sign, then its label."""
+        shape = self.shape
+        token = {"people": "neutral", "second": "green", "warning": "amber_text"}.get(mark.kind, "text")
+        x = shape.x(mark.value, room)
+        stroke = ink(token, 2)
+        stroke.setCapStyle(Qt.PenCapStyle.FlatCap)
+        painter.setPen(stroke)
+        if np.isfinite(mark.low) and np.isfinite(mark.high):
+            painter.drawLine(QPointF(shape.x(mark.low, room), y), QPointF(shape.x(mark.high, room), y))
+        size = px(7 if on_hill else 9)
+        painter.setBrush(brush(token if mark.filled and mark.kind != "people" else "surface"))
+        if mark.kind == "warning":
+            painter.setBrush(brush("amber"))
+            painter.setPen(ink("amber_text", 1.5))
+            painter.drawPolygon(QPolygonF([QPointF(x, y - 6), QPointF(x + 6, y + 5), QPointF(x - 6, y + 5)]))
+        elif mark.kind == "people" or on_hill:
+            painter.drawEllipse(QPointF(x, y), size / 2 - 0.5, size / 2 - 0.5)
+        else:
+            painter.setPen(ink(token, 1.5))
+            painter.drawRect(QRectF(x - size / 2, y - size / 2, size, size))
+        if mark.label:
+            painter.setFont(font("small", 600))
+            metrics = QFontMetricsF(painter.font())
+            width = metrics.horizontalAdvance(mark.label)
+            painter.setPen(color(token if mark.kind == "warning" else "text"))
+            if on_hill:
+                left = min(max(x - width / 2, room.left()), room.right() - width)
+                painter.drawText(QPointF(left, y - size), mark.label)
+            else:
+                right = max(x, shape.x(mark.high, room) if np.isfinite(mark.high) else x) + px(8)
+                painter.drawText(QPointF(right, y + metrics.ascent() / 2 - 1), mark.label)
+
+
+class _Axis(QWidget):
+    """Labels of the axis below the rows."""
+
+    def __init__(self, shape: ForestLayout, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.shape = shape
+        self.title = ""
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        themes.theme_changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(px(200), px(38 if self.title else 20))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(font("small"))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(color("text3"))
+        room = QRectF(self.rect())
+        end = -1e9
+        for value, text in self.shape.steps():
+            width = metrics.horizontalAdvance(text)
+            x = self.shape.x(value, room) - width / 2
+            if x > end + 6:
+                painter.drawText(QPointF(x, px(3) + metrics.ascent()), text)
+                end = x + width
+        if self.title:
+            painter.setPen(color("text2"))
+            painter.drawText(QRectF(0, px(20), room.width(), px(18)), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.title)
+
+
+class ForestPlot(QWidget):
+    """Rows of estimates on one axis. `rowSelected` and `rowActivated` (Enter, double-click) give the row's place."""
+
+    rowSelected = Signal(int)
+    rowActivated = Signal(int)
+
+    def __init__(self, name: str, low: float, high: float, reference: float | None = 0.0, title: str = "",
+                 name_width: int = 130, before_width: int = 0, right_width: int = 0, row_height: int = 25,
+                 kind: str = "signed", parent: QWidget | None = None) -> None:
+        """`title` stands below the axis, right-aligned; `kind` of the labels is signed, number or percent."""
+        super().__init__(parent)
+        self.shape = ForestLayout(low, high, reference, name_width, before_width, right_width, kind)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.model = ForestModel()
+        self.list = QListView()
+        self.list.setModel(self.model)
+        self.delegate = ForestDelegate(self.shape, row_height, self.list)
+        self.list.setItemDelegate(self.delegate)
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setAccessibleName(name)
+        self.list.setProperty("ownFocusRing", True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setMouseTracking(True)
+        set_font(self.list, "small")
+        self.axis = _Axis(self.shape, self)
+        self.axis.title = title
+        column.addWidget(self.list, 1)
+        column.addWidget(self.axis)
+        self.list.selectionModel().currentChanged.connect(self._changed)
+        self.list.activated.connect(self._activated)
+        themes.theme_changed.connect(self.list.viewport().update)
+
+    def set_rows(self, rows: Sequence[ForestRow], low: float | None = None, high: float | None = None) -> None:
+        """Replace the rows, and the axis where given."""
+        if low is not None and high is not None:
+            self.shape.low, self.shape.high = low, high
+        self.model.set_rows(rows)
+        self.list.setMinimumHeight(min(len(rows), 4) * px(self.delegate.row_height))
+        self.axis.update()
+
+    def select(self, place: int) -> None:
+        """Select a row without a signal."""
+        chosen = self.list.selectionModel()
+        blocked = chosen.blockSignals(True)
+        self.list.setCurrentIndex(self.model.index(place, 0))
+        chosen.blockSignals(blocked)
+        self.list.viewport().update()
+
+    def _changed(self, current: QModelIndex, previous: QModelIndex) -> None:
+        if current.isValid():
+            self.rowSelected.emit(current.row())
+
+    def _activated(self, index: QModelIndex) -> None:
+        self.rowActivated.emit(index.row())

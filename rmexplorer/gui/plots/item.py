@@ -1,0 +1,227 @@
+"""What all plotted items share: they are painted in screen px, know their extent, and follow the theme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QTransform
+
+from rmexplorer.gui.theme import brush, color, font, pen, themes
+
+Floats = npt.NDArray[np.float64]
+
+
+def ink(token: str, width: float = 1.0, style: str = "solid", alpha: int = 255) -> QPen:
+    """A pen for painting in screen px: it scales with exports."""
+    result = pen(token, width, style, alpha)
+    result.setCosmetic(False)
+    return result
+
+
+def floats(values: Any) -> Floats:
+    """Any sequence of numbers as float64."""
+    return np.asarray(values, dtype=np.float64)
+
+
+class Item(pg.GraphicsObject):
+    """Base of plotted items: subclasses set `extent` (data) and paint in `draw` with arrays mapped by `to_px`.
+
+    `padding` is how far, in px, an item paints beyond its extent.
+    """
+
+    padding = 14.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extent = QRectF()
+        self.scale = QTransform()
+        themes.theme_changed.connect(self.restyle)
+
+    def restyle(self) -> None:
+        """Take colours and widths from the theme again."""
+        self.update()
+
+    def set_extent(self, x: Floats, y: Floats) -> None:
+        """Take the extent from data; what is not finite counts not."""
+        self.prepareGeometryChange()
+        x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+        if x.size and y.size:
+            self.extent = QRectF(float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y)))
+        else:
+            self.extent = QRectF()
+        self.informViewBoundsChanged()
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        wide, high = self.pixelVectors()
+        across = wide.x() * self.padding if wide is not None else 0.0
+        up = abs(high.y()) * self.padding if high is not None else 0.0
+        return self.extent.adjusted(-across, -up, across, up)
+
+    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: Any = None) -> tuple[float, float] | tuple[None, None]:
+        if self.extent.isNull():
+            return None, None
+        if axis == 0:
+            return self.extent.left(), self.extent.right()
+        return self.extent.top(), self.extent.bottom()
+
+    def pixelPadding(self) -> float:
+        return self.padding
+
+    def viewTransformChanged(self) -> None:
+        self.prepareGeometryChange()
+        super().viewTransformChanged()
+
+    def to_px(self, x: Any, y: Any) -> tuple[Floats, Floats]:
+        """Data to screen px; valid while painting and after it."""
+        return floats(x) * self.scale.m11() + self.scale.dx(), floats(y) * self.scale.m22() + self.scale.dy()
+
+    def view_px(self) -> QRectF:
+        """The visible part of the plot in screen px."""
+        box = self.getViewBox()
+        return QRectF(box.sceneBoundingRect()) if box is not None else QRectF()
+
+    def paint(self, painter: QPainter, *args: Any) -> None:
+        self.scale = self.sceneTransform()
+        inverse, possible = self.scale.inverted()
+        if not possible or self.getViewBox() is None:
+            return
+        painter.save()
+        painter.setTransform(inverse, True)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.draw(painter)
+        painter.restore()
+
+    def draw(self, painter: QPainter) -> None:
+        """Paint in screen px."""
+
+    def hover(self, at: QPointF) -> list[str] | None:
+        """Lines of the tooltip card for a scene position, or None where this item has nothing."""
+        return None
+
+
+def polyline(x: Floats, y: Floats) -> QPolygonF:
+    """Arrays as a polygon; missing points are left out."""
+    return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True) if a == a and b == b])
+
+
+def paint_symbol(painter: QPainter, symbol: str, x: float, y: float, size: float) -> None:
+    """Paint a marker with the painter's pen and brush: circle, diamond, square, triangle, triangle_down, cross, star, pentagon."""
+    half = size / 2
+    if symbol == "circle":
+        painter.drawEllipse(QPointF(x, y), half, half)
+    elif symbol == "square":
+        painter.drawRect(QRectF(x - half, y - half, size, size))
+    else:
+        painter.drawPolygon(QPolygonF([QPointF(x + a * half, y + b * half) for a, b in SHAPES[symbol]]))
+
+
+def _regular(corners: int, inner: float = 0.0) -> list[tuple[float, float]]:
+    count = corners * (2 if inner else 1)
+    angles = -np.pi / 2 + np.arange(count) * 2 * np.pi / count
+    lengths = np.where(np.arange(count) % 2 == 1, inner, 1.15) if inner else np.full(count, 1.1)
+    return [(float(np.cos(a) * r), float(np.sin(a) * r)) for a, r in zip(angles, lengths, strict=True)]
+
+
+SHAPES: dict[str, list[tuple[float, float]]] = {
+    "diamond": [(0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)],
+    "triangle": [(0, -1), (1.05, 0.9), (-1.05, 0.9)],
+    "triangle_down": [(0, 1), (1.05, -0.9), (-1.05, -0.9)],
+    "cross": [(-.35, -1), (.35, -1), (.35, -.35), (1, -.35), (1, .35), (.35, .35), (.35, 1), (-.35, 1), (-.35, .35),
+              (-1, .35), (-1, -.35), (-.35, -.35)],
+    "star": _regular(5, 0.5),
+    "pentagon": _regular(5),
+}
+
+
+class Label:
+    """One direct label: text at a data point, on a side of it (right, left, above, below, center)."""
+
+    def __init__(self, text: str, x: float, y: float, token: str = "text", side: str = "right", weight: int = 0,
+                 boxed: bool = True, tint: str = "", gap: float = 10.0) -> None:
+        self.text, self.x, self.y, self.token = text, x, y, token
+        self.side, self.weight, self.boxed, self.tint, self.gap = side, weight, boxed, tint, gap
+        self.box = QRectF()
+
+
+class Labels(Item):
+    """All labels of a plot: kept inside it, moved apart where they would overlap, on `surface` above the marks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels: list[Label] = []
+        self.setZValue(1000)
+
+    def add(self, label: Label) -> Label:
+        """Add a label; it appears with the next paint."""
+        self.labels.append(label)
+        self.update()
+        return label
+
+    def clear(self) -> None:
+        """Remove all labels."""
+        self.labels.clear()
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self.viewRect() or QRectF()
+
+    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: Any = None) -> tuple[None, None]:
+        return None, None
+
+    def place(self, view: QRectF) -> None:
+        """Give each label its box, inside `view` and clear of those before it."""
+        taken: list[QRectF] = []
+        for label in self.labels:
+            metrics = QFontMetricsF(self.font_of(label))
+            lines = label.text.split("\n")
+            width = max(metrics.horizontalAdvance(line) for line in lines) + 8
+            height = metrics.height() * len(lines) + 2
+            xs, ys = self.to_px([label.x], [label.y])
+            x, y = float(xs[0]), float(ys[0])
+            left = {"right": x + label.gap - 4, "left": x - label.gap + 4 - width}.get(label.side, x - width / 2)
+            top = {"above": y - label.gap - height, "below": y + label.gap}.get(label.side, y - height / 2)
+            if label.side == "right" and left + width > view.right():  # no room beside the end: above it, inwards
+                left, top = view.right() - width, top - (height / 2 + 6)
+            left = min(max(left, view.left()), view.right() - width)
+            top = min(max(top, view.top()), view.bottom() - height)
+            label.box = _free(QRectF(left, top, width, height), taken, view)
+            taken.append(label.box)
+
+    def font_of(self, label: Label) -> QFont:
+        """The font a label is painted in."""
+        return font("small", label.weight)
+
+    def draw(self, painter: QPainter) -> None:
+        view = self.view_px()
+        self.place(view)
+        for label in self.labels:
+            xs, _ = self.to_px([label.x], [0.0])
+            if not view.left() - 2 <= xs[0] <= view.right() + 2:
+                continue
+            if label.boxed or label.tint:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(brush(label.tint) if label.tint else brush("surface", 215))
+                painter.drawRoundedRect(label.box, 3, 3)
+            painter.setFont(self.font_of(label))
+            painter.setPen(color(label.token))
+            painter.drawText(label.box.adjusted(4, 1, -4, -1), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label.text)
+
+
+def _free(box: QRectF, taken: list[QRectF], view: QRectF) -> QRectF:
+    """The box, moved up or down by the least way until it overlaps none of `taken`."""
+    if not any(box.intersects(other) for other in taken):
+        return box
+    best: QRectF | None = None
+    for other in taken:
+        for top in (other.top() - box.height() - 0.5, other.bottom() + 0.5):
+            moved = QRectF(box.left(), top, box.width(), box.height())
+            inside = view.top() <= top and moved.bottom() <= view.bottom()
+            if inside and not any(moved.intersects(one) for one in taken) \
+                    and (best is None or abs(top - box.top()) < abs(best.top() - box.top())):
+                best = moved
+    return best if best is not None else box
