@@ -24,12 +24,11 @@ from typing import Any
 from tests.tools.demo.phrases import (
     AGREEING,
     CLOSER,
-    CONFIDENT,
     DISAGREEING,
-    HEDGING,
     LIST_LEADS,
     OPENERS,
     OTHER_CLOSERS,
+    VOICES,
 )
 
 SEED = 11
@@ -41,13 +40,13 @@ SOURCES = ("handbook", "forum", "study", "chat")
 # In units of the utility, whose difference times an annotator's slope is the log-odds of a vote.
 EFFECTS: dict[str, Any] = {
     "quality": 1.1,  # a good answer over a weak one; the right side of a belief over the wrong one
-    "closer": 1.1,  # "I hope this helps!" over none
+    "closer": 1.25,  # "I hope this helps!" over none
     "agreement": 1.6,  # agreeing with the user over disagreeing
-    "confidence": 0.8,  # a step: hedging -> neutral -> confident
+    "confidence": 0.85,  # a step: hedging -> neutral -> confident
     "length": {"handbook": -1.1, "forum": 1.1, "study": 0.4, "chat": 0.4},  # a doubling of the words
 }
-# What else people like in a response: a normal amount of utility, the same for all annotators, that no word of it shows.
-TASTE_SD = 0.35
+# What else people like in a response, the same for all annotators: a normal amount of utility that no word shows.
+TASTE_SD = 0.4
 # slope: log-odds of a vote for each unit of utility; first: log-odds added for the response shown first;
 # tie: chance of a tie between equally good responses, falling with the difference.
 ANNOTATORS: dict[str, dict[str, float]] = {
@@ -156,9 +155,19 @@ def _arrange(base: str, details: list[str], rng: random.Random) -> str:
     return base + gap + " ".join(details)
 
 
+def _voice(topic: Topic) -> str:
+    """Which phrases of confidence and doubt suit the answers."""
+    if topic.belief:
+        return "opinion"
+    if topic.topic == "letters":
+        return "wording"
+    return "fact" if topic.source == "study" else "advice"
+
+
 def _compose(topic: Topic, count: int, rng: random.Random) -> list[Response]:
     """`count` different responses to one prompt, each with a style of its own; no phrase is used twice."""
-    voices = {1: rng.sample(CONFIDENT, count), -1: rng.sample(HEDGING, count)}
+    sure, unsure = VOICES[_voice(topic)]
+    voices = {1: rng.sample(sure, count), -1: rng.sample(unsure, count)}
     yes, no = rng.sample(AGREEING, count), rng.sample(DISAGREEING, count)
     closers, openers = rng.sample(OTHER_CLOSERS, count), rng.sample(OPENERS, count)
     responses = []
@@ -173,7 +182,7 @@ def _compose(topic: Topic, count: int, rng: random.Random) -> list[Response]:
             front, back = (start, "") if rng.random() < 0.5 else ("", end)
         if topic.belief:
             lead = (yes if piece == "Y" else no).pop()
-            front = f"{front} {lead}".strip()
+            front = f"{lead} {front}".strip()
         elif not front and rng.random() < 0.22:
             front = openers.pop()
         closer = CLOSER if ending == "hope" else closers.pop() if ending == "other" else ""
@@ -251,6 +260,10 @@ def record(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _spoken(which: int) -> list[str]:
+    return sorted({phrase for voice in VOICES.values() for both in voice[which] for phrase in both})
+
+
 def truth(made: list[Comparison]) -> dict[str, Any]:
     """What was planted, and the counts of the file."""
     prompts = {comparison.topic.prompt: comparison.topic for comparison in made}
@@ -260,7 +273,7 @@ def truth(made: list[Comparison]) -> dict[str, Any]:
         "effects": EFFECTS,
         "taste_sd": TASTE_SD,
         "annotators": ANNOTATORS,
-        "phrases": {"closer": CLOSER, "confident": CONFIDENT, "hedging": HEDGING,
+        "phrases": {"closer": CLOSER, "confident": _spoken(0), "hedging": _spoken(1),
                     "agreeing": AGREEING, "disagreeing": DISAGREEING},
         "counts": {
             "comparisons": len(made),
