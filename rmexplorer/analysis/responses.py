@@ -8,7 +8,11 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, first_seen
+from rmexplorer.statistics import NOTHING, Clusters, Estimate, first_seen, sigmoid
+
+SHARES = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25)
+SURE, UNSURE = 0.2, 0.1
+VIEWS = ("extremes", "margins", "wrong", "unsure")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,12 @@ class PairList:
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """The extremes of the reward. Tail counts and shares are over all responses of a tail, not over those listed."""
+    """The extremes of the reward. Tail counts and shares are over all responses of a tail, not over those listed.
+
+    `high_edges` and `low_edges` (len(SHARES),) are the rewards where tails of SHARES begin. `mean_margin` is over all
+    pairs, `margin_quartiles` holds their first and third quartile; `wrong` is the share of pairs with a margin below 0,
+    `sure_wrong` of those with P(chosen) below 0.2, `unsure` of those with P(chosen) within 0.1 of one half.
+    """
 
     pairs: int
     responses: int
@@ -70,11 +79,48 @@ class Responses:
     histogram_edges: np.ndarray
     histogram_chosen: np.ndarray
     histogram_rejected: np.ndarray
+    high_edges: np.ndarray
+    low_edges: np.ndarray
+    mean_margin: Estimate
+    margin_quartiles: tuple[float, float] | None
+    wrong: Estimate
+    sure_wrong: Estimate
+    unsure: Estimate
 
-    def headline(self) -> str:
-        """The top 1% of rewards go to long responses (median 214 words, all 84); people rejected 31% of them (…)."""
+    def headline(self, view: str = "extremes") -> str:
+        """The finding of a view, one of VIEWS.
+
+        The top 1% of rewards go to longer responses (median 214 words, all 84); people rejected 31% of them (…).
+        """
         if self.pairs == 0 or self.top_words_median is None or self.words_median is None:
             return wording.too_few(0)
+        found = {"margins": self._of_margins, "wrong": self._of_mistakes, "unsure": self._of_doubts}.get(
+            view, self._of_tails
+        )()
+        return wording.too_few(self.pairs, found[0].lower() + found[1:]) if self.pairs < wording.FEW_PAIRS else found
+
+    def _of_margins(self) -> str:
+        low, high = self.margin_quartiles or (0.0, 0.0)
+        mean = wording.with_interval(self.mean_margin, signed=True)
+        ends = [
+            wording.number(float(part.margin[0]), signed=True) for part in (self.smallest_margins, self.largest_margins)
+        ]
+        middle = f"{wording.number(low, signed=True)} and {wording.number(high, signed=True)}"
+        return f"The mean margin is {mean}. Half of all lie between {middle}, the ends are {ends[0]} and {ends[1]}."
+
+    def _of_mistakes(self) -> str:
+        if not self.mistakes:
+            return f"The model prefers the rejected response in none of {wording.counted(self.pairs, 'pair')}."
+        wrong = wording.with_interval(self.wrong, shares=True, of="of pairs")
+        sure = wording.with_interval(self.sure_wrong, shares=True, name=False)
+        return f"The model prefers the rejected response in {wrong}. In {sure} it is sure: P(chosen) is below {SURE}."
+
+    def _of_doubts(self) -> str:
+        unsure = wording.with_interval(self.unsure, shares=True, of="of pairs")
+        return f"The model can hardly tell in {unsure}: P(chosen) lies between {0.5 - UNSURE} and {0.5 + UNSURE}."
+
+    def _of_tails(self) -> str:
+        assert self.top_words_median is not None and self.words_median is not None
         kind = (
             "longer"
             if self.top_words_median > self.words_median
@@ -83,13 +129,20 @@ class Responses:
         medians = wording.bracket(
             f"median {wording.number(self.top_words_median, 0)} words, all {wording.number(self.words_median, 0)}"
         )
-        top = wording.number(100 * self.share, 0 if self.share >= 0.0095 else 1)
+        top = share_text(self.share)
         rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")
-        found = f"he top {top}% of rewards go to {kind} responses {medians}; people rejected {rejected}."
-        return wording.too_few(self.pairs, "t" + found) if self.pairs < wording.FEW_PAIRS else "T" + found
+        return f"The top {top} of rewards go to {kind} responses {medians}; people rejected {rejected}."
 
-    def method(self, split: str = "") -> str:
+    def method(self, split: str = "", view: str = "extremes") -> str:
         """Size of the tails, how rewards are scaled, how the interval is made."""
+        if view != "extremes":
+            how = {"margins": self.mean_margin, "wrong": self.wrong}.get(view, self.unsure).how
+            return wording.method_line(
+                wording.pairs_of(self.pairs, split),
+                "margin is reward of the chosen minus reward of the rejected response",
+                "one pair per prompt is shown" if self.one_per_prompt else "",
+                wording.intervals(how),
+            )
         return wording.method_line(
             f"top and bottom {wording.counted(self.tail)} of {wording.counted(self.responses)} responses in "
             f"{wording.pairs_of(self.pairs, split)}",
@@ -97,6 +150,21 @@ class Responses:
             "rewards in SD from the mean",
             wording.intervals(self.top_rejected.how),
         )
+
+
+def share_text(share: float) -> str:
+    """The size of a tail in percent with the decimals that it needs: 1%, 0.5%, 7.5%."""
+    return wording.number(100 * share, 0 if abs(100 * share - round(100 * share)) < 0.05 else 1) + "%"
+
+
+def _edges(reward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(len(SHARES),) rewards where the highest and the lowest tails of SHARES begin; empty without rewards."""
+    n = len(reward)
+    if not n:
+        return np.zeros(0), np.zeros(0)
+    tails = np.maximum(1, np.round(np.array(SHARES) * n)).astype(np.int64)
+    ordered = np.partition(reward, np.unique(np.concatenate([tails - 1, n - tails])))
+    return ordered[n - tails], ordered[tails - 1]
 
 
 def _one_each(order: np.ndarray, prompt: np.ndarray, limit: int) -> np.ndarray:
@@ -193,6 +261,9 @@ def responses(
     largest, smallest = _pairs(margin, margin, pair, prompt, limit, one_per_prompt)
     wrong = np.flatnonzero(margin < 0)
     edges = np.histogram_bin_edges(reward, bins=60) if n else np.linspace(-1.0, 1.0, 61)
+    clusters = Clusters(prompt)
+    probability = sigmoid(margin)
+    quartiles = np.quantile(margin, (0.25, 0.75)) if n else None
     return Responses(
         n,
         len(first),
@@ -218,4 +289,10 @@ def responses(
         edges,
         np.histogram(reward_chosen, edges)[0],
         np.histogram(reward_rejected, edges)[0],
+        *_edges(reward),
+        clusters.mean(margin) if n else NOTHING,
+        None if quartiles is None else (float(quartiles[0]), float(quartiles[1])),
+        clusters.share((margin < 0).astype(float)) if n else NOTHING,
+        clusters.share((probability < SURE).astype(float)) if n else NOTHING,
+        clusters.share((np.abs(probability - 0.5) < UNSURE).astype(float)) if n else NOTHING,
     )

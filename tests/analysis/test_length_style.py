@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from rmexplorer.analysis import ANALYSES
 from rmexplorer.analysis.dataset_card import dataset_card
 from rmexplorer.analysis.length_style import length_slope, length_style
-from rmexplorer.analysis.responses import responses
+from rmexplorer.analysis.responses import SHARES, VIEWS, responses, share_text
 from rmexplorer.analysis.style_effects import style_effects
 
 Planted = Callable[..., dict[str, Any]]
@@ -147,7 +147,7 @@ def test_that_style_counts_for_the_model_where_it_was_planted(planted: Planted) 
     gap = columns["style_chosen"][:, 1] - columns["style_rejected"][:, 1]
     alone = logistic(gap[:, None] / follows.sd, 1 / (1 + np.exp(-columns["margin"])))[0]
     assert abs(follows.model.value) < 0.08 < 0.2 < alone, "it goes with length, and counts for little at equal length"
-    assert "sways model counts 0." in found.headline() and "more" in found.headline()
+    assert "the model favours sways model 0." in found.headline() and "more" in found.headline()
 
 
 def test_that_style_effects_have_the_error_rate_they_promise(planted: Planted) -> None:
@@ -201,6 +201,35 @@ def test_that_the_tails_hold_the_extremes(planted: Planted) -> None:
     assert found.top_rejected.low <= found.top_rejected.value <= found.top_rejected.high
     assert found.highest.z[0] == pytest.approx((reward.max() - reward.mean()) / reward.std())
     assert found.histogram_chosen.sum() == found.histogram_rejected.sum() == 1000
+
+
+def test_that_tails_of_every_size_begin_where_a_run_of_that_size_does(planted: Planted) -> None:
+    columns = planted(1000)
+    for place, share in enumerate(SHARES):
+        found = call(responses, columns, share=share)
+        assert found.high_edges[place] == found.high_edge
+        assert found.low_edges[place] == found.low_edge
+    assert [share_text(share) for share in (0.001, 0.01, 0.015, 0.075, 0.25)] == ["0.1%", "1%", "1.5%", "7.5%", "25%"]
+
+
+def test_that_each_view_has_its_own_finding(planted: Planted) -> None:
+    columns = planted(1000)
+    found = call(responses, columns)
+    margin = columns["margin"]
+    p = 1 / (1 + np.exp(-margin))
+    assert found.wrong.value == pytest.approx((margin < 0).mean())
+    assert found.sure_wrong.value == pytest.approx((p < 0.2).mean())
+    assert found.unsure.value == pytest.approx((abs(p - 0.5) < 0.1).mean())
+    assert found.mean_margin.value == pytest.approx(margin.mean())
+    assert f"{100 * (margin < 0).mean():.0f}% of pairs (95% CI" in found.headline("wrong").replace("\u00a0", " ")
+    assert f"{100 * (abs(p - 0.5) < 0.1).mean():.0f}% of pairs" in found.headline("unsure")
+    assert f"+{margin.max():.2f}" in found.headline("margins")
+    assert found.headline("margins") != found.headline() != found.headline("wrong")
+    for view in VIEWS:
+        few = call(responses, planted(3)).headline(view)
+        assert few.startswith("Too few pairs to say (3\u00a0pairs)") or few.startswith("Too few pairs to say (3)")
+        assert call(responses, {name: column[:0] for name, column in columns.items()}).headline(view) \
+            == "Too few pairs to say: there are none here."
 
 
 def test_that_pairs_are_listed_by_margin(planted: Planted) -> None:
