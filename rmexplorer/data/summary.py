@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
-from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.data.measure import char_count, lengths
 from rmexplorer.statistics import Estimate, proportion
 
 
@@ -16,7 +16,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     """The keys of `info --json` (CLI.md)."""
     decided = dataset.winner != TIE
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
-    chars, words = char_count(dataset.responses["text"]), word_count(dataset.responses["text"])
+    chars, words = lengths(dataset.responses["text"])
     prompts, responses = _distinct(dataset)
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
@@ -98,7 +98,7 @@ def facets(dataset: Dataset, most: int = 40) -> dict[str, pl.DataFrame]:
 def card(dataset: Dataset) -> dict[str, Any]:
     """Numbers of the dataset card: medians of words and characters, share of ties, counts a facet, chosen longer."""
     decided = dataset.winner != TIE
-    chars, words = char_count(dataset.responses["text"]), word_count(dataset.responses["text"])
+    chars, words = lengths(dataset.responses["text"])
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
     return {
         "chosen_words_median": _median(words[chosen]), "rejected_words_median": _median(words[rejected]),

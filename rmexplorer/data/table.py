@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.data.measure import lengths
 
 
 def pair_frame(dataset: Dataset) -> pl.DataFrame:
@@ -19,7 +19,7 @@ def pair_frame(dataset: Dataset) -> pl.DataFrame:
     """
     chosen, rejected = dataset.chosen, dataset.rejected
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
-    chars, words = char_count(texts), word_count(texts)
+    chars, words = lengths(texts)
     long_enough = np.maximum(chars[rejected], 1)
     columns: dict[str, pl.Series | np.ndarray] = {
         "pair": np.arange(len(dataset), dtype=np.uint32), "prompt": prompts.gather(dataset.prompt),
