@@ -204,7 +204,8 @@ class Clusters:
         """Value, low and high (m,) of a smooth function (..., k) → (..., m) of the means of (n, k) columns.
 
         `function` uses arithmetic only (no abs, no where): beyond the bootstrap its gradient comes from complex steps.
-        None where there are fewer than 5 prompts: resampling those says nothing.
+        An end is NaN where more than half of the draws give none; None where there are fewer than 5 prompts: resampling
+        those says nothing.
         """
         if self.prompts < FEW_PROMPTS:
             return None
@@ -213,13 +214,20 @@ class Clusters:
             value = function(sums.sum(axis=0))
             if self.bootstrap:
                 draws = function(_draw_weights(self.prompts, self.draws, self.seed) @ sums)
-                fine = np.isfinite(draws).all(axis=1)
-                if fine.sum() < self.draws // 2:
-                    return None
-                low, high = np.percentile(draws[fine], [2.5, 97.5], axis=0)
+                fine = np.isfinite(draws)
+                if fine.all():
+                    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+                else:  # a draw without a pair of some group says nothing of that group
+                    ends = [
+                        np.percentile(column[there], [2.5, 97.5])
+                        if 2 * there.sum() >= len(column)
+                        else (np.nan, np.nan)
+                        for column, there in zip(draws.T, fine.T, strict=True)
+                    ]
+                    low, high = np.array(ends).T
                 return value, low, high
             half = Z95 * np.sqrt(np.maximum(self._variance(sums, function), 0.0))
-        return (value, value - half, value + half) if np.isfinite(half).all() else None
+        return value, value - half, value + half
 
     def _variance(self, sums: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """(m,) variance of a smooth function of means, to first order in each prompt's sums."""
@@ -252,7 +260,35 @@ class Clusters:
         Wilson where each prompt has one row, or where a bootstrap would have no width (fewer than 5 prompts, 0 % or
         100 %: then with the number of prompts as trials).
         """
-        rows = np.ones(self.n, bool) if where is None else where
+        return self.shares(outcome, [np.ones(self.n, bool) if where is None else where])[0]
+
+    def shares(self, outcome: np.ndarray, groups: Sequence[np.ndarray]) -> list[Estimate]:
+        """`share` of several groups of rows, each a mask (n,), with the bootstrap draws of all in one product."""
+        found: list[Estimate | None] = [self._plain_share(outcome, rows) for rows in groups]
+        left = [group for group, estimate in enumerate(found) if estimate is None]
+        if not left:
+            return [estimate for estimate in found if estimate is not None]
+        low = high = np.full(len(left), np.nan)
+        if self.bootstrap:
+            columns = np.column_stack(
+                [column for group in left for column in (np.where(groups[group], outcome, 0.0), groups[group])]
+            )
+            drawn = self.interval(columns, lambda means: means[..., ::2] / means[..., 1::2])
+            low, high = (low, high) if drawn is None else drawn[1:]
+        for place, group in enumerate(left):
+            rows = groups[group]
+            n, value = int(rows.sum()), float(outcome[rows].mean())
+            ends, how = (float(low[place]), float(high[place])), self.how
+            if not np.isfinite(ends).all():
+                error = self.standard_error(np.where(rows, outcome - value, 0.0)[:, None])[0] * self.n / n
+                trials = min(value * (1 - value) / max(error**2, 1e-300), n)
+                robust = wilson(value * trials, trials)
+                ends, how = (float(robust[0]), float(robust[1])), "cluster-robust by prompt"
+            found[group] = Estimate(value, *ends, n, how)
+        return [NOTHING if estimate is None else estimate for estimate in found]
+
+    def _plain_share(self, outcome: np.ndarray, rows: np.ndarray) -> Estimate | None:
+        """A share whose interval is Wilson's, or None where it needs more."""
         n = int(rows.sum())
         if n == 0:
             return NOTHING
@@ -260,18 +296,10 @@ class Clusters:
         if self.independent:
             return proportion(value * n, n)
         prompts = len(first_seen(self.codes[rows]))
-        if prompts < FEW_PROMPTS or value in (0.0, 1.0):
-            low, high = wilson(value * prompts, prompts)
-            return Estimate(value, float(low), float(high), n, "Wilson over prompts")
-        if self.bootstrap:
-            columns = np.column_stack([np.where(rows, outcome, 0.0), rows])
-            found = self.interval(columns, lambda means: means[..., :1] / means[..., 1:])
-            if found is not None:
-                return Estimate(value, float(found[1][0]), float(found[2][0]), n, self.how)
-        error = self.standard_error(np.where(rows, outcome - value, 0.0)[:, None])[0] * self.n / n
-        trials = value * (1 - value) / max(error**2, 1e-300)
-        low, high = wilson(value * trials, trials)
-        return Estimate(value, float(low), float(high), n, "cluster-robust by prompt")
+        if prompts >= FEW_PROMPTS and value not in (0.0, 1.0):
+            return None
+        low, high = wilson(value * prompts, prompts)
+        return Estimate(value, float(low), float(high), n, "Wilson over prompts")
 
 
 @dataclass(frozen=True)

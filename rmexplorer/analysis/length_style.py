@@ -116,6 +116,7 @@ class LengthStyle:
             wording.pairs_of(self.pairs, split),
             wording.counted(len(self.cloud), "response"),
             wording.intervals(self.accuracy.how),
+            f"trend: {self.trend.slope.how}" if self.trend and self.trend.slope.how != self.accuracy.how else "",
             "ties count as half",
             "longer means more characters",
         )
@@ -174,7 +175,7 @@ def _trend(cloud: Cloud, clusters: Clusters) -> Trend | None:
     x, y = cloud.log_words - middle, cloud.reward - level
     grid = np.linspace(cloud.log_words.min(), cloud.log_words.max(), 50)
     found = clusters.interval(np.column_stack([x, y, x * x, x * y]), _line(grid - middle))
-    if found is None:
+    if found is None or not np.isfinite(found).all():
         return None
     value, low, high = found
     slope = Estimate(float(value[0]), float(low[0]), float(high[0]), len(cloud), clusters.how)
@@ -193,23 +194,22 @@ def _outliers(cloud: Cloud, trend: Trend | None) -> Outliers:
     return Outliers(far, residual[far])
 
 
-def _group(
-    name: str, low: float, high: float, rows: np.ndarray, gap: np.ndarray, right: np.ndarray, clusters: Clusters
-) -> LengthGroup:
-    return LengthGroup(name, low, high, float(gap[rows].mean()) if rows.any() else 0.0, clusters.share(right, rows))
-
-
-def _bins(gap: np.ndarray, right: np.ndarray, clusters: Clusters) -> tuple[LengthGroup, ...]:
-    """Accuracy in at most 9 bins of the length difference with as many pairs each."""
+def _by_length(gap: np.ndarray) -> list[tuple[str, float, float, np.ndarray]]:
+    """(name, low, high, rows) of the three groups, then of at most 9 bins of the difference with as many pairs each."""
+    similar, longer = np.abs(gap) < SIMILAR, gap > 0
+    groups = [
+        ("chosen shorter", -np.inf, -SIMILAR, ~similar & ~longer),
+        ("similar", -SIMILAR, SIMILAR, similar),
+        ("chosen longer", SIMILAR, np.inf, ~similar & longer),
+    ]
     if not len(gap):
-        return ()
+        return groups
     edges = np.unique(np.quantile(gap, np.linspace(0.0, 1.0, min(9, max(1, len(gap) // 30)) + 1)))
     of = np.clip(np.searchsorted(edges, gap, "right") - 1, 0, max(len(edges) - 2, 0))
-    return tuple(
-        _group("", float(edges[code]), float(edges[min(code + 1, len(edges) - 1)]), of == code, gap, right, clusters)
-        for code in range(max(len(edges) - 1, 1))
-        if np.any(of == code)
-    )
+    for code in range(max(len(edges) - 1, 1)):
+        if np.any(of == code):
+            groups.append(("", float(edges[code]), float(edges[min(code + 1, len(edges) - 1)]), of == code))
+    return groups
 
 
 @analysis
@@ -245,12 +245,13 @@ def length_style(
     trend = _trend(cloud, owners) if len(margin) >= wording.FEW_PAIRS else None
     log_chars = np.log1p(np.concatenate([chars_chosen, chars_rejected])[first])
     fitted = length_slope(length_gap) if slope is None else slope
-    similar, longer = np.abs(length_gap) < SIMILAR, length_gap > 0
-    everything = (
-        ("chosen shorter", -np.inf, -SIMILAR, ~similar & ~longer),
-        ("similar", -SIMILAR, SIMILAR, similar),
-        ("chosen longer", SIMILAR, np.inf, ~similar & longer),
-    )
+    spans = _by_length(length_gap)
+    everyone, longer, shorter = np.ones(len(pair), bool), chars_chosen > chars_rejected, chars_chosen < chars_rejected
+    accuracies = clusters.shares(right, [everyone, longer, shorter, *(rows for *_, rows in spans)])
+    groups = [
+        LengthGroup(name, low, high, float(length_gap[rows].mean()) if rows.any() else 0.0, accuracy)
+        for (name, low, high, rows), accuracy in zip(spans, accuracies[3:], strict=True)
+    ]
     return LengthStyle(
         len(margin),
         clusters.prompts,
@@ -258,15 +259,15 @@ def length_style(
         trend,
         spearman(np.round(centred(cloud.reward, owners), 9), np.round(centred(log_chars, owners), 9), owners),
         _outliers(cloud, trend),
-        clusters.share((chars_chosen > chars_rejected).astype(float)),
-        clusters.share(right),
-        clusters.share(right, chars_chosen > chars_rejected),
-        clusters.share(right, chars_chosen < chars_rejected),
-        clusters.share(right, similar),
+        clusters.share(longer.astype(float)),
+        accuracies[0],
+        accuracies[1],
+        accuracies[2],
+        groups[1].accuracy,
         clusters.share(outcomes(np.sign(fitted) * length_gap)),
         fitted,
-        tuple(_group(name, low, high, rows, length_gap, right, clusters) for name, low, high, rows in everything),
-        _bins(length_gap, right, clusters),
+        tuple(groups[:3]),
+        tuple(groups[3:]),
         float(np.median(words_chosen)) if len(pair) else None,
         float(np.median(words_rejected)) if len(pair) else None,
     )

@@ -208,11 +208,7 @@ class Columns(Mapping[str, Any]):
         positions = np.sort(np.random.default_rng(seed).choice(self.pairs, limit, replace=False))
         inside = np.zeros(self.pairs, bool)
         inside[positions] = True
-        return (
-            self.take(inside)
-            if self.pairs != len(self.dataset)
-            else Columns(self.dataset, self._rewards, self.rows[positions], inside, 0, (self, positions))
-        )
+        return self.take(inside)
 
     def fact(self, name: str) -> Any:
         """A fact of the dataset that some analyses take as a setting: ties, skipped, center, scale; None for others."""
