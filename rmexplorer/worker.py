@@ -108,7 +108,7 @@ class Worker:
             self._send(("cancel", self._current.number))
 
     def poll(self) -> list[Message]:
-        """The messages since the last call, oldest first; also starts the order that waits and ends the one that hangs."""
+        """The messages since the last call, oldest first; also starts an order that waits and ends one that hangs."""
         try:
             while self._pipe is not None and self._pipe.poll(0):
                 self._take(self._pipe.recv())

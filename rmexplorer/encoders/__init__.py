@@ -66,7 +66,7 @@ class EncoderState:
 
     def save(self, folder: Path) -> None:
         """Write `encoder.npz` and `encoder.json` into a folder that exists."""
-        np.savez(folder / "encoder.npz", allow_pickle=False, **self.arrays)
+        np.savez(folder / "encoder.npz", **self.arrays)
         (folder / "encoder.json").write_text(json.dumps(self.header()), encoding="utf-8")
 
     @classmethod
@@ -170,7 +170,7 @@ def encode_texts(state: EncoderState, prompts: Sequence[str], responses: Sequenc
 
 
 def training_responses(dataset: Dataset, holdout: float, seed: int) -> np.ndarray:
-    """(responses,) bool: its prompt has a pair that `split_by_group(dataset.group, holdout, seed)` does not hold out."""
+    """(responses,) bool: its prompt has a pair that `split_by_group(dataset.group, holdout, seed)` keeps."""
     held = split_by_group(dataset.group, holdout, seed)
     training = np.zeros(dataset.prompts.height, dtype=bool)
     training[dataset.prompt[~held]] = True
