@@ -39,11 +39,12 @@ class Loop:
 
     def show(self, window: Window, pane: str = "") -> None:
         """Show the dataset with the rewards of the head, and a pane."""
+        if pane:
+            window.show_pane(pane)
         window.desk.show_dataset(self.dataset, self.folder)
         rewards = Rewards.of_model(self.dataset, self.trained.checkpoint, self.trained.rewards, "head-256")
         window.desk.show_rewards(rewards, self.trained.checkpoint)
         if pane:
-            window.show_pane(pane)
             settle(window)
 
 
