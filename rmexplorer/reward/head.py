@@ -127,9 +127,11 @@ class RewardModel:
             model = cls(input_dim, hidden_dim, dtype=output.dtype.type)
         except (KeyError, ValueError, TypeError) as error:
             raise Problem("the parameters of the reward head are not whole", "train it again") from error
+        if set(arrays) != set(model._parts):
+            raise Problem("the parameters of the reward head are not whole", "train it again")
         for name, part in model._parts.items():
-            if name not in arrays or arrays[name].shape != part.shape or arrays[name].dtype.kind != "f":
-                raise Problem(f"the reward head's {name} is missing or has a wrong shape", "train it again")
+            if arrays[name].shape != part.shape or arrays[name].dtype.kind != "f":
+                raise Problem(f"the reward head's {name} has a wrong shape or kind", "train it again")
             part[...] = arrays[name]
         return model
 

@@ -55,10 +55,10 @@ class PairLoss:
         """Targets after smoothing (pairs,); None stands for 1 everywhere, the plain case."""
         if not self.smoothing:
             return target
-        plain = np.ones(1, dtype=np.float32) if target is None else target
+        plain = np.ones(1) if target is None else target
         if self.robust:
-            return (plain - np.float32(self.smoothing)) / np.float32(1 - 2 * self.smoothing)
-        return plain * np.float32(1 - 2 * self.smoothing) + np.float32(self.smoothing)
+            return (plain - self.smoothing) / (1 - 2 * self.smoothing)
+        return plain * (1 - 2 * self.smoothing) + self.smoothing
 
     def of_margins(self, d: np.ndarray, target: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Loss and its derivative by d for each pair, both (pairs,), without centring.

@@ -312,7 +312,8 @@ class _Run:
                                 None if target is None else target[cut], None if weight is None else weight[cut])
             self.threads.took(time.perf_counter() - began)
             if not math.isfinite(loss):
-                raise Problem(f"the loss is no longer a finite number in epoch {epoch}", "lower the learning rate")
+                raise Problem(f"the loss is no longer a finite number in epoch {epoch}",
+                              "lower the learning rate, or encode with smaller values")
             recent += (loss - recent) / min(step, 20)
             self.trained += edges[step] - edges[step - 1]
             if self.clock.due():
@@ -351,12 +352,14 @@ class _Run:
         for start in range(0, len(rows), BLOCK_PAIRS):
             cut = rows[start:start + BLOCK_PAIRS]
             x, hidden = self._x[:len(cut)], self._hidden[:len(cut)]
-            for side, of in enumerate((self.chosen, self.rejected)):
-                np.take(self.vectors, of[cut], axis=0, out=x, mode="clip")
-                model.rewards_into(x, hidden, rewards[side, start:start + len(cut)])
+            with np.errstate(over="ignore", invalid="ignore"):  # the next step reports what is not finite
+                for side, of in enumerate((self.chosen, self.rejected)):
+                    np.take(self.vectors, of[cut], axis=0, out=x, mode="clip")
+                    model.rewards_into(x, hidden, rewards[side, start:start + len(cut)])
             if self.clock.due():
                 yield from self.beat()
-        margin: np.ndarray = rewards[0] - rewards[1]
+        with np.errstate(invalid="ignore"):
+            margin: np.ndarray = rewards[0] - rewards[1]
         return margin
 
     def figures(self, model: RewardModel, rows: np.ndarray) -> Job[Figures]:

@@ -1,0 +1,139 @@
+"""Checkpoints: a round trip, and everything that is not one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from rmexplorer.encoders import ENCODERS, EncoderState
+from rmexplorer.job import finish
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.settings import TrainSettings
+
+PROMPTS = pl.Series([f"What is item {n} of the list, and why?" for n in range(12)])
+RESPONSES = pl.Series([f"It is number {n}. I think that it is {'big' if n % 2 else 'small'}, über alles!" for n in range(12)])
+
+
+@pytest.fixture(scope="module")
+def encoder() -> EncoderState:
+    return finish(ENCODERS["lexical"].fit(PROMPTS, RESPONSES))
+
+
+@pytest.fixture
+def checkpoint(encoder: EncoderState) -> Checkpoint:
+    model = RewardModel(ENCODERS["lexical"].width(encoder), 16)
+    model.flat[...] = np.random.default_rng(0).standard_normal(model.flat.size)
+    return Checkpoint(model, encoder, TrainSettings(hidden_dim=16, seed=4, holdout=0.3), 1.7,
+                      {"heldout_accuracy": np.float64(0.7), "ci": np.array([0.6, 0.8]), "note": "μ"}, "set", "abc", 0.5, 2.0)
+
+
+@pytest.fixture
+def saved(checkpoint: Checkpoint, tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(path)
+    return path
+
+
+def rewritten(path: Path, header: dict[str, Any] | None = None, arrays: dict[str, np.ndarray] | None = None) -> Path:
+    """The file again, with changed header entries and arrays."""
+    with safe_open(path, framework="numpy") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        values = json.loads(file.metadata()["rmexplorer"])
+    values.update(header or {})
+    save_file(kept | (arrays or {}), path, metadata={"rmexplorer": json.dumps(values)})
+    return path
+
+
+def test_that_text_is_scored_as_before_after_save_and_load(checkpoint: Checkpoint, saved: Path) -> None:
+    back = Checkpoint.load(saved)
+    encode = ENCODERS["lexical"].encode_block
+    before, after = encode(checkpoint.encoder, PROMPTS, RESPONSES), encode(back.encoder, PROMPTS, RESPONSES)
+    assert np.array_equal(before, after)
+    assert np.array_equal(checkpoint.model.rewards(before), back.model.rewards(after))
+
+
+def test_that_everything_else_comes_back(checkpoint: Checkpoint, saved: Path) -> None:
+    back = Checkpoint.load(saved)
+    assert back.settings == checkpoint.settings and (back.seed, back.holdout) == (4, 0.3)
+    assert back.metrics == {"heldout_accuracy": 0.7, "ci": [0.6, 0.8], "note": "μ"}
+    for name in ("temperature", "dataset_name", "dataset_fingerprint", "reward_mean", "reward_std", "created", "version"):
+        assert getattr(back, name) == getattr(checkpoint, name)
+    np.testing.assert_allclose(back.standardised(np.array([0.5, 2.5])), [0, 1])
+    assert [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+def test_that_a_file_cut_anywhere_is_refused(saved: Path) -> None:
+    content = saved.read_bytes()
+    for length in (0, 5, 8, 100, len(content) // 2, len(content) - 1):
+        saved.write_bytes(content[:length])
+        with pytest.raises(Problem, match=r"model\.safetensors: .*; "):
+            Checkpoint.load(saved)
+
+
+def test_that_other_files_are_refused(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    with pytest.raises(Problem, match="no such file"):
+        Checkpoint.load(other)
+    with pytest.raises(Problem, match="folder"):
+        Checkpoint.load(tmp_path)
+    other.write_text('{"prompt": "a"}\n' * 50)
+    with pytest.raises(Problem, match="not a whole model file"):
+        Checkpoint.load(other)
+    save_file({"weight": np.zeros(3)}, other)
+    with pytest.raises(Problem, match="not a model of rmexplorer"):
+        Checkpoint.load(other)
+
+
+def test_that_a_newer_file_is_refused_with_its_version(saved: Path) -> None:
+    with pytest.raises(Problem, match=r"rmexplorer 9\.1, a newer one; update"):
+        Checkpoint.load(rewritten(saved, {"layout": 2, "version": "9.1"}))
+
+
+@pytest.mark.parametrize("header", [
+    {"layout": None}, {"temperature": 0}, {"temperature": "hot"}, {"input_dim": 3}, {"settings": {"epochs": -1}},
+    {"settings": 5}, {"metrics": 3}, {"dataset": []}, {"encoder": {}}, {"reward_std": None},
+    {"encoder": {"name": "lexicall", "settings": {}, "meta": {}}},
+])
+def test_that_a_damaged_header_is_refused(saved: Path, header: dict[str, Any]) -> None:
+    with pytest.raises(Problem, match=r"model\.safetensors: "):
+        Checkpoint.load(rewritten(saved, header))
+
+
+def test_that_arrays_that_do_not_fit_are_refused(saved: Path, checkpoint: Checkpoint) -> None:
+    content, bias = saved.read_bytes(), checkpoint.model.hidden_bias
+    for array in (bias[:-1], np.full_like(bias, np.nan), bias.astype(np.int32)):
+        saved.write_bytes(content)
+        with pytest.raises(Problem, match=r"model\.safetensors: "):
+            Checkpoint.load(rewritten(saved, arrays={"head.hidden_bias": array}))
+
+
+def test_that_a_head_of_another_encoder_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    Checkpoint(RewardModel(checkpoint.model.input_dim + 1, 4), checkpoint.encoder).save(path)
+    with pytest.raises(Problem, match="its encoder makes"):
+        Checkpoint.load(path)
+
+
+def test_that_a_place_that_cannot_be_written_is_a_problem_and_keeps_the_old_file(checkpoint: Checkpoint, saved: Path,
+                                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+    with pytest.raises(Problem, match="cannot write"):
+        checkpoint.save(saved.parent / "missing" / "model.safetensors")
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(Problem, match="No space left"):
+        checkpoint.save(saved)
+    monkeypatch.undo()
+    assert saved.read_bytes() == before and [file.name for file in saved.parent.iterdir()] == [saved.name]

@@ -1,0 +1,168 @@
+"""One training step: the gradient by hand, Adam, dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.loss import PairLoss, bradley_terry
+from rmexplorer.reward.optim import Adam
+from rmexplorer.reward.step import Stepper
+from rmexplorer.reward.threads import BlasThreads
+
+LOSSES = [PairLoss(), PairLoss(margin=0.7), PairLoss(centring=0.3), PairLoss(smoothing=0.2),
+          PairLoss(smoothing=0.2, robust=True)]
+
+
+def pairs(width: int, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return random.standard_normal((50, width)).astype(dtype), random.integers(0, 50, 17), random.integers(0, 50, 17)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("hidden_dim", [0, 6])
+def test_that_the_gradient_is_that_of_finite_differences(hidden_dim: int, loss: PairLoss) -> None:
+    vectors, chosen, rejected = pairs(4, np.float64)
+    random = np.random.default_rng(1)
+    target, weight = random.random(17), random.random(17) * 2
+    model = RewardModel(4, hidden_dim, dtype=np.float64)
+    model.flat[...] = random.standard_normal(model.flat.size)
+    stepper = Stepper(model, vectors, 20, loss)
+    value = stepper.differentiate(chosen, rejected, target, weight)
+
+    def at(flat: np.ndarray) -> float:
+        moved = model.copy()
+        moved.flat[...] = flat
+        return bradley_terry(moved.rewards(vectors[chosen]), moved.rewards(vectors[rejected]), target, weight, loss)[0]
+
+    assert value == pytest.approx(at(model.flat))
+    for place in range(model.flat.size):
+        step = np.zeros(model.flat.size)
+        step[place] = 1e-6
+        slope = (at(model.flat + step) - at(model.flat - step)) / 2e-6
+        assert stepper.gradient[place] == pytest.approx(slope, abs=1e-7)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("hidden_dim", [0, 16])
+def test_that_training_moves_the_weights_as_torch_does(hidden_dim: int, decay: float) -> None:
+    torch = pytest.importorskip("torch")
+    vectors, _, _ = pairs(8, np.float32)
+    model = RewardModel(8, hidden_dim, seed=1)
+    model.output_weight[...] = np.random.default_rng(4).standard_normal(len(model.output_weight)) * 0.2
+    theirs = {name: torch.tensor(array, requires_grad=True) for name, array in model.arrays().items()}
+    optimiser = torch.optim.AdamW(theirs.values(), lr=1e-2, weight_decay=decay)
+    stepper = Stepper(model, vectors, 16, weight_decay=decay)
+    random = np.random.default_rng(2)
+
+    def reward(rows: np.ndarray) -> object:
+        x = torch.tensor(vectors[rows])
+        if hidden_dim:
+            x = torch.relu(x @ theirs["hidden_weight"] + theirs["hidden_bias"])
+        return x @ theirs["output_weight"] + theirs["output_bias"]
+
+    for _ in range(60):
+        chosen, rejected = random.integers(0, 50, 16), random.integers(0, 50, 16)
+        loss = torch.nn.functional.softplus(reward(rejected) - reward(chosen)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        assert stepper.step(chosen, rejected, 1e-2) == pytest.approx(loss.item(), abs=1e-5)
+    for name, array in model.arrays().items():
+        np.testing.assert_allclose(array, theirs[name].detach().numpy(), atol=2e-4, err_msg=name)
+
+
+def test_that_adam_moves_each_parameter_by_the_learning_rate_at_first() -> None:
+    parameters = np.zeros(3)
+    Adam(parameters).step(np.array([5.0, -1e-3, 0.0]), 0.01)
+    np.testing.assert_allclose(parameters, [-0.01, 0.01, 0], atol=1e-6)
+
+
+def test_that_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
+    model = RewardModel(3, 2000)
+    model.hidden_bias[...] = 1
+    model.hidden_weight[...] = 0
+    model.output_weight[...] = 1 / 2000
+    vectors = np.zeros((2, 3), dtype=np.float32)
+    stepper = Stepper(model, vectors, 64, dropout=0.25, random=np.random.default_rng(0))
+    stepper.differentiate(np.zeros(64, dtype=int), np.ones(64, dtype=int))
+    kept = stepper._hidden[:128]
+    assert kept.mean() == pytest.approx(0.75, abs=0.01)
+    assert stepper._rewards.mean() == pytest.approx(1, abs=0.01)
+
+
+def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
+    vectors, chosen, rejected = pairs(4, np.float64)
+    model = RewardModel(4, 12, dtype=np.float64)
+    model.flat[...] = np.random.default_rng(3).standard_normal(model.flat.size)
+
+    def loss_at(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        moved = model.copy()
+        moved.flat[...] = flat
+        stepper = Stepper(moved, vectors, 17, dropout=0.5, random=np.random.default_rng(9))
+        return stepper.differentiate(chosen, rejected), stepper.gradient
+
+    gradient = loss_at(model.flat)[1]
+    for place in range(0, model.flat.size, 5):
+        step = np.zeros(model.flat.size)
+        step[place] = 1e-6
+        slope = (loss_at(model.flat + step)[0] - loss_at(model.flat - step)[0]) / 2e-6
+        assert gradient[place] == pytest.approx(slope, abs=1e-7)
+
+
+class Library:
+    """A BLAS with a number of threads and, for the test, the seconds of a step for it."""
+
+    def __init__(self, seconds: dict[int, float]) -> None:
+        self.seconds, self.threads = seconds, 2
+
+    def get_num_threads(self) -> int:
+        return self.threads
+
+    def set_num_threads(self, threads: int) -> None:
+        self.threads = threads
+
+    def run(self, chooser: BlasThreads, steps: int) -> list[int]:
+        used = []
+        for _ in range(steps):
+            used.append(self.threads)
+            chooser.took(self.seconds[self.threads])
+        return used
+
+
+def test_that_a_quiet_machine_uses_all_threads_and_gets_them_back() -> None:
+    library = Library({1: 1e-3, 2: 6e-4})
+    chooser = BlasThreads([library])
+    assert library.run(chooser, 500)[10:] == [2] * 490
+    library.seconds = {1: 1e-3, 2: 2e-2}
+    library.run(chooser, 8)
+    assert library.threads == 1
+    chooser.restore()
+    assert library.threads == 2
+
+
+def test_that_a_busy_machine_uses_one_thread_and_looks_again_seldom() -> None:
+    library = Library({1: 1e-3, 2: 2e-2})
+    chooser = BlasThreads([library])
+    used = library.run(chooser, 10_000)
+    assert used.count(2) < 10
+    library.seconds = {1: 1e-3, 2: 6e-4}
+    assert library.run(chooser, 5_000)[-1] == 2
+
+
+def test_that_the_number_of_threads_does_not_change_the_numbers() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((600, 256)).astype(np.float32)
+    chosen, rejected = random.integers(0, 600, 256), random.integers(0, 600, 256)
+    model = RewardModel(256, 256)
+    model.flat += random.standard_normal(model.flat.size).astype(np.float32) * 0.05
+    stepper, chooser, seen = Stepper(model, vectors, 256), BlasThreads(), []
+    try:
+        for single in (True, False):
+            chooser._use(single)
+            stepper.differentiate(chosen, rejected)
+            seen.append(stepper.gradient.copy())
+    finally:
+        chooser.restore()
+    assert np.array_equal(*seen)
