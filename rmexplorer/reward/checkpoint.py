@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import save as safetensors_bytes
 
 from rmexplorer import __version__
 from rmexplorer.encoders import ENCODERS, EncoderState
@@ -73,7 +74,8 @@ class Checkpoint:
         }
         arrays = {_HEAD + name: array for name, array in self.model.arrays().items()}
         arrays |= {_ENCODER + name: np.ascontiguousarray(array) for name, array in self.encoder.arrays.items()}
-        return to_bytes(arrays, metadata={"rmexplorer": json.dumps(header, default=_plain)})
+        header["digest"] = digest(arrays)
+        return safetensors_bytes(arrays, metadata={"rmexplorer": json.dumps(header, default=_plain)})
 
     def save(self, path: Path | str) -> None:
         """Write the file whole or not at all; raises Problem where the place cannot be written."""
@@ -91,6 +93,8 @@ class Checkpoint:
             if layout > LAYOUT:
                 raise Problem(f"{path}: was written by rmexplorer {header.get('version')}, a newer one",
                               "update rmexplorer")
+            if header["digest"] != digest(arrays):
+                raise ValueError("its numbers are not those that were saved")
             model = RewardModel.from_arrays(_part(arrays, _HEAD))
             if (model.input_dim, model.hidden_dim) != (header["input_dim"], header["hidden_dim"]):
                 raise ValueError("the head's shapes are not those of the header")
@@ -109,6 +113,16 @@ class Checkpoint:
             raise Problem(f"{path}: is a damaged rmexplorer model ({error})", "train and save it again") from error
         _check_width(path, checkpoint)
         return checkpoint
+
+
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Digest of names, kinds, shapes and bytes of arrays, to tell a file that went bad on a disk."""
+    state = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        state.update(f"{name} {array.dtype} {array.shape} ".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()
 
 
 def _plain(value: Any) -> Any:

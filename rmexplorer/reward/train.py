@@ -149,6 +149,15 @@ class _Clock:
         self.resumed = time.perf_counter()
 
 
+def validation_slice(group: np.ndarray, settings: TrainSettings) -> np.ndarray:
+    """Mask (pairs,) of the training pairs that early stopping looks at; none where they do not allow 4 pairs by prompt."""
+    none = np.zeros(len(group), dtype=bool)
+    if not settings.validation or len(np.unique(group)) < 2:
+        return none
+    mask = split_by_group(group, settings.validation, settings.seed + 1)
+    return mask if mask.sum() >= LEAST_VALIDATION_PAIRS else none
+
+
 class _Run:
     """One training run: what all its phases share."""
 
@@ -200,17 +209,12 @@ class _Run:
                       "check the texts or choose another encoder")
 
     def validation_mask(self) -> np.ndarray:
-        """Which pairs early stopping looks at; none where the pairs do not allow it."""
-        none = np.zeros(len(self.chosen), dtype=bool)
-        if not self.settings.validation:
-            return none
-        if len(np.unique(self.group)) < 2:
-            self.warnings.append("All training pairs have the same prompt, so there was no validation slice by prompt.")
-            return none
-        mask = split_by_group(self.group, self.settings.validation, self.settings.seed + 1)
-        if mask.sum() < LEAST_VALIDATION_PAIRS:
-            self.warnings.append(f"{len(self.chosen)} pairs are too few for a validation slice.")
-            return none
+        """Which pairs early stopping looks at; a warning says why there are none."""
+        mask = validation_slice(self.group, self.settings)
+        if self.settings.validation and not mask.any():
+            self.warnings.append(
+                "All training pairs have the same prompt, so there was no validation slice by prompt."
+                if len(np.unique(self.group)) < 2 else f"{len(self.chosen)} pairs are too few for a validation slice.")
         return mask
 
     def whole(self) -> Job[Fit]:

@@ -60,11 +60,12 @@ def test_that_a_bag_of_words_finds_the_word_that_wins() -> None:
     texts = [text + (" splendid" if place < 300 and place % 3 else "") for place, text in enumerate(words)]
     chosen, rejected = np.arange(300), np.arange(300) + 300
     train, test = slice(0, 200), slice(200, 300)
-    fitted = finish(bag_of_words(texts, chosen[train], rejected[train], chosen[train] // 2, chosen[test], rejected[test]))
+    fit = texts, chosen[train], rejected[train], chosen[train] // 2
+    fitted = finish(bag_of_words(*fit, chosen[test], rejected[test]))
     with_word = chosen[test] % 3 > 0
     assert np.mean(fitted.margin[with_word] > 0) > 0.95
     assert "C = " in fitted.detail
-    turned = finish(bag_of_words(texts, chosen[train], rejected[train], chosen[train] // 2, rejected[test], chosen[test]))
+    turned = finish(bag_of_words(*fit, rejected[test], chosen[test]))
     np.testing.assert_allclose(turned.margin, -fitted.margin)
 
 

@@ -15,12 +15,12 @@ from safetensors.numpy import save_file
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
-from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.checkpoint import Checkpoint, digest
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
 PROMPTS = pl.Series([f"What is item {n} of the list, and why?" for n in range(12)])
-RESPONSES = pl.Series([f"It is number {n}. I think that it is {'big' if n % 2 else 'small'}, über alles!" for n in range(12)])
+RESPONSES = pl.Series([f"It is number {n}. I think it is {'big' if n % 2 else 'small'}, über alles!" for n in range(12)])
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,8 @@ def checkpoint(encoder: EncoderState) -> Checkpoint:
     model = RewardModel(ENCODERS["lexical"].width(encoder), 16)
     model.flat[...] = np.random.default_rng(0).standard_normal(model.flat.size)
     return Checkpoint(model, encoder, TrainSettings(hidden_dim=16, seed=4, holdout=0.3), 1.7,
-                      {"heldout_accuracy": np.float64(0.7), "ci": np.array([0.6, 0.8]), "note": "μ"}, "set", "abc", 0.5, 2.0)
+                      {"heldout_accuracy": np.float64(0.7), "ci": np.array([0.6, 0.8]), "note": "μ"}, "set", "abc",
+                      0.5, 2.0)
 
 
 @pytest.fixture
@@ -49,7 +50,9 @@ def rewritten(path: Path, header: dict[str, Any] | None = None, arrays: dict[str
         kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values = json.loads(file.metadata()["rmexplorer"])
     values.update(header or {})
-    save_file(kept | (arrays or {}), path, metadata={"rmexplorer": json.dumps(values)})
+    kept |= arrays or {}
+    values["digest"] = digest(kept)
+    save_file(kept, path, metadata={"rmexplorer": json.dumps(values)})
     return path
 
 
@@ -65,7 +68,8 @@ def test_that_everything_else_comes_back(checkpoint: Checkpoint, saved: Path) ->
     back = Checkpoint.load(saved)
     assert back.settings == checkpoint.settings and (back.seed, back.holdout) == (4, 0.3)
     assert back.metrics == {"heldout_accuracy": 0.7, "ci": [0.6, 0.8], "note": "μ"}
-    for name in ("temperature", "dataset_name", "dataset_fingerprint", "reward_mean", "reward_std", "created", "version"):
+    for name in ("temperature", "dataset_name", "dataset_fingerprint", "reward_mean", "reward_std", "created",
+                 "version"):
         assert getattr(back, name) == getattr(checkpoint, name)
     np.testing.assert_allclose(back.standardised(np.array([0.5, 2.5])), [0, 1])
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
@@ -77,6 +81,14 @@ def test_that_a_file_cut_anywhere_is_refused(saved: Path) -> None:
         saved.write_bytes(content[:length])
         with pytest.raises(Problem, match=r"model\.safetensors: .*; "):
             Checkpoint.load(saved)
+
+
+def test_that_a_bit_that_turned_on_the_disk_is_noticed(saved: Path) -> None:
+    content = bytearray(saved.read_bytes())
+    content[-3] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(Problem, match="damaged"):
+        Checkpoint.load(saved)
 
 
 def test_that_other_files_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -123,8 +135,8 @@ def test_that_a_head_of_another_encoder_is_refused(checkpoint: Checkpoint, tmp_p
         Checkpoint.load(path)
 
 
-def test_that_a_place_that_cannot_be_written_is_a_problem_and_keeps_the_old_file(checkpoint: Checkpoint, saved: Path,
-                                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_a_place_that_cannot_be_written_is_a_problem_and_keeps_the_old_file(
+        checkpoint: Checkpoint, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved.read_bytes()
     with pytest.raises(Problem, match="cannot write"):
         checkpoint.save(saved.parent / "missing" / "model.safetensors")

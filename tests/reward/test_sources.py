@@ -36,5 +36,5 @@ def test_that_scores_become_rewards_and_margins() -> None:
 
 
 def test_that_a_dataset_without_scores_is_a_problem() -> None:
-    with pytest.raises(Problem, match="scored.jsonl: holds no rewards"):
+    with pytest.raises(Problem, match=r"scored\.jsonl: holds no rewards"):
         from_columns(dataset([{"first": 0, "second": 1, "winner": 1}]))
