@@ -54,7 +54,7 @@ class Desk(QObject):
 
     problem = Signal(object)
     notice = Signal(str)
-    marked = Signal(int)
+    undoable = Signal(str, object)
 
     ui: Ui
 
@@ -202,6 +202,20 @@ class Desk(QObject):
             self.report(problem)
             return
         self.training.score(checkpoint.to_bytes(), Path(path).stem)
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out of the project; the notice that says so can bring it back."""
+        gone = self.project.delete_run(run_id)
+        self._show_runs()
+        self.undoable.emit("The run was deleted", lambda: self._restore_run(gone))
+
+    def _restore_run(self, gone: tuple[Any, ...]) -> None:
+        self.project.restore_run(gone)
+        self._show_runs()
+
+    def _show_runs(self) -> None:
+        if self.state.dataset is not None:
+            self.session.put(runs=self.project.runs(self.state.dataset.fingerprint))
 
     def save_head(self, path: str) -> None:
         """Write the current head to a file."""

@@ -56,6 +56,12 @@ class Live:
             self.epochs.append((float(beat.epoch), beat.train_accuracy, beat.validation_loss, beat.validation_accuracy))
 
     @property
+    def learning_rate(self) -> float:
+        """The step size that acts now."""
+        turned = self.knobs.learning_rate
+        return self.settings.train.learning_rate if turned is None else turned
+
+    @property
     def epoch(self) -> int:
         """Whole epochs so far."""
         return max(0, len(self.epochs) - 1)

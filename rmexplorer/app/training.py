@@ -19,7 +19,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.train import Fit, Knobs
 from rmexplorer.statistics import outcomes
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.training import Trained, assess, fit, read_baselines
+from rmexplorer.workflows.training import Trained, assess, fit, read_baselines, slices
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
@@ -61,7 +61,13 @@ class Training(QObject):
         if state.dataset is None or state.folder is None or self.running:
             return
         self._fitted = self._vectors = self._encoder = self._baselines = None
+        try:
+            sizes = slices(state.dataset, settings)
+        except Problem as problem:
+            self._desk.report(problem)
+            return
         live = Live(self._name(settings), settings, Knobs())
+        live.training_pairs, live.validation_pairs, live.heldout_pairs = sizes
         self.live = live
         live.run = self._desk.jobs.order(
             "Encoding",
@@ -213,6 +219,11 @@ class Training(QObject):
         self.cancel()
         self.live = None
         self.changed.emit()
+
+    def set_settings(self, settings: RunSettings) -> None:
+        """The settings of the next run; kept in the project."""
+        self.settings = settings
+        self._desk.project.put_view(settings=settings.as_dict())
 
     def set_learning_rate(self, rate: float) -> None:
         """Change the learning rate of the run that trains, from its next step on."""

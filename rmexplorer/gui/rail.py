@@ -86,6 +86,7 @@ class Rail(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Panes")
         set_role(self, "rail")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.buttons: dict[str, RailButton] = {}
         self._labels: list[QLabel] = []
         self._group = QButtonGroup(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from rmexplorer.app.jobs import Run
@@ -42,6 +42,7 @@ class StatusStrip(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Status")
         set_role(self, "status")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(themes.metrics.status)
         row = QHBoxLayout(self)
         row.setContentsMargins(px(16), 0, px(16), 0)

@@ -32,6 +32,7 @@ class TopBar(QWidget):
         self._desk = desk
         self.setAccessibleName("Top bar")
         set_role(self, "topbar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(themes.metrics.topbar)
         row = QHBoxLayout(self)
         row.setContentsMargins(px(16), 0, px(12), 0)

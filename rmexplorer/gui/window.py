@@ -105,6 +105,7 @@ class Window(QWidget):
         desk.session.changed.connect(self._show_state)
         desk.problem.connect(self._show_problem)
         desk.notice.connect(self.notice.say)
+        desk.undoable.connect(lambda text, undo: self.notice.say(text, "Undo", undo))
         desk.jobs.changed.connect(self._show_jobs)
         desk.training.changed.connect(self._show_jobs)
         self.rail.chosen.connect(self.show_pane)

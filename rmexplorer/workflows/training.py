@@ -22,7 +22,7 @@ from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.train import Fit, Knobs, train
+from rmexplorer.reward.train import Fit, Knobs, train, validation_slice
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.files import open_files
 from rmexplorer.workflows.settings import RunSettings
@@ -56,6 +56,13 @@ class Trained:
     history: dict[str, list[float | None]]
     rewards: np.ndarray
     verdict: Verdict | None
+
+
+def slices(dataset: Dataset, settings: RunSettings) -> tuple[int, int, int]:
+    """How many pairs are for training, of those for validation, and held out; raises Problem where there are none."""
+    split = Split.of(dataset, settings.train.holdout, settings.train.seed)
+    validation = validation_slice(dataset.group[split.training], settings.train)
+    return len(split.training), int(validation.sum()), len(split.heldout)
 
 
 def fit(dataset: Dataset, encoded: np.ndarray, settings: RunSettings, knobs: Knobs | None = None) -> Job[Fit]:
@@ -166,6 +173,7 @@ def _metrics(
         "heldout_pairs": len(split.heldout),
         "split": "by_prompt",
         "train_accuracy": float(right.mean()),
+        "validation_pairs": int(fitted.validation.sum()),
         "heldout_accuracy": None,
         "heldout_accuracy_ci": None,
         "baselines": {"length": None, "bag_of_words": None, "linear": None},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -12,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from rmexplorer.app.state import State
 from rmexplorer.gui.mark import AppMark
+from rmexplorer.gui.moments import when
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.theme import brush, pen, px, themes
 from rmexplorer.gui.widgets import (
@@ -112,21 +111,6 @@ class RecentRow(QWidget):
             self.opened.emit(self.path)
         else:
             super().keyPressEvent(event)
-
-
-def when(moment: float, now: float | None = None) -> str:
-    """A moment as people say it: 10:42, yesterday, Friday, 12 Nov."""
-    then, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(time.time() if now is None else now)
-    days = (today.date() - then.date()).days
-    if days == 0:
-        return then.strftime("%H:%M")
-    if days == 1:
-        return "yesterday"
-    return (
-        then.strftime("%A")
-        if days < 7
-        else f"{then.day} {then.strftime('%b')}" + ("" if then.year == today.year else f" {then.year}")
-    )
 
 
 @pane
