@@ -18,6 +18,27 @@ BASELINES = {
     "coin_flip": "a coin flip",
 }
 
+STYLE = {
+    "sentence_length": "long sentences",
+    "type_token_ratio": "varied words",
+    "list_items": "bullet points",
+    "headings": "headings",
+    "bold": "bold text",
+    "code_blocks": "code blocks",
+    "links": "links",
+    "exclamations": "exclamation marks",
+    "questions": "question marks",
+    "hedges": "hedging (“perhaps”)",
+    "certainty": "certainty (“definitely”)",
+    "apologies": "apologies",
+    "refusals": "refusals",
+    "politeness": "politeness",
+    "agreement": "agreement with the user",
+    "opener": "set openers (“Sure!”)",
+    "closer": "closing offers to help",
+    "copied_share": "words copied from the prompt",
+}
+
 
 def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
     """A number with a true minus: 0.66, −0.53, signed +0.46; a dash for None; never −0.00."""
@@ -126,7 +147,9 @@ def intervals(how: str) -> str:
 
 def parts(text: str) -> list[tuple[str, bool]]:
     """A headline cut into (text, is it a bracketed interval), so that intervals can be drawn lighter."""
-    return [(part, part.startswith("(")) for part in re.split(r"(\([^()]*\))", text) if part]
+    return [
+        (part, part.startswith("(") and any(map(str.isdigit, part))) for part in re.split(r"(\([^()]*\))", text) if part
+    ]
 
 
 def against_baseline(name: str, accuracy: Estimate, gap: Estimate) -> str:
@@ -139,3 +162,8 @@ def against_baseline(name: str, accuracy: Estimate, gap: Estimate) -> str:
         size = gap if ahead or gap.low is None or gap.high is None else Estimate(-gap.value, -gap.high, -gap.low, gap.n)
         return f"That {'beats' if ahead else 'loses to'} {rule} by {with_interval(size, name=False)}."
     return f"Against {rule}: {difference(gap)}."
+
+
+def style(name: str) -> str:
+    """A surface feature as a sentence or a row of a plot says it: closing offers to help."""
+    return STYLE.get(name, name.replace("_", " "))

@@ -49,10 +49,9 @@ class StyleEffects:
         if not surprising:
             return "At equal length, no style feature counts for the model clearly otherwise than for people."
         most = max(surprising, key=lambda effect: abs(effect.gap.value or 0.0))
-        name = most.name.replace("_", " ")
         favours = wording.difference(most.gap, "more", "less")
         return wording.headline(
-            f"At equal length, the model favours {name} {favours} than people do.",
+            f"At equal length, the model favours {wording.style(most.name)} {favours} than people do.",
             f"People: {wording.number(most.people.value, signed=True)}, "
             f"model: {wording.number(most.model.value, signed=True)}.",
         )

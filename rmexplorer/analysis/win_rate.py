@@ -16,7 +16,7 @@ ONE_SIDED = 0.75
 
 @dataclass(frozen=True)
 class WinRate:
-    """Win rate in percent with its standard error; length_controlled is None where the lengths overlap too little."""
+    """Win rate in percent with its standard error; length_controlled is None where it cannot be said."""
 
     win_rate: float
     se: float | None
@@ -26,12 +26,17 @@ class WinRate:
     shorter: float
 
     @property
-    def one_sided(self) -> bool:
-        """Whether one side's response is the longer one in more than 75 % of the comparisons."""
-        return max(self.longer, self.shorter) > ONE_SIDED
+    def why_not(self) -> str:
+        """Why there is no length-controlled win rate; empty where there is one."""
+        if self.length_controlled is not None:
+            return ""
+        if max(self.longer, self.shorter) <= ONE_SIDED:
+            return "all comparisons go one way"
+        side, share = ("longer", self.longer) if self.longer > self.shorter else ("shorter", self.shorter)
+        return f"the {side} response in {share:.0%} of its comparisons"
 
 
-def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> float | None:
+def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> float:
     """σ(intercept) of the logistic regression of a soft preference on an intercept and tanh(Δ characters / SD)."""
     spread = float(gap.std())
     design = np.column_stack([np.ones(len(gap)), np.tanh(gap / spread) if spread > 0 else np.zeros(len(gap))])
@@ -57,13 +62,14 @@ def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate |
     if n == 0:
         return None
     longer, shorter = float(np.mean(length_difference > 0)), float(np.mean(length_difference < 0))
-    controlled = (
-        None if max(longer, shorter) > ONE_SIDED else _at_equal_length(preference, np.asarray(length_difference, float))
-    )
+    one_way = bool(np.all(preference == preference[0])) and preference[0] in (0.0, 1.0)
+    controlled = None
+    if max(longer, shorter) <= ONE_SIDED and not one_way:
+        controlled = 100.0 * _at_equal_length(preference, np.asarray(length_difference, float))
     return WinRate(
         100.0 * float(preference.mean()),
         100.0 * float(preference.std(ddof=1)) / n**0.5 if n > 1 else None,
-        None if controlled is None else 100.0 * controlled,
+        controlled,
         n,
         longer,
         shorter,

@@ -200,6 +200,7 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
         warnings.append(f"win rates are of the {MOST_MODELS} models with most comparisons, of {len(models)}")
         models = models[:MOST_MODELS]
     rates: dict[str, dict[str, Any]] = {}
+    refused = []
     for model in models:
         found = win_rate(*games.of(model))
         if found is None:
@@ -211,10 +212,8 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
             "length_controlled": found.length_controlled,
             "n": found.n,
         }
-        if found.one_sided:
-            side, share = ("longer", found.longer) if found.longer > found.shorter else ("shorter", found.shorter)
-            warnings.append(
-                f"no length-controlled win rate of {games.names[model]}: its response is the {side} one in "
-                f"{share:.0%} of its comparisons with {against}, so the lengths overlap too little to say"
-            )
+        if found.why_not:
+            refused.append(f"{games.names[model]} ({found.why_not})")
+    if refused:
+        warnings.append(f"no length-controlled win rate of {', '.join(refused)}: lengths overlap too little to say")
     return rates, warnings

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rmexplorer import wording
 from rmexplorer.analysis import COLUMNS
+from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.problem import Problem
 from rmexplorer.workflows.analyze import analyze
@@ -105,6 +107,10 @@ def test_that_a_selection_keeps_the_scale_of_the_dataset(small: Dataset) -> None
     part = whole.take(np.array([True, False, False, False]))
     center = run("responses", whole).center
     assert run("responses", part).center == center == pytest.approx(np.mean([4, 1, 3, 9, 8, 0.5, 2]))
+
+
+def test_that_every_style_column_has_words() -> None:
+    assert set(STYLE) == set(wording.STYLE)
 
 
 def test_that_style_is_measured_on_a_sample_of_many_pairs(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,3 +220,26 @@ def test_that_an_arena_without_a_baseline_compares_with_all_others(build: Build)
     found = analyze(columns(dataset), None)["win_rates"]
     assert {name: (rate["against"], rate["win_rate"], rate["n"]) for name, rate in found.items()} == {
         "x": ("all others", 100.0, 2), "y": ("all others", 25.0, 2), "z": ("all others", 25.0, 2)}
+
+
+def test_that_a_win_rate_at_equal_length_is_the_planted_one() -> None:
+    random_ = np.random.default_rng(0)
+    gap = random_.normal(20, 100, 4000)
+    truth = 1 / (1 + np.exp(-(0.3 + 1.5 * np.tanh(gap / gap.std()))))
+    found = win_rate((random_.random(4000) < truth).astype(float), gap)
+    assert found is not None and found.length_controlled is not None
+    assert found.length_controlled == pytest.approx(100 / (1 + np.exp(-0.3)), abs=2.0)
+    assert found.win_rate > found.length_controlled + 2.0
+    other = win_rate(1.0 - (random_.random(4000) < truth), -gap)
+    assert other is not None and other.length_controlled == pytest.approx(100 - found.length_controlled, abs=4.0)
+
+
+def test_that_nothing_is_said_of_equal_length_where_all_comparisons_go_one_way() -> None:
+    found = win_rate(np.ones(10), np.array([1.0, -1.0] * 5))
+    assert found is not None and found.length_controlled is None
+    assert found.why_not == "all comparisons go one way"
+    assert win_rate(np.zeros(0), np.zeros(0)) is None
+    sided = win_rate(np.array([1.0, 0.0] * 4), np.array([5.0] * 7 + [-5.0]))
+    assert sided is not None and sided.length_controlled is None and "longer response in 88%" in sided.why_not
+    even = win_rate(np.array([1.0, 0.0] * 4), np.array([5.0] * 6 + [-5.0] * 2))
+    assert even is not None and even.length_controlled is not None

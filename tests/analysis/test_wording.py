@@ -44,3 +44,8 @@ def test_that_a_headline_keeps_its_first_sentence_and_its_limit(sentences: list[
     text = wording.headline(*sentences)
     assert text.startswith(sentences[0])
     assert len(text) <= 150
+
+
+def test_that_a_bracket_without_a_number_is_no_interval() -> None:
+    assert wording.parts("favours hedging (“perhaps”) more") == [
+        ("favours hedging ", False), ("(“perhaps”)", False), (" more", False)]
