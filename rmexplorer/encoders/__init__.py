@@ -29,7 +29,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.registry import Registry
 
 CACHE_BYTES = 5_000_000_000
-BLOCK_ROWS, BLOCK_BYTES = 8_192, 4_000_000
+BLOCK_ROWS, BLOCK_BYTES = 4_096, 2_000_000
 STALE_SECONDS = 86_400.0
 
 

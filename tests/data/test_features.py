@@ -64,7 +64,7 @@ def test_that_sentences_end_at_marks_and_line_breaks(text: str, count: int) -> N
 
 
 @pytest.mark.parametrize(("text", "feature"), [
-    ("I hope this helps!", "closer"), ("Let me know if you have questions.", "closer"), ("Great question. It", "opener"),
+    ("I hope this helps!", "closer"), ("Let me know if you have questions.", "closer"), ("Great question", "opener"),
     ("Yes, it is", "starts_yes"), ("No.", "starts_no"), ("You’re right about it", "agreement"),
     ("you are totally correct", "agreement"), ("I CANNOT help", "refusals"), ("As an AI model", "refusals"),
     ("I apologise", "apologies"), ("it might", "hedges"), ("Certainly so", "certainty"), ("Don’t", "negations"),
