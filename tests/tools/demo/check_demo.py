@@ -15,15 +15,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from tests.tools.demo.make_demo import SOURCES, Comparison, Response, comparisons
+from tests.tools.demo.make_demo import SOURCES, Comparison, Response, comparisons, spoken
+from tests.tools.demo.phrases import AGREEING, CLOSER, DISAGREEING, OTHER_CLOSERS
 
-NAMES = ("quality", "closer", "agreement", "confidence", *(f"length:{source}" for source in SOURCES))
+PLANTED = ("quality", "closer", "agreement", "confidence", *(f"length:{source}" for source in SOURCES))
+CONTROLS = ("another closer", "bold", "list")
+CONFIDENT, HEDGING = spoken(0), spoken(1)
+
+
+def seen(text: str) -> tuple[float, float, float]:
+    """Closer (0, 1), agreement (-0.5, 0, 0.5) and confidence (-1, 0, 1), read off a response's text."""
+    confidence = any(phrase in text for phrase in CONFIDENT) - any(phrase in text for phrase in HEDGING)
+    agreement = text.startswith(tuple(AGREEING)) - text.startswith(tuple(DISAGREEING))
+    return float(CLOSER in text), agreement / 2, float(confidence)
 
 
 def features(response: Response, source: str) -> list[float]:
-    """The values of NAMES for one response."""
+    """The values of PLANTED and CONTROLS for one response."""
+    text = response.text
+    closer, agreement, confidence = seen(text)
     lengths = [response.doublings if source == each else 0.0 for each in SOURCES]
-    return [response.good, float(response.closer), response.agreement, float(response.confidence), *lengths]
+    controls = [float(text.endswith(tuple(OTHER_CLOSERS))), float("**" in text), float("\n- " in text)]
+    return [response.good, closer, agreement, confidence, *lengths, *controls]
 
 
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,15 +86,15 @@ def measure(made: list[Comparison], text_model: bool = True) -> dict[str, Any]:
     difference = np.array([c.difference for c in decided])
     found = {
         "effects": {name: {"log_odds": float(b), "p": float(2 * stats.norm.sf(abs(value)))}
-                    for name, b, value in zip(NAMES, beta, z, strict=True)},
+                    for name, b, value in zip(PLANTED + CONTROLS, beta, z, strict=True)},
         "chosen_longer": chosen_longer,
         "kappa": {f"{a},{b}": kappa(votes[a], votes[b]) for a, b in combinations(votes, 2)},
         "votes_for_first": {name: float(np.mean(v[v != 0] == 1)) for name, v in votes.items()},
         "bayes_accuracy": float(np.mean((difference > 0) == (y > 0))),
         "win_rate": {
-            "closer": _win_rate(decided, lambda r: r.closer),
-            "agreement": _win_rate(decided, lambda r: r.agreement),
-            "confidence": _win_rate(decided, lambda r: r.confidence),
+            "closer": _win_rate(decided, 0),
+            "agreement": _win_rate(decided, 1),
+            "confidence": _win_rate(decided, 2),
         },
     }
     if text_model:
@@ -89,10 +102,10 @@ def measure(made: list[Comparison], text_model: bool = True) -> dict[str, Any]:
     return found
 
 
-def _win_rate(decided: list[Comparison], of: Any) -> float:
-    """How often the response with more of a feature wins, where the two differ in it."""
-    wins = [(of(c.first) > of(c.second)) == (c.winner == 1) for c in decided if of(c.first) != of(c.second)]
-    return float(np.mean(wins))
+def _win_rate(decided: list[Comparison], which: int) -> float:
+    """How often the response with more of what `seen` reads wins, where the two differ in it."""
+    values = [(seen(c.first.text)[which], seen(c.second.text)[which], c.winner == 1) for c in decided]
+    return float(np.mean([(first > second) == won for first, second, won in values if first != second]))
 
 
 if __name__ == "__main__":

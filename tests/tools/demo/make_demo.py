@@ -260,7 +260,8 @@ def record(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _spoken(which: int) -> list[str]:
+def spoken(which: int) -> list[str]:
+    """All confident (0) or hedging (1) phrases, sorted."""
     return sorted({phrase for voice in VOICES.values() for both in voice[which] for phrase in both})
 
 
@@ -273,7 +274,7 @@ def truth(made: list[Comparison]) -> dict[str, Any]:
         "effects": EFFECTS,
         "taste_sd": TASTE_SD,
         "annotators": ANNOTATORS,
-        "phrases": {"closer": CLOSER, "confident": _spoken(0), "hedging": _spoken(1),
+        "phrases": {"closer": CLOSER, "confident": spoken(0), "hedging": spoken(1),
                     "agreeing": AGREEING, "disagreeing": DISAGREEING},
         "counts": {
             "comparisons": len(made),
