@@ -31,12 +31,21 @@ def read(path: str | Path | Sequence[str | Path], *, format: str | None = None, 
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     if not paths:
         raise Problem("no file was given", "name a file or a folder")
+    if any(str(one).startswith("hf:") for one in paths):
+        raise Problem(f"{paths[0]}: datasets of the Hub are not fetched here", "download it first and open the folder")
     tables: list[tuple[str, Table]] = []
+    warnings: list[str] = []
     for one in paths:
         for member in members(one, max_bytes):
-            shown = str(one) if member.name == one.name or not one.is_dir() else str(one / member.name)
             yield Progress(len(tables), 0, f"opening {member.name}")
-            tables.append((member.name, open_member(member, shown)))
+            try:
+                tables.append((member.name, open_member(member, str(one / member.name) if one.is_dir() else str(one))))
+            except Problem:
+                if not (one.is_dir() and member.name.lower().endswith(".txt")):
+                    raise
+                warnings.append(f"{member.name} is no data that can be read; it was left out")
+    if not tables:
+        raise Problem(f"{paths[0]}: this folder holds no data files", "choose a folder with .jsonl, .json, .csv or .parquet files")
     shown = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     chosen, why = _format(tables, shown, format)
     if criterion is not None and criterion not in chosen.criteria:
@@ -51,14 +60,17 @@ def read(path: str | Path | Sequence[str | Path], *, format: str | None = None, 
         assert chosen.reader is not None
         total = sum(table.size for _, table in tables)
         yield Progress(0, total, "reading")
-        for number, outcome in enumerate(chosen.reader(reading.records(), criterion), 1):
-            if isinstance(outcome, Comparison):
-                builder.add(outcome)
-            else:
-                builder.skip(outcome)
-            if number % BEAT == 0:
-                yield Progress(reading.done, total, "reading")
-        parts = builder.parts(reading.number, [text for _, table in tables for text in table.warnings])
+        try:
+            for number, outcome in enumerate(chosen.reader(reading.records(), criterion), 1):
+                if isinstance(outcome, Comparison):
+                    builder.add(outcome)
+                else:
+                    builder.skip(outcome)
+                if number % BEAT == 0:
+                    yield Progress(reading.done, total, "reading")
+        except Problem as problem:
+            raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
+        parts = builder.parts(reading.number, warnings + [text for _, table in tables for text in table.warnings])
     yield Progress(1, 2, "telling texts apart")
     return assemble(parts, paths[0].name if len(paths) == 1 else f"{len(paths)} files", shown, chosen.id, why)
 

@@ -21,6 +21,7 @@ from rmexplorer.data.texts import (
     split_texts,
     split_transcripts,
 )
+from rmexplorer.problem import Problem
 
 Fields = dict[str, Any]
 Absent = object()
@@ -270,6 +271,9 @@ def row_a_response(prompt: Get, response: Get, score: Callable[[Fields], float |
         for record in records:
             value = (key or prompt)(record.value)
             gathered.setdefault(value if isinstance(value, str | int) else repr(value), []).append(record)
+        if gathered and all(len(rows) == 1 for rows in gathered.values()):
+            raise Problem("this holds one rated response a prompt, so there is nothing to compare it with",
+                          "give at least two responses to the same prompt")
         for rows in gathered.values():
             fields = rows[0].value
             items = [Item(response(row.value), score(row.value), name(row.value.get(model)), row) for row in rows]

@@ -84,11 +84,19 @@ def load_json(data: bytes | str) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    text = decoded(data)[0] if isinstance(data, bytes) else data
     try:
         return encodable(json.loads(text))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def decoded(data: bytes) -> tuple[str, bool]:
+    """Text of UTF-8 bytes; what is no UTF-8 is read as Windows-1252, and then the second value is False."""
+    try:
+        return data.decode("utf-8"), True
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace"), False
 
 
 def text_bytes(data: bytes) -> bytes:

@@ -6,7 +6,19 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, load_json, looks_like_text, spread, text_bytes
+import orjson
+
+from rmexplorer.data.containers import (
+    CONTAINERS,
+    Container,
+    Row,
+    Table,
+    decoded,
+    load_json,
+    looks_like_text,
+    spread,
+    text_bytes,
+)
 from rmexplorer.data.members import Member
 from rmexplorer.data.texts import is_messages
 from rmexplorer.problem import Problem
@@ -15,9 +27,9 @@ from rmexplorer.problem import Problem
 class JsonLines(Table):
     """Lines of JSON objects in memory."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         super().__init__(len(data))
-        self._data = data
+        self._data, self._name = data, name
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
@@ -36,20 +48,26 @@ class JsonLines(Table):
         return records
 
     def rows(self) -> Iterator[Row]:
-        self.done = 0
+        self.done = foreign = 0
         for number, line in enumerate(io.BytesIO(self._data), 1):
             self.done += len(line)
             if line.isspace():
                 continue
             try:
-                value = load_json(line)
-            except ValueError as error:
-                yield Row(None, number, f"Line {number} is not JSON ({error}).")
-                continue
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                foreign += not decoded(line)[1]
+                try:
+                    value = load_json(line)
+                except ValueError as error:
+                    yield Row(None, number, f"Line {number} is not JSON ({error}).")
+                    continue
             if isinstance(value, dict):
                 yield Row(value, number)
             else:
                 yield Row(None, number, f"Line {number} is not a JSON object.")
+        if foreign:
+            self.warnings.append(f"{foreign} lines of {self._name} are not UTF-8; they were read as Windows-1252")
 
 
 class Document(Table):
@@ -95,7 +113,7 @@ def open_json(member: Member) -> Table:
     first, _, rest = text.partition(b"\n")
     if text[:1] == b"{" and (not rest.strip() or (_parsed(first) is None and not _any_line(rest))):
         return Document(_whole(text))
-    return JsonLines(data)
+    return JsonLines(data, member.name)
 
 
 def _parsed_list_line(text: bytes) -> bool:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, load_json, looks_like_text, spread, text_bytes
+from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, decoded, load_json, looks_like_text, spread, text_bytes
 from rmexplorer.data.members import Member
 from rmexplorer.data.texts import is_messages
 from rmexplorer.problem import Problem
@@ -97,23 +97,17 @@ def recognises(head: bytes) -> bool:
     """Text whose head line splits into several cells."""
     if not looks_like_text(head):
         return False
-    text = text_bytes(head).decode("utf-8", "replace")
-    return _separator(text) is not None and "\n" in text.replace("\r", "\n").rstrip() or _separator(text) is not None
+    return _separator(text_bytes(head).decode("utf-8", "replace")) is not None
 
 
 def open_table(member: Member) -> Table:
     """Open a table; text that is not UTF-8 is read as Windows-1252, with a warning."""
-    data, warning = text_bytes(member.data), ""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", "replace")
-        warning = f"{member.name} is not UTF-8; it was read as Windows-1252"
+    text, whole = decoded(text_bytes(member.data))
     separator = _separator(text[:1 << 16])
     assert separator is not None
     table = SeparatedTable(text, separator)
-    if warning:
-        table.warnings.append(warning)
+    if not whole:
+        table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
     return table
 
 

@@ -47,7 +47,7 @@ class Format:
             if weight > 0:
                 fitting += 1
                 best = layout
-                total += weight + self.bonus
+                total += weight + (self.bonus if self.bonus < 0 or weight >= len(self.layouts[layout]) else 0.0)
         fields = ", ".join(self.layouts[best]) if best is not None else ""
         return total / len(sample), f"{fitting} of {len(sample)} sampled records have {fields}"
 

@@ -135,7 +135,7 @@ REWARDS = (("scores_chosen", "scores_rejected"),)
 add(Format("rewardbench", "RewardBench",
            ({"prompt": anything, "chosen": text, "chosen_model": text, "rejected": text, "rejected_model": text, "subset": text},
             {"prompt": is_messages, "chosen": text, "rejected": text}),
-           each(Chosen(*PLAIN, rewards=REWARDS)), USED | {"id"}, columns=("prompt", "chosen", "rejected")))
+           each(Chosen(*PLAIN, rewards=REWARDS)), USED | {"id"}, columns=("prompt", "chosen", "rejected"), bonus=-0.01))
 add(Format("rewardbench_scores", "Scores of a reward model on pairs (reward-bench)",
            ({"chosen": anything, "rejected": anything, "scores_chosen": anything, "scores_rejected": anything},
             {"prompt": anything, "chosen": anything, "rejected": anything, "scores_chosen": anything, "scores_rejected": anything,

@@ -86,6 +86,21 @@ add(Format("helpsteer2", "HelpSteer2",
            frozenset({"prompt", "response", *HELPSTEER})))
 
 
+RATINGS = ("rating", "score", "overall_score", "overall", "reward_label", "quality")
+
+
+def _rating(fields: Fields) -> float | None:
+    return number(first_of(*RATINGS)(fields))
+
+
+_PROMPTS, _RESPONSES = ("prompt", "instruction", "question"), ("response", "completion", "answer", "output")
+add(Format("rated_responses", "one rated response a row",
+           tuple({prompt: text, response: text, rating: digits}
+                 for prompt in _PROMPTS for response in _RESPONSES for rating in RATINGS),
+           row_a_response(first_of(*_PROMPTS), first_of(*_RESPONSES), _rating),
+           frozenset({*_PROMPTS, *_RESPONSES, *RATINGS}), bonus=-0.5))
+
+
 def _axis_prompt(fields: Fields) -> Any:
     info = fields.get("info")
     if not isinstance(info, dict):
