@@ -238,9 +238,12 @@ class Themes(QObject):
             return path
 
         images = {
-            "chevron": image("chevron-down", "text3", "chevron"), "chevron_off": image("chevron-down", "off", "chevron-off"),
-            "up_down": image("chevrons-up-down", "text3", "up-down"), "check": image("check", "surface", "check", 3.0),
-            "dash": image("minus", "surface", "dash", 3.0), "step_up": image("chevron-up", "text3", "step-up"),
+            "chevron": image("chevron-down", "text3", "chevron"),
+            "chevron_off": image("chevron-down", "off", "chevron-off"),
+            "up_down": image("chevrons-up-down", "text3", "up-down"),
+            "check": image("check", "surface", "check", 3.0),
+            "dash": image("minus", "surface", "dash", 3.0),
+            "step_up": image("chevron-up", "text3", "step-up"),
         }
         return qss(self.current, images)
 
@@ -379,7 +382,9 @@ def _pixmap(name: str, value: str, size: int, ratio: float) -> QPixmap:
 def pixmap(name: str, role: str = "text2", size: int = 16, ratio: float = 0.0) -> QPixmap:
     """A Lucide icon in a token's colour at `size` logical px (scaled) and the screen's device pixel ratio."""
     screen = QGuiApplication.primaryScreen()
-    return _pixmap(name, getattr(themes.colors, role), px(size), ratio or (screen.devicePixelRatio() if screen else 1.0))
+    return _pixmap(
+        name, getattr(themes.colors, role), px(size), ratio or (screen.devicePixelRatio() if screen else 1.0)
+    )
 
 
 def icon(name: str, role: str = "text2", size: int = 16) -> QIcon:

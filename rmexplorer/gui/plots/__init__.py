@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rmexplorer.gui.plots.axis import RoundAxis
 from rmexplorer.gui.plots.card import ColumnsModel, MarkLegend, PlotCard, ShareLegend
 from rmexplorer.gui.plots.curves import BandItem, Bars, Hill, LineCurve, ReferenceLine, StepHistogram
 from rmexplorer.gui.plots.density import DensityImage
@@ -12,7 +13,7 @@ from rmexplorer.gui.plots.hover import HoverCard
 from rmexplorer.gui.plots.item import Item, Label
 from rmexplorer.gui.plots.points import PairLink, PointItem, WhiskerPoints
 from rmexplorer.gui.plots.sparkline import Sparkline, paint_sparkline
-from rmexplorer.gui.plots.view import PlotView, RoundAxis, inside
+from rmexplorer.gui.plots.view import PlotView, inside
 
 __all__ = [
     "BandItem", "Bars", "Caption", "ColumnsModel", "ContourHill", "DensityImage", "ForestMark", "ForestPlot",

@@ -38,7 +38,11 @@ class ColumnsModel(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole or not index.isValid():
             return None
         value = self.columns[self.names[index.column()]][index.row()]
-        return f"{float(value):,.4g}".replace("-", "\u2212") if isinstance(value, float) or hasattr(value, "dtype") else str(value)
+        return (
+            f"{float(value):,.4g}".replace("-", "\u2212")
+            if isinstance(value, float) or hasattr(value, "dtype")
+            else str(value)
+        )
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if role != Qt.ItemDataRole.DisplayRole:
@@ -114,7 +118,9 @@ class PlotCard(Card):
     def ask_picture(self, kind: str = "png") -> None:
         """Ask for a file and write it."""
         name = self.title_label.text().lower().replace(" ", "-") or "plot"
-        chosen, _ = QFileDialog.getSaveFileName(self, f"Save as {kind.upper()}", f"{name}.{kind}", f"{kind.upper()} (*.{kind})")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, f"Save as {kind.upper()}", f"{name}.{kind}", f"{kind.upper()} (*.{kind})"
+        )
         if chosen:
             path = Path(chosen)
             self.export(path if path.suffix else path.with_suffix(f".{kind}"))
@@ -122,7 +128,12 @@ class PlotCard(Card):
     def menu(self) -> QMenu:
         """The menu of the card; panes may add to it before it opens."""
         menu = QMenu(self)
-        for kind, text in (("png", "Save as PNG, 2×…"), ("svg", "Save as SVG…"), ("pdf", "Save as PDF…"), ("csv", "Save data as CSV…")):
+        for kind, text in (
+            ("png", "Save as PNG, 2×…"),
+            ("svg", "Save as SVG…"),
+            ("pdf", "Save as PDF…"),
+            ("csv", "Save data as CSV…"),
+        ):
             action = menu.addAction(text)
             action.triggered.connect(lambda checked=False, kind=kind: self.ask_picture(kind))
             action.setEnabled(kind != "csv" or bool(self.columns))

@@ -16,7 +16,9 @@ from rmexplorer.gui.theme import brush, color, font
 class BandItem(Item):
     """The area between two curves; `over_marks` lays `surface` below it, so that it shows on hexagons."""
 
-    def __init__(self, x: Any, low: Any, high: Any, token: str = "text", alpha: int = 30, over_marks: bool = False) -> None:
+    def __init__(
+        self, x: Any, low: Any, high: Any, token: str = "text", alpha: int = 30, over_marks: bool = False
+    ) -> None:
         super().__init__()
         self.token, self.alpha, self.over_marks = token, alpha, over_marks
         self.set_data(x, low, high)
@@ -114,7 +116,9 @@ class ReferenceLine(Item):
     def boundingRect(self) -> QRectF:
         return self.viewRect() or QRectF()
 
-    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: Any = None) -> tuple[float, float] | tuple[None, None]:
+    def dataBounds(
+        self, axis: int, frac: float = 1.0, orthoRange: Any = None
+    ) -> tuple[float, float] | tuple[None, None]:
         wanted = {"h": 1, "v": 0}.get(self.orientation)
         return (self.value, self.value) if axis == wanted else (None, None)
 
@@ -220,7 +224,11 @@ class Bars(Item):
         place = int(np.searchsorted(x, at.x())) - 1
         if not 0 <= place < len(self.counts):
             return None
-        name = self.names[place] if place < len(self.names) else f"{self.edges[place]:,.3g} to {self.edges[place + 1]:,.3g}"
+        name = (
+            self.names[place]
+            if place < len(self.names)
+            else f"{self.edges[place]:,.3g} to {self.edges[place + 1]:,.3g}"
+        )
         return [f"{self.counts[place]:,.0f}", name.replace("-", "\u2212")]
 
 

@@ -25,6 +25,8 @@ class DensityImage(Item):
     anew.
     """
 
+    padding = 2.0
+
     def __init__(self, x: Any, y: Any, value: Any = None, token: str = "text") -> None:
         super().__init__()
         self.token = token
@@ -88,7 +90,9 @@ class DensityImage(Item):
         if self.image is None or not self._seen:
             self.bin()
             self._seen = (1.0,)
-        (left, right), (top, bottom) = self.to_px([self.area.left(), self.area.right()], [self.area.top(), self.area.bottom()])
+        (left, right), (top, bottom) = self.to_px(
+            [self.area.left(), self.area.right()], [self.area.top(), self.area.bottom()]
+        )
         if self.image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
             painter.translate(left, top)

@@ -53,7 +53,9 @@ def paint_page(painter: QPainter, view: Any, caption: Caption, size: QSize) -> N
         if text:
             painter.setFont(font(role, weight))
             painter.setPen(color(token))
-            flags = int(Qt.TextFlag.TextWordWrap | (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft))
+            flags = int(
+                Qt.TextFlag.TextWordWrap | (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft)
+            )
             box = painter.boundingRect(QRectF(MARGIN, top, width, 400), flags, text)
             painter.drawText(QRectF(MARGIN, top, width, box.height()), flags, text)
             top += box.height() + 5

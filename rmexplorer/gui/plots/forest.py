@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -40,7 +40,7 @@ class ForestMark:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One row: name, grey line below it, marks, chance bar, density hill, and texts left (before) and right of the axis."""
+    """One row: name, grey line below it, marks, chance bar, density hill, texts left (before) and right of the axis."""
 
     name: str
     sub: str = ""
@@ -130,11 +130,14 @@ class ForestDelegate(QStyledItemDelegate):
     def __init__(self, shape: ForestLayout, row_height: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.shape, self.row_height = shape, row_height
+        self.height = px(row_height)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(px(200), px(self.row_height))
+        return QSize(px(200), self.height)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
         row = index.model().rows[index.row()]  # type: ignore[attr-defined]
         room = QRectF(option.rect)  # type: ignore[attr-defined]
         painter.save()
@@ -212,7 +215,9 @@ class ForestDelegate(QStyledItemDelegate):
         spread = px(6) if len(row.marks) > 1 else 0
         for place, mark in enumerate(row.marks):
             if np.isfinite(mark.value):
-                self.paint_mark(painter, mark, room, y + (place - (len(row.marks) - 1) / 2) * spread, row.hill is not None)
+                self.paint_mark(
+                    painter, mark, room, y + (place - (len(row.marks) - 1) / 2) * spread, row.hill is not None
+                )
 
     def paint_mark(self, painter: QPainter, mark: ForestMark, room: QRectF, y: float, on_hill: bool) -> None:
         """One estimate: whisker, then its sign, then its label."""
@@ -276,7 +281,11 @@ class _Axis(QWidget):
                 end = x + width
         if self.title:
             painter.setPen(color("text2"))
-            painter.drawText(QRectF(0, px(20), room.width(), px(18)), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.title)
+            painter.drawText(
+                QRectF(0, px(20), room.width(), px(18)),
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                self.title,
+            )
 
 
 class ForestPlot(QWidget):
@@ -309,8 +318,9 @@ class ForestPlot(QWidget):
         set_font(self.list, "small")
         self.axis = _Axis(self.shape, self)
         self.axis.title = title
-        column.addWidget(self.list, 1)
+        column.addWidget(self.list)
         column.addWidget(self.axis)
+        column.addStretch()
         self.list.selectionModel().currentChanged.connect(self._changed)
         self.list.activated.connect(self._activated)
         themes.theme_changed.connect(self.list.viewport().update)
@@ -320,8 +330,29 @@ class ForestPlot(QWidget):
         if low is not None and high is not None:
             self.shape.low, self.shape.high = low, high
         self.model.set_rows(rows)
-        self.list.setMinimumHeight(min(len(rows), 4) * px(self.delegate.row_height))
+        self._spread()
         self.axis.update()
+
+    def _spread(self) -> None:
+        """Let rows share the height there is, up to one and a half times their own; the axis follows the last."""
+        count = max(len(self.model.rows), 1)
+        room = self.height() - self.axis.sizeHint().height()
+        least = px(self.delegate.row_height)
+        self.delegate.height = int(min(max(room / count, least), least * 1.5))
+        self.list.setFixedHeight(max(min(room, self.delegate.height * count), least))
+        self.list.doItemsLayout()
+
+    def sizeHint(self) -> QSize:
+        return QSize(px(280), len(self.model.rows) * px(self.delegate.row_height) + self.axis.sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(
+            px(200), min(len(self.model.rows), 4) * px(self.delegate.row_height) + self.axis.sizeHint().height()
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._spread()
 
     def select(self, place: int) -> None:
         """Select a row without a signal."""

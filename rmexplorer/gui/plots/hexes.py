@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPainterPath
 
-from rmexplorer.gui.plots.item import Floats, Item, floats, ink
+from rmexplorer.gui.plots.item import Floats, Item, floats
 from rmexplorer.gui.theme import brush, scale_table, themes
 
 RADIUS = 8.5
 PSEUDO_COUNTS = 4.0
 SHADES = 24
+GAP = 0.9  # px between full hexagons
+SMALLEST = 2.4  # px: a single point is still a mark
 FULL_QUANTILE = 0.98
 FADED = 64  # of 255: a quarter
 
@@ -110,14 +113,14 @@ class HexItem(Item):
         """Lay the hexagons for the current transform, if it is another one."""
         radius = self.radius * max(1.0, themes.fonts.scale)
         view = self.view_px()
-        key = (self.scale.m11(), self.scale.m22(), self.scale.dx(), self.scale.dy(), radius, view.getRect())
+        key = (self.mapping.m11(), self.mapping.m22(), self.mapping.dx(), self.mapping.dy(), radius, view.getRect())
         if key == self._built:
             return
         self._built = key
         x, y = self.to_px(self.x, self.y)
         away = (x < view.left() - 20) | (x > view.right() + 20) | (y < view.top() - 20) | (y > view.bottom() + 20)
         x[away] = np.nan
-        self.hexagons = bin_hexagons(x, y, radius, (self.scale.dx(), self.scale.dy()))
+        self.hexagons = bin_hexagons(x, y, radius, (self.mapping.dx(), self.mapping.dy()))
         parts = [(np.ones(len(x), bool), 255)] if self.mask is None else \
             [(np.ones(len(x), bool), FADED), (self.mask, 255)]
         full = float(np.quantile(self.hexagons.count, FULL_QUANTILE)) if self.hexagons.count.size else 1.0
@@ -142,27 +145,25 @@ class HexItem(Item):
             mean = np.divide(total, number, out=np.full(size, (low + high) / 2), where=number > 0)
             shade = np.clip((mean - low) / max(high - low, 1e-12), 0, 1)
         step = np.clip(np.rint(shade * (SHADES - 1)), 0, SHADES - 1).astype(int)
-        length = np.maximum(radius * np.sqrt(np.minimum(count / max(full, 1.0), 1.0)), 1.6)
+        length = np.maximum(radius * np.sqrt(np.minimum(count / max(full, 1.0), 1.0)), SMALLEST) - GAP / 2
         result = []
-        angles = np.deg2rad(np.arange(6) * 60.0 + 30.0)
+        angles = np.deg2rad(np.arange(7) * 60.0 + 30.0)
         cos, sin = np.cos(angles), np.sin(angles)
         for shade_number in range(SHADES):
             used = np.flatnonzero((step == shade_number) & (count > 0))
             if not used.size:
                 continue
-            path = QPainterPath()
             corners_x = hexagons.x[used, None] + length[used, None] * cos
             corners_y = hexagons.y[used, None] + length[used, None] * sin
-            for row_x, row_y in zip(corners_x.tolist(), corners_y.tolist(), strict=True):
-                path.addPolygon(QPolygonF([QPointF(a, b) for a, b in zip(row_x, row_y, strict=True)]))
-                path.closeSubpath()
+            joined = np.tile(np.arange(cos.size) < cos.size - 1, used.size)
+            path = pg.arrayToQPath(corners_x.ravel(), corners_y.ravel(), connect=joined, finiteCheck=False)
             result.append((shade_number, path))
         return result
 
     def draw(self, painter: QPainter) -> None:
         self.build()
         table = scale_table(self.scale_name, SHADES)
-        painter.setPen(ink("surface", 1.0))
+        painter.setPen(Qt.PenStyle.NoPen)
         for paths, alpha in self._layers:
             for shade, path in paths:
                 red, green, blue, _ = (int(part) for part in table[shade])
@@ -204,7 +205,7 @@ class ContourHill(Item):
 
     def draw(self, painter: QPainter) -> None:
         x, y = self.to_px(self.x, self.y)
-        hexagons = bin_hexagons(x, y, self.radius / 2, (self.scale.dx(), self.scale.dy()))
+        hexagons = bin_hexagons(x, y, self.radius / 2, (self.mapping.dx(), self.mapping.dy()))
         painter.setPen(Qt.PenStyle.NoPen)
         if not hexagons.count.size:
             return
@@ -212,7 +213,9 @@ class ContourHill(Item):
             path = QPainterPath()
             path.setFillRule(Qt.FillRule.WindingFill)
             floor = np.quantile(hexagons.count, least)
-            for a, b in zip(hexagons.x[hexagons.count >= floor].tolist(), hexagons.y[hexagons.count >= floor].tolist(), strict=True):
+            for a, b in zip(
+                hexagons.x[hexagons.count >= floor].tolist(), hexagons.y[hexagons.count >= floor].tolist(), strict=True
+            ):
                 path.addEllipse(QPointF(a, b), self.radius * reach, self.radius * reach)
             painter.setBrush(brush("bg" if least == 0 else "sunken"))
             painter.drawPath(path)

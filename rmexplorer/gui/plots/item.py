@@ -38,7 +38,7 @@ class Item(pg.GraphicsObject):
     def __init__(self) -> None:
         super().__init__()
         self.extent = QRectF()
-        self.scale = QTransform()
+        self.mapping = QTransform()
         themes.theme_changed.connect(self.restyle)
 
     def restyle(self) -> None:
@@ -62,7 +62,9 @@ class Item(pg.GraphicsObject):
         up = abs(high.y()) * self.padding if high is not None else 0.0
         return self.extent.adjusted(-across, -up, across, up)
 
-    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: Any = None) -> tuple[float, float] | tuple[None, None]:
+    def dataBounds(
+        self, axis: int, frac: float = 1.0, orthoRange: Any = None
+    ) -> tuple[float, float] | tuple[None, None]:
         if self.extent.isNull():
             return None, None
         if axis == 0:
@@ -78,7 +80,7 @@ class Item(pg.GraphicsObject):
 
     def to_px(self, x: Any, y: Any) -> tuple[Floats, Floats]:
         """Data to screen px; valid while painting and after it."""
-        return floats(x) * self.scale.m11() + self.scale.dx(), floats(y) * self.scale.m22() + self.scale.dy()
+        return floats(x) * self.mapping.m11() + self.mapping.dx(), floats(y) * self.mapping.m22() + self.mapping.dy()
 
     def view_px(self) -> QRectF:
         """The visible part of the plot in screen px."""
@@ -86,8 +88,8 @@ class Item(pg.GraphicsObject):
         return QRectF(box.sceneBoundingRect()) if box is not None else QRectF()
 
     def paint(self, painter: QPainter, *args: Any) -> None:
-        self.scale = self.sceneTransform()
-        inverse, possible = self.scale.inverted()
+        self.mapping = self.sceneTransform()
+        inverse, possible = self.mapping.inverted()
         if not possible or self.getViewBox() is None:
             return
         painter.save()
@@ -110,7 +112,7 @@ def polyline(x: Floats, y: Floats) -> QPolygonF:
 
 
 def paint_symbol(painter: QPainter, symbol: str, x: float, y: float, size: float) -> None:
-    """Paint a marker with the painter's pen and brush: circle, diamond, square, triangle, triangle_down, cross, star, pentagon."""
+    """Paint a marker with the painter's pen and brush: circle, square, or one of SHAPES."""
     half = size / 2
     if symbol == "circle":
         painter.drawEllipse(QPointF(x, y), half, half)
@@ -186,7 +188,9 @@ class Labels(Item):
             left = {"right": x + label.gap - 4, "left": x - label.gap + 4 - width}.get(label.side, x - width / 2)
             top = {"above": y - label.gap - height, "below": y + label.gap}.get(label.side, y - height / 2)
             if label.side == "right" and left + width > view.right():  # no room beside the end: above it, inwards
-                left, top = view.right() - width, top - (height / 2 + 6)
+                left, top = view.right() - width, y - label.gap - height
+                if top < view.top():
+                    top = y + label.gap
             left = min(max(left, view.left()), view.right() - width)
             top = min(max(top, view.top()), view.bottom() - height)
             label.box = _free(QRectF(left, top, width, height), taken, view)
@@ -209,7 +213,9 @@ class Labels(Item):
                 painter.drawRoundedRect(label.box, 3, 3)
             painter.setFont(self.font_of(label))
             painter.setPen(color(label.token))
-            painter.drawText(label.box.adjusted(4, 1, -4, -1), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label.text)
+            painter.drawText(
+                label.box.adjusted(4, 1, -4, -1), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label.text
+            )
 
 
 def _free(box: QRectF, taken: list[QRectF], view: QRectF) -> QRectF:

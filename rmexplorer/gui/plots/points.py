@@ -121,7 +121,7 @@ class PointItem(_Marks):
                  tips: Callable[[int], list[str]] | None = None) -> None:
         """`group` holds for each point its place in `styles`, which are (marker, token) pairs."""
         super().__init__(x, y, tips)
-        self.group = np.zeros(len(self.x), int) if group is None else np.asarray(group, int)
+        self.kinds = np.zeros(len(self.x), int) if group is None else np.asarray(group, int)
         self.styles, self.size, self.alpha, self.halo = list(styles), size, alpha, halo
         self.mask: np.ndarray | None = None
         self.set_extent(self.x, self.y)
@@ -137,17 +137,19 @@ class PointItem(_Marks):
         seen = (x >= view.left() - 9) & (x <= view.right() + 9) & (y >= view.top() - 9) & (y <= view.bottom() + 9)
         for number, (symbol, token) in enumerate(self.styles):
             for inside in (False, True):
-                chosen = seen & (self.group == number)
+                chosen = seen & (self.kinds == number)
                 if self.mask is not None:
                     chosen &= self.mask if inside else ~self.mask
                 elif not inside:
                     continue
                 painter.setPen(ink("surface", 2) if self.halo else Qt.PenStyle.NoPen)
-                painter.setBrush(brush(token, 255 if self.halo and inside else self.alpha if inside else self.alpha // 4))
+                painter.setBrush(
+                    brush(token, 255 if self.halo and inside else self.alpha if inside else self.alpha // 4)
+                )
                 for place in np.flatnonzero(chosen):
                     paint_symbol(painter, symbol, float(x[place]), float(y[place]), self.size)
         if 0 <= self.selected < len(x) and seen[self.selected]:
-            symbol, token = self.styles[self.group[self.selected]]
+            symbol, token = self.styles[self.kinds[self.selected]]
             painter.setBrush(brush(token))
             for stroke in (ink("surface", 7), ink("plum", 3)):
                 painter.setPen(stroke)

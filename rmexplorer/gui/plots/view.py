@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,114 +11,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QFrame, QWidget
 
+from rmexplorer.gui.plots.axis import Grid, RoundAxis
 from rmexplorer.gui.plots.hover import HoverCard
 from rmexplorer.gui.plots.item import Floats, Item, Label, Labels, ink
-from rmexplorer.gui.theme import brush, color, font, px, themes
-from rmexplorer.gui.widgets.labels import minus
-from rmexplorer.gui.widgets.reward_strip import round_steps
-
-
-class RoundAxis(pg.AxisItem):
-    """An axis of 4 to 6 round labels; only a bottom axis has a line.
-
-    `kind` is number, signed, percent, count, log2 or log10 (data are logarithms, labels are not), or ticks are given.
-    """
-
-    def __init__(self, orientation: str, kind: str = "number") -> None:
-        super().__init__(orientation)
-        self.kind = kind
-        self.line = True
-        self.fixed: list[tuple[float, str]] | None = None
-        self.setStyle(tickLength=0, tickTextOffset=6, autoExpandTextSpace=False, autoReduceTextSpace=False, hideOverlappingLabels=True)
-        self.restyle()
-        themes.theme_changed.connect(self.restyle)
-
-    def restyle(self) -> None:
-        """Take font and colours again."""
-        self.setStyle(tickFont=font("small"))
-        self.setTextPen(color("text3"))
-        self.setPen(color("line2"))
-        if self.orientation == "bottom":
-            self.setHeight(px(24))
-        self.picture = None
-        self.update()
-
-    def set_ticks(self, ticks: Sequence[tuple[float, str]]) -> None:
-        """Fix the labels: categories, or values chosen by hand."""
-        self.fixed = list(ticks)
-        self.picture = None
-        self.update()
-
-    def values(self, low: float, high: float) -> list[float]:
-        """Where labels and grid lines stand between two values."""
-        if self.fixed is not None:
-            return [value for value, _ in self.fixed if low <= value <= high]
-        if self.kind in ("log2", "log10"):
-            first, last = int(np.ceil(low - 1e-9)), int(np.floor(high + 1e-9))
-            if last > first:
-                step = max(1, int(np.ceil((last - first) / 5)))
-                return [float(v) for v in range(first + (-first) % step, last + 1, step)]
-        return round_steps(low, high, 5)
-
-    def text(self, value: float, step: float) -> str:
-        """The label of a value; `step` is the distance of labels."""
-        if self.fixed is not None:
-            return next((text for known, text in self.fixed if known == value), "")
-        if self.kind in ("log2", "log10"):
-            number = (2.0 if self.kind == "log2" else 10.0) ** value
-            return f"{number:,.0f}" if number >= 1 else f"{number:.2g}"
-        if self.kind == "percent":
-            return f"{value * 100:.{0 if step >= 0.0099 else 1}f}%"
-        decimals = 0 if step >= 0.999 else min(6, int(np.ceil(-np.log10(step) - 1e-6)))
-        plus = "+" if self.kind == "signed" and value > 1e-12 else ""
-        text = minus(f"{value:,.{decimals}f}")
-        return plus + (text[1:] if text.startswith("\u2212") and not text.strip("\u22120.,") else text)
-
-    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
-        values = self.values(minVal, maxVal)
-        return [(values[1] - values[0] if len(values) > 1 else 1.0, values)]
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [self.text(value, spacing) for value in values]
-
-    def drawPicture(self, p: QPainter, axisSpec: Any, tickSpecs: Any, textSpecs: Any) -> None:
-        if self.orientation == "bottom" and self.line:
-            _, start, end = axisSpec
-            p.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            p.setPen(ink("line2"))
-            p.drawLine(start, end)
-        p.setRenderHint(QPainter.RenderHint.Antialiasing)
-        p.setFont(font("small"))
-        p.setPen(color("text3"))
-        for rect, flags, text in textSpecs:
-            p.drawText(rect, int(flags), text)
-
-
-class Grid(Item):
-    """Grid lines at the labels of both axes, below everything; `lines` is both, x, y or none."""
-
-    def __init__(self, plot: pg.PlotItem, lines: str) -> None:
-        super().__init__()
-        self.plot, self.lines = plot, lines
-        self.setZValue(-1000)
-
-    def boundingRect(self) -> QRectF:
-        return self.viewRect() or QRectF()
-
-    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: Any = None) -> tuple[None, None]:
-        return None, None
-
-    def draw(self, painter: QPainter) -> None:
-        view = self.view_px()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setPen(ink("grid"))
-        (x_low, x_high), (y_low, y_high) = self.getViewBox().viewRange()
-        if self.lines in ("both", "x"):
-            for x in self.to_px(self.plot.getAxis("bottom").values(x_low, x_high), 0.0)[0]:
-                painter.drawLine(QPointF(x, view.top()), QPointF(x, view.bottom()))
-        if self.lines in ("both", "y"):
-            for y in self.to_px(0.0, self.plot.getAxis("left").values(y_low, y_high))[1]:
-                painter.drawLine(QPointF(view.left(), y), QPointF(view.right(), y))
+from rmexplorer.gui.theme import brush, px
 
 
 class BrushShape(Item):
@@ -177,8 +73,8 @@ class View(pg.ViewBox):
         self.tool = ""  # "", rectangle or lasso
         self.zoomable = True
         self.home: Callable[[], None] | None = None
-        self.shape = BrushShape()
-        self.addItem(self.shape, ignoreBounds=True)
+        self.brush_shape = BrushShape()
+        self.addItem(self.brush_shape, ignoreBounds=True)
         self.trail: list[tuple[float, float]] = []
 
     def wheelEvent(self, ev: Any, axis: int | None = None) -> None:
@@ -203,7 +99,7 @@ class View(pg.ViewBox):
             points = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
         else:
             points = np.array(self.trail)
-        self.shape.set_points(points)
+        self.brush_shape.set_points(points)
         if ev.isFinish():
             held = ev.modifiers()
             mode = "add" if held & Qt.KeyboardModifier.ShiftModifier else \
@@ -320,6 +216,15 @@ class PlotView(pg.GraphicsLayoutWidget):
         if self.home_y is not None:
             self.box.setYRange(*self.home_y, padding=self.padding)
 
+    def stand_on_zero(self) -> None:
+        """Let the y axis begin at 0: for bars and counts."""
+        self.box.setLimits(yMin=0)
+
+    def hide_axes(self) -> None:
+        """Show the data area alone: for maps."""
+        self.plot.hideAxis("bottom")
+        self.plot.hideAxis("left")
+
     def set_tool(self, tool: str) -> None:
         """What a drag does: "" pans, rectangle or lasso brush."""
         self.box.tool = tool
@@ -327,7 +232,7 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     def set_brush(self, polygon: Floats | None) -> None:
         """Show a brush, or none."""
-        self.box.shape.set_points(np.zeros((0, 2)) if polygon is None else polygon)
+        self.box.brush_shape.set_points(np.zeros((0, 2)) if polygon is None else polygon)
 
     def set_zoomable(self, on: bool) -> None:
         """Whether wheel, drag and keys change the range."""
@@ -377,13 +282,22 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     def keyPressEvent(self, ev: QKeyEvent) -> None:
         key = ev.key()
-        moves = {Qt.Key.Key_Left: (-0.1, 0.0), Qt.Key.Key_Right: (0.1, 0.0), Qt.Key.Key_Up: (0.0, 0.1), Qt.Key.Key_Down: (0.0, -0.1)}
+        moves = {
+            Qt.Key.Key_Left: (-0.1, 0.0),
+            Qt.Key.Key_Right: (0.1, 0.0),
+            Qt.Key.Key_Up: (0.0, 0.1),
+            Qt.Key.Key_Down: (0.0, -0.1),
+        }
         if self.box.zoomable and key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
             factor = 1.25 if key == Qt.Key.Key_Minus else 0.8
             self.box.scaleBy((factor, factor))
         elif key == Qt.Key.Key_0:
             self.reset()
-        elif self.box.zoomable and key in moves and ev.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
+        elif (
+            self.box.zoomable
+            and key in moves
+            and ev.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        ):
             view = self.box.viewRect()
             across, up = moves[Qt.Key(key)]
             self.box.translateBy(x=across * view.width(), y=up * view.height())

@@ -85,7 +85,9 @@ class Button(QPushButton):
         width = taken + metrics.horizontalAdvance(text)
         left = room.left() + max(0, (room.width() - width) // 2)
         if self.icon_name:
-            painter.drawPixmap(QPoint(left, (self.height() - size) // 2), pixmap(self.icon_name, token, self._icon_size()))
+            painter.drawPixmap(
+                QPoint(left, (self.height() - size) // 2), pixmap(self.icon_name, token, self._icon_size())
+            )
         painter.setFont(self.font())
         painter.setPen(color(token))
         painter.drawText(QRect(left + taken, 0, room.right() - left - taken + 4, self.height()),
@@ -320,7 +322,9 @@ class Segmented(QWidget):
             self.changed.emit(self.keys[place])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
+        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1}.get(
+            Qt.Key(event.key()), 0
+        )
         place = self.group.checkedId() + step
         while step and 0 <= place < len(self.keys) and not self.group.button(place).isEnabled():
             place += step

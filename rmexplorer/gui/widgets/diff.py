@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QTextBlockFormat, QTextCharFormat, QTextCursor, QTextOption
+from PySide6.QtGui import (
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextOption,
+)
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import color, font, px, set_font, themes
@@ -153,7 +161,9 @@ class MarkedText(QTextEdit):
         if span.mark in ("chosen", "rejected"):
             style.setBackground(color(f"{span.mark}_mark"))
         elif span.mark:
-            style.setBackground(color("green" if span.mark == "raises" else "amber", round(25 + 105 * min(span.strength, 1))))
+            style.setBackground(
+                color("green" if span.mark == "raises" else "amber", round(25 + 105 * min(span.strength, 1)))
+            )
         if span.mark:
             style.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline if span.mark in ("chosen", "raises")
                                     else QTextCharFormat.UnderlineStyle.DotLine)

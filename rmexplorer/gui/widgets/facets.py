@@ -282,7 +282,9 @@ class FacetHistogram(QWidget):
         self.rangeChanged.emit(self.low, self.high)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Up: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: -1}.get(Qt.Key(event.key()), 0)
+        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Up: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: -1}.get(
+            Qt.Key(event.key()), 0
+        )
         if step:
             width = self._plot().width() / max(len(self.all), 1)
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -84,10 +86,8 @@ class FocusRings(QObject):
 
     def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
         if self.ring is not None:
-            try:
+            with suppress(RuntimeError):  # its window is gone, and the ring with it
                 self.ring.release()
-            except RuntimeError:  # its window is gone, and the ring with it
-                pass
             self.ring = None
         if new is None or new.isWindow() or isinstance(new, QMenu) or new.property("ownFocusRing"):
             return

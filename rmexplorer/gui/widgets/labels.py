@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPolygonF, QResizeEvent, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtGui import (
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextLayout,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from rmexplorer.gui.theme import brush, color, font, px, set_font, themes
@@ -197,7 +206,9 @@ def paint_mark(painter: QPainter, kind: str, center: QPointF, size: float) -> No
         stroke.setColor(color("amber_text"))
         painter.setPen(stroke)
         painter.setBrush(brush("amber"))
-        painter.drawPolygon(QPolygonF([center + QPointF(0, -half), center + QPointF(half, half), center + QPointF(-half, half)]))
+        painter.drawPolygon(
+            QPolygonF([center + QPointF(0, -half), center + QPointF(half, half), center + QPointF(-half, half)])
+        )
     else:
         painter.setBrush(brush("text"))
         painter.drawRect(QRectF(center.x() - half, center.y() - half, size, size))

@@ -17,14 +17,15 @@ TEXT_TOKENS = {"chosen": "chosen_text", "rejected": "rejected_text"}
 
 
 def round_steps(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers (1, 2, 5 times a power of ten) within low to high, about `count` of them."""
+    """Round numbers (steps of 1, 2 or 5 times a power of ten) within low to high, at most one more than `count`."""
     if not high > low:
         return [low]
-    raw = (high - low) / count
-    power = 10.0 ** np.floor(np.log10(raw))
-    step = power * next(factor for factor, most in ((1.0, 1.5), (2.0, 3.5), (5.0, 7.5), (10.0, 11.0)) if raw <= most * power)
-    first = np.ceil(low / step - 1e-9)
-    return [float(k * step) + 0.0 for k in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+    power = float(np.floor(np.log10((high - low) / (count + 1))))
+    for step in (factor * 10.0 ** power for factor in (1.0, 2.0, 5.0, 10.0, 20.0)):
+        first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+        if last - first <= count:
+            break
+    return [float(k * step) + 0.0 for k in np.arange(first, last + 1)]
 
 
 class RewardStrip(QWidget):
@@ -81,7 +82,9 @@ class RewardStrip(QWidget):
     def _range(self) -> tuple[float, float]:
         values = [value for _, value in self.marks]
         room = (self.high - self.low) * 0.04
-        return min([self.low, *(value - room for value in values)]), max([self.high, *(value + room for value in values)])
+        return min([self.low, *(value - room for value in values)]), max(
+            [self.high, *(value + room for value in values)]
+        )
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -116,14 +119,16 @@ class RewardStrip(QWidget):
             if x + width < stop:
                 painter.drawText(QPointF(x, base + px(5) + metrics.ascent()), text)
         painter.setPen(color("text2"))
-        painter.drawText(QPointF(self.width() - metrics.horizontalAdvance(title), base + px(5) + metrics.ascent()), title)
+        painter.drawText(
+            QPointF(self.width() - metrics.horizontalAdvance(title), base + px(5) + metrics.ascent()), title
+        )
 
     def _paint_marks(self, painter: QPainter, places: list[float], y: float, base: float) -> None:
         if self.margin is not None:
             first, second = self.margin
             painter.setPen(pen("text", 2))
             painter.drawLine(QPointF(places[first], y), QPointF(places[second], y))
-        for (kind, value), x in zip(self.marks, places, strict=True):
+        for (kind, _), x in zip(self.marks, places, strict=True):
             painter.setPen(pen(kind if kind in TEXT_TOKENS else "text", 1))
             painter.drawLine(QPointF(x, y), QPointF(x, base))
         painter.setFont(font("small_strong"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, set_font, themes
@@ -178,17 +178,29 @@ class StaleChip(Chip):
         super().__init__("Update", parent=parent)
         set_font(self, "small", 500)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.full = "Update"
         self.set_stale(text)
 
     def set_stale(self, text: str) -> None:
         """Say what the shown result is of."""
-        self.set_text(f"{text} · Update" if text else "Update")
+        self.full = f"{text} · Update" if text else "Update"
+        self.setText(self.full)
+        self.setAccessibleName(self.full)
+        self.setToolTip(self.full)
+        self.updateGeometry()
+
+    def _needed(self) -> int:
+        return QFontMetrics(self.font()).horizontalAdvance(self.full) + 2 * self._margin() + 2
 
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), px(24))
+        return QSize(self._needed(), px(24))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(px(60), px(24))
+        return QSize(px(68), px(24))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setText(self.full if self.width() >= self._needed() - 2 else "Update")
 
 
 class StatusProgress(QWidget):

@@ -232,8 +232,12 @@ class TokenField(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self.update()
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape \
-                and self.edit.text():
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+            and self.edit.text()
+        ):
             event.accept()
             return True
         if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
@@ -244,7 +248,12 @@ class TokenField(QWidget):
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._commit_into(self.tokens())
             return True
-        if key == Qt.Key.Key_Backspace and self.chips and self.edit.cursorPosition() == 0 and not self.edit.hasSelectedText():
+        if (
+            key == Qt.Key.Key_Backspace
+            and self.chips
+            and self.edit.cursorPosition() == 0
+            and not self.edit.hasSelectedText()
+        ):
             self._open(len(self.chips) - 1)
             return True
         if key == Qt.Key.Key_Escape:
@@ -265,4 +274,6 @@ class TokenField(QWidget):
         painter.setBrush(brush("surface" if focused else "bg"))
         painter.setPen(pen("error" if self.message else "plum" if focused else "line2", 2 if focused else 1))
         inset = 1.0 if focused else 0.5
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), themes.metrics.radius, themes.metrics.radius)
+        painter.drawRoundedRect(
+            QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), themes.metrics.radius, themes.metrics.radius
+        )
