@@ -1,4 +1,4 @@
-"""The filter language: `source:alpha words>200 -refund "exact phrase" /regex/`, all tokens true at once."""
+"""The filter language: `source:alpha,beta words>200 -refund "exact phrase" /regex/`, all tokens true at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ TEXTS = ("prompt", "chosen", "rejected")
 HELP = 'write column:value, column>number, word, "a phrase", /regex/, and - before any of them for its opposite'
 _TOKEN = re.compile(r"""
     (?P<not>-?)
-    (?: (?P<column>[\w.\-]*\w) (?P<sign>:|!=|>=|<=|=|>|<) (?P<value>"[^"]*" | /(?:\\.|[^/\\])+/ | [^\s"]*)
+    (?: (?P<column>[\w.\-]*\w) (?P<sign>:|!=|>=|<=|=|>|<) (?P<value>
+        (?: "[^"]*" | [^\s",]+ ) (?: , (?: "[^"]*" | [^\s",]+ ) )+ | "[^"]*" | /(?:\\.|[^/\\])+/ | [^\s"]*)
       | "(?P<phrase>[^"]*)"
       | /(?P<regex>(?:\\.|[^/\\])+)/
       | (?P<word>[^\s"]+) )
     (?=\s|$)
 """, re.VERBOSE)
+_PART = re.compile(r'"[^"]*"|[^,"]+')
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -102,6 +104,7 @@ def _condition(found: re.Match[str], kinds: Mapping[str, pl.DataType]) -> pl.Exp
         raise Problem(f"the filter {token} has no value", f"write for example {name}:value")
     if len(value) > 1 and value[0] == value[-1] == "/" and sign in (":", "="):
         return column.cast(pl.String).str.contains(_regex(value[1:-1], token))
+    several = [part.strip('"').lower() for part in _PART.findall(value)] if "," in value else []
     value = value.strip('"')
     if kind == pl.Boolean:
         return _boolean(column, name, sign, value, token)
@@ -112,7 +115,7 @@ def _condition(found: re.Match[str], kinds: Mapping[str, pl.DataType]) -> pl.Exp
     if name in TEXTS:
         same = column.str.contains("(?i)" + re.escape(value))
     else:
-        same = column.cast(pl.String).str.to_lowercase() == value.lower()
+        same = column.cast(pl.String).str.to_lowercase().is_in([value.lower(), *several])
     return ~same if sign == "!=" else same
 
 
