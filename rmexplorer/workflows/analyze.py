@@ -13,6 +13,7 @@ from rmexplorer.analysis.calibration import Calibration, fit_temperature
 from rmexplorer.analysis.length_style import LengthStyle, length_slope
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.statistics import Estimate, encode, outcomes
+from rmexplorer.wording import between, number, percent
 from rmexplorer.workflows.columns import Columns, run
 
 MOST_MODELS = 200
@@ -217,3 +218,51 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
     if refused:
         warnings.append(f"no length-controlled win rate of {', '.join(refused)}: lengths overlap too little to say")
     return rates, warnings
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What `analyze` found as a short table, a line a figure; what is null is a dash."""
+    lines = [("Pairs", number(found["pairs"], 0))]
+    if found["accuracy"]:
+        lines.append(("Accuracy", f"{_value(found['accuracy'])}, equal rewards as half"))
+    for name, part in found["by"].get("subset", {}).items():
+        lines.append((f"  {name or 'no name'}", f"{_value(part)}, n = {part['n']:,}"))
+    if found["calibration"]:
+        said = found["calibration"]
+        lines += [
+            ("Calibration error", f"{number(said['ece'], 3)}, chance gives up to {number(said['ece_null95'], 3)}"),
+            ("Log loss, Brier", f"{number(said['nll'], 3)}, {number(said['brier'], 3)}"),
+            ("Temperature", number(said["temperature"])),
+        ]
+    length = found["length"]
+    lines += [
+        ("Chosen is longer", percent(length["chosen_longer"])),
+        ("Length only", number(length["length_only_accuracy"])),
+    ]
+    if found["accuracy"]:
+        lines += [
+            ("  chosen longer", number(length["accuracy_chosen_longer"])),
+            ("  chosen shorter", number(length["accuracy_chosen_shorter"])),
+            ("  similar length", number(length["matched_length_accuracy"])),
+            (
+                "Reward and length",
+                f"{number(length['reward_length_correlation'], signed=True)} (Spearman within prompts)",
+            ),
+        ]
+    for model, rate in found.get("win_rates", {}).items():
+        equal = rate["length_controlled"]
+        error = "" if rate["se"] is None else f" ± {number(rate['se'])}"
+        lines.append(
+            (
+                f"Win rate of {model}",
+                f"{number(rate['win_rate'])}%{error} against {rate['against']}, n = {rate['n']:,}"
+                + ("" if equal is None else f", at equal length {number(equal)}%"),
+            )
+        )
+    wide = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{wide}}  {text}" for name, text in lines)
+
+
+def _value(part: dict[str, Any]) -> str:
+    interval = "" if part["ci"] is None else f" (95% CI {between(*part['ci'])})"
+    return number(part["value"]) + interval

@@ -108,11 +108,16 @@ SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected"
 
 
 def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
-    """Job: everything of `analyze --json`, by a head or by the file's own scores."""
+    """Job: everything of `analyze --json`, by a head or by the file's own scores.
+
+    Without either, a file that names the models behind its responses still gives their win rates.
+    """
     if checkpoint is None:
-        first, second = from_columns(dataset)
+        rewards: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
+        if dataset.score_columns or dataset.pairs["model_first"].null_count() == len(dataset):
+            rewards = from_columns(dataset)
         yield Progress(0, 0, "analysing")
-        return analyze(columns(dataset, first, second), "columns")
+        return analyze(columns(dataset, *rewards), "columns")
     first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
     held = heldout_of(dataset, checkpoint)
     yield Progress(0, 0, "analysing")

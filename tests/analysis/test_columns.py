@@ -16,7 +16,7 @@ from rmexplorer.analysis import COLUMNS
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.problem import Problem
-from rmexplorer.workflows.analyze import analyze
+from rmexplorer.workflows.analyze import analyze, describe
 from rmexplorer.workflows.columns import STYLE, columns, file_rewards, run
 
 Build = Callable[..., Dataset]
@@ -159,6 +159,16 @@ def test_that_analyze_answers_without_rewards_and_without_pairs(small: Dataset) 
         json.dumps(found, allow_nan=False)
     assert analyze(columns(small), None)["length"]["chosen_longer"] == 1.0
     assert analyze(columns(small), None)["accuracy"] is None
+
+
+def test_that_the_numbers_are_readable_without_json(small: Dataset, build: Build) -> None:
+    said = describe(analyze(columns(small, np.array([4.0, 1.0, 9.0, 0.5]), np.array([1.0, 3.0, 9.0, 2.0])), "columns"))
+    assert "Accuracy" in said and "1.00 (95% CI 0.44–1.00)" in said and "Temperature" in said
+    assert "nan" not in said.lower() and "None" not in said
+    named = build(prompt=["a", "b"], first=["one", "four"], second=["three", "two"], winner=[1, -1],
+                  model_first=["x", "x"], model_second=["y", "y"])
+    assert "Win rate of y  50.00% ± 50.00 against x, n = 2" in describe(analyze(columns(named), None))
+    assert "Accuracy" not in describe(analyze(columns(named), None))
 
 
 def leaderboard(build: Build, folder: Path, models: list[str], shuffle: bool = False) -> Dataset:
