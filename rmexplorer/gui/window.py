@@ -63,6 +63,9 @@ class Window(QWidget):
         self.setMinimumSize(1024, 680)
         self.setAcceptDrops(True)
         set_role(self, "window")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setProperty("ownFocusRing", True)
+        self.setFocus()
         self.panes: dict[str, Pane] = {}
         self._rail_wished: bool | None = None
         self._problem: Problem | None = None
@@ -281,6 +284,11 @@ class Window(QWidget):
     def toggle_inspector(self) -> None:
         """Open or close the inspector."""
         self.inspector.set_open(not self.inspector.is_open)
+
+    def open_inspector(self) -> None:
+        """Open the inspector, if it is closed."""
+        if not self.inspector.is_open:
+            self.inspector.set_open(True)
 
     def toggle_rail(self) -> None:
         """Names or icons only."""

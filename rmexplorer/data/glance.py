@@ -1,0 +1,26 @@
+"""What a list shows of a pair at a glance: the last turn of its prompt, and how many annotators agree with its label."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from rmexplorer.data.dataset import Dataset
+
+HUMAN = re.compile(r"(?:^|\n\n)Human: ?")
+ASSISTANT = re.compile(r"\n\nAssistant:\s*$")
+
+
+def last_turn(prompt: str) -> str:
+    """What the person said last: of turns joined as `Human: …`, `Assistant: …` the last one, else the whole prompt."""
+    turns = HUMAN.split(prompt)
+    return ASSISTANT.sub("", turns[-1] if len(turns) > 1 else prompt).strip()
+
+
+def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For rows `pairs` (n,) of Dataset.pairs: (n,) votes equal to the pair's winner, and (n,) votes in all."""
+    of_pair, choice = dataset.votes["pair"].to_numpy(), dataset.votes["choice"].to_numpy()
+    low, high = np.searchsorted(of_pair, pairs, "left"), np.searchsorted(of_pair, pairs, "right")
+    agree = np.concatenate([[0], np.cumsum(choice == dataset.winner[of_pair])])
+    return agree[high] - agree[low], high - low
