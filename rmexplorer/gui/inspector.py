@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -47,6 +47,8 @@ FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
 class Inspector(QWidget):
     """Pair, verdict, rewards, prompt, both responses, facts, star and note. Collapses to a strip of icons."""
 
+    turned = Signal(bool)
+
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
@@ -83,13 +85,13 @@ class Inspector(QWidget):
         column = QVBoxLayout(self._strip)
         column.setContentsMargins(px(8), px(10), px(8), px(10))
         opening = IconButton("panel-right-open", "Open the inspector", "Ctrl+I")
-        opening.clicked.connect(lambda: self.set_open(True))
+        opening.clicked.connect(lambda: self.turn(True))
         column.addWidget(opening)
         column.addStretch(1)
 
     def _build_page(self) -> None:
         column = QVBoxLayout(self._page)
-        column.setContentsMargins(px(16), px(8), px(16), px(10))
+        column.setContentsMargins(px(12), px(8), px(8), px(10))
         column.setSpacing(px(10))
         column.addLayout(self._head())
         column.addLayout(self._verdict())
@@ -125,7 +127,7 @@ class Inspector(QWidget):
         following = IconButton("chevron-right", "Next pair", "Alt+→")
         following.clicked.connect(lambda: self._desk.step(1))
         close = IconButton("panel-right-close", "Close the inspector", "Ctrl+I")
-        close.clicked.connect(lambda: self.set_open(False))
+        close.clicked.connect(lambda: self.turn(False))
         row.addWidget(self.title)
         row.addWidget(self.where, 1)
         row.addStretch(1)
@@ -222,6 +224,11 @@ class Inspector(QWidget):
         self.setMaximumWidth(metrics.inspector_max if is_open else metrics.inspector_strip)
         self._refresh(self._desk.state)
         self.updateGeometry()
+
+    def turn(self, is_open: bool) -> None:
+        """Open or close because a person asked for it."""
+        self.set_open(is_open)
+        self.turned.emit(is_open)
 
     def edit_note(self) -> None:
         """Put the keyboard into the note."""

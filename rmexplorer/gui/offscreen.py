@@ -31,6 +31,8 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SE
 def settle(window: Window) -> None:
     """Let the window live until everything in sight is computed and drawn."""
     for _ in range(3):
+        for _ in range(5):
+            application().processEvents()
         wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.compute.idle, "drawing")
 
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.gui.theme import themes
+from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, EmptyState, ErrorStrip, PaneHeader
 from rmexplorer.problem import Problem
 from rmexplorer.registry import Registry
@@ -37,6 +37,7 @@ class Pane(QWidget):
                           of figures, or None where there is nothing to compute (then draw(None) is called)
     draw(result)          show a result; set the headline from it
     mark(state)           show selection, focus and marks on what is drawn
+    inspects              whether the inspector stands open beside it until a person closes it
     why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
     """
 
@@ -49,6 +50,7 @@ class Pane(QWidget):
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "rewards", "matching", "scope"})
     remedy: ClassVar[tuple[str, str]] = ("", "")
     framed: ClassVar[bool] = True
+    inspects: ClassVar[bool] = True
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,8 +67,8 @@ class Pane(QWidget):
         self._stack.setContentsMargins(0, 0, 0, 0)
         content = QWidget()
         outer = QVBoxLayout(content)
-        space = themes.metrics.pane if self.framed else 0
-        outer.setContentsMargins(space, 16 if self.framed else 0, space, space)
+        space = themes.metrics.pane_padding if self.framed else 0
+        outer.setContentsMargins(space, px(14) if self.framed else 0, space, space)
         outer.setSpacing(0)
         self.header = PaneHeader(self.title, self.question)
         self.error = ErrorStrip()

@@ -68,6 +68,7 @@ class Window(QWidget):
         self.setFocus()
         self.panes: dict[str, Pane] = {}
         self._rail_wished: bool | None = None
+        self._inspector_wished: dict[bool, bool] = {}
         self._problem: Problem | None = None
         self.topbar = TopBar(desk)
         self.rail = Rail([pane for pane in PANES.values() if pane.name != "welcome"])
@@ -114,6 +115,7 @@ class Window(QWidget):
         self.rail.chosen.connect(self.show_pane)
         self.topbar.filtered.connect(desk.set_query)
         self.status.cancelled.connect(self._cancel)
+        self.inspector.turned.connect(self._inspector_turned)
         self._shortcuts = [
             self._shortcut(command.key, lambda command=command: self.give(command))
             for command in COMMANDS.values()
@@ -166,6 +168,7 @@ class Window(QWidget):
     def _show_state(self, state: State, names: frozenset[str]) -> None:
         if "pane" in names:
             pane = self.pane(state.pane)
+            self.inspector.set_open(self._inspector_wished.get(pane.inspects, pane.inspects))
             self.stack.setCurrentWidget(pane)
             pane.refresh()
             self.desk.project.put_view(pane=state.pane)
@@ -258,7 +261,7 @@ class Window(QWidget):
 
     def edit_note(self) -> None:
         """Go to the note of the pair in the inspector."""
-        self.inspector.set_open(True)
+        self.inspector.turn(True)
         self.inspector.edit_note()
 
     def focus_filter(self) -> None:
@@ -282,13 +285,16 @@ class Window(QWidget):
             themes.apply(application, name)
 
     def toggle_inspector(self) -> None:
-        """Open or close the inspector."""
-        self.inspector.set_open(not self.inspector.is_open)
+        """Open or close the inspector; panes with and without a use for it remember their own."""
+        self.inspector.turn(not self.inspector.is_open)
 
     def open_inspector(self) -> None:
         """Open the inspector, if it is closed."""
         if not self.inspector.is_open:
             self.inspector.set_open(True)
+
+    def _inspector_turned(self, is_open: bool) -> None:
+        self._inspector_wished[self.pane(self.desk.state.pane).inspects] = is_open
 
     def toggle_rail(self) -> None:
         """Names or icons only."""
@@ -378,7 +384,7 @@ class Window(QWidget):
         self.desk.project.put_view(
             geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
             splitter=self.splitter.sizes(),
-            inspector=self.inspector.is_open,
+            inspector=self._inspector_wished.get(True, True),
             pane=state.pane,
             theme=themes.current.name,
             query=state.query,
@@ -395,5 +401,5 @@ class Window(QWidget):
             self.restoreGeometry(QByteArray.fromBase64(view["geometry"].encode()))
         if isinstance(view.get("splitter"), list) and all(isinstance(size, int) for size in view["splitter"]):
             QTimer.singleShot(0, lambda: self.splitter.setSizes(view["splitter"]))
-        self.inspector.set_open(bool(view.get("inspector", True)))
+        self._inspector_wished = {True: bool(view.get("inspector", True))}
         return view

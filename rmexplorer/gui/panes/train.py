@@ -94,6 +94,7 @@ class Train(Pane):
     group, order = "Build", 2
     reads = frozenset({"dataset", "runs", "run", "rewards"})
     remedy = ("Open the demo", "open_demo")
+    inspects = False
 
     @classmethod
     def why_empty(cls, state: State) -> str:
@@ -171,7 +172,7 @@ class Train(Pane):
         self._best = (ReferenceLine(0, "best epoch", "v"), ReferenceLine(0, "", "v"))
         self.loss.view.add(ReferenceLine(COIN_LOSS, "no information, ln 2"))
         self.accuracy.view.add(ReferenceLine(0.5, "coin flip"))
-        self._rules = {name: ReferenceLine(0.5, title) for name, title in BASELINES}
+        self._rules = {name: ReferenceLine(0.5) for name, _ in BASELINES}
         for item in (self._best[0], self._train_loss, self._validation_loss):
             self.loss.view.add(item)
         for line in (self._best[1], *self._rules.values(), self._train_accuracy, self._validation_accuracy):
@@ -347,29 +348,20 @@ class Train(Pane):
         self._validation_loss.set_data(x, epochs[:, 2])
         self._train_accuracy.set_data(x, epochs[:, 1])
         self._validation_accuracy.set_data(x, reached, np.where(known, low, np.nan), np.where(known, high, np.nan))
-        for name, title in BASELINES:
+        for name, _ in BASELINES:
             value = curves.baselines.get(name)
             self._rules[name].setVisible(value is not None)
             if value is not None:
-                self._rules[name].set_value(value, f"{title} {number(value)}")
+                self._rules[name].set_value(value)
         for line in self._best:
             line.setVisible(curves.best > 0)
             line.set_value(curves.best, "best epoch" if line is self._best[0] else "")
-        self._spread_rules(curves)
         self._set_ranges(curves, loss, epochs, low, high)
-        self._set_labels(loss, epochs)
+        self._set_labels(curves, loss, epochs)
         self.loss.set_table({"epoch": x, "validation_loss": epochs[:, 2]})
         self.accuracy.set_table(
             {"epoch": x, "training_accuracy": epochs[:, 1], "validation_accuracy": reached, "low": low, "high": high}
         )
-
-    def _spread_rules(self, curves: Curves) -> None:
-        """Put the names of near lines on different sides, so that they do not cover one another."""
-        ordered = sorted((value, name) for name, value in curves.baselines.items() if name in self._rules)
-        for place, (_, name) in enumerate(ordered):
-            line = self._rules[name]
-            line.below = place == 0
-            line.at = "left" if place == 1 and len(ordered) == 3 else "right"
 
     def _set_ranges(
         self, curves: Curves, loss: np.ndarray, epochs: np.ndarray, low: np.ndarray, high: np.ndarray
@@ -386,9 +378,13 @@ class Train(Pane):
             (0, right), (min(0.48, float(shares.min())) - 0.01, max(0.6, float(shares.max())) + 0.02)
         )
 
-    def _set_labels(self, loss: np.ndarray, epochs: np.ndarray) -> None:
+    def _set_labels(self, curves: Curves, loss: np.ndarray, epochs: np.ndarray) -> None:
         self.loss.view.labels.clear()
         self.accuracy.view.labels.clear()
+        for name, title in BASELINES:  # at the left, where no curve ends
+            if name in curves.baselines:
+                value = curves.baselines[name]
+                self.accuracy.view.add_label(f"{title} {number(value)}", 0.0, value, "text2", boxed=False, gap=4)
         if len(loss) > 1:
             self.loss.view.add_label(
                 f"training {number(float(loss[-1, 1]), 3)}", *map(float, loss[-1]), token="text2", boxed=False
