@@ -67,7 +67,8 @@ class JsonLines(Table):
             else:
                 yield Row(None, number, f"Line {number} is not a JSON object.")
         if foreign:
-            self.warnings.append(f"{foreign} lines of {self._name} are not UTF-8; they were read as Windows-1252")
+            said = "lines are" if foreign > 1 else "line is"
+            self.warnings.append(f"{self._name}: {foreign} {said} not UTF-8 and read as Windows-1252")
 
 
 class Document(Table):
@@ -108,17 +109,25 @@ def open_json(member: Member) -> Table:
     """Open JSON lines or one JSON document."""
     data = text_bytes(member.data)
     text = data.lstrip()
-    if text[:1] == b"[" and not _parsed_list_line(text):
-        return Document(_whole(text))
     first, _, rest = text.partition(b"\n")
-    if text[:1] == b"{" and (not rest.strip() or (_parsed(first) is None and not _any_line(rest))):
-        return Document(_whole(text))
-    return JsonLines(data, member.name)
+    if text[:1] == b"[":
+        whole = not _parsed_list_line(first, rest)
+    elif text[:1] == b"{":
+        record = _parsed(first)
+        alone = not rest.strip()
+        whole = not _any_line(rest) if record is None else alone and _records(record) != [record]
+    else:
+        whole = False
+    if not whole:
+        return JsonLines(data, member.name)
+    table = Document(_whole(text))
+    if not decoded(text)[1]:
+        table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
+    return table
 
 
-def _parsed_list_line(text: bytes) -> bool:
+def _parsed_list_line(first: bytes, rest: bytes) -> bool:
     """Whether this is JSON lines of lists rather than one list (then each line is counted as a bad record)."""
-    first, _, rest = text.partition(b"\n")
     if not rest.strip():
         return False
     try:

@@ -28,8 +28,7 @@ def _walk(source: Record, node: Fields, path: list[Fields], group: str | None) -
         children = [child for child in replies if isinstance(child, dict)] if isinstance(replies, list) else []
         if here[-1]["role"] == "user":
             answers = [child for child in children if _message(child)["role"] == "assistant"]
-            if answers:
-                yield from _siblings(source, here, answers, group)
+            yield from _siblings(source, here, answers, group)
         if len(here) < DEPTH:
             stack.extend((child, here) for child in reversed(children))
 
