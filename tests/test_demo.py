@@ -9,10 +9,13 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.query import matching
 from rmexplorer.data.read import read
+from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
 from rmexplorer.workflows.files import demo_path
 from tests.tools.demo import check_demo, make_demo
@@ -66,7 +69,7 @@ def test_that_the_documented_counts_are_those_of_the_file(rows: Rows, truth: dic
     assert counts["comparisons"] == len(rows)
     assert counts["ties"] == sum(row["winner"] == "tie" for row in rows)
     assert counts["pairs"] == len(rows) - counts["ties"]
-    assert counts["votes"] == sum(len(row["votes"]) for row in rows)
+    assert counts["votes"] == sum(key.startswith("vote_") for row in rows for key in row)
     assert counts["prompts"] == len(texts)
     assert counts["responses"] == sum(map(len, texts.values()))
     for source, count in counts["by_source"].items():
@@ -86,12 +89,12 @@ def test_that_the_reader_finds_the_documented_counts(dataset: Dataset, truth: di
     assert dataset.responses.height == counts["responses"]
     assert dataset.votes.height == counts["votes"]
     assert set(dataset.votes["annotator"]) == set(truth["annotators"])
-    assert set(dataset.extras.columns) == {"source", "topic"}
+    assert set(dataset.extras.columns) == {"source", "topic", "vote_ada", "vote_ben", "vote_cleo"}
 
 
 def test_that_the_winner_is_the_majority_of_the_votes(rows: Rows) -> None:
     for row in rows:
-        votes = list(row["votes"].values())
+        votes = [row[f"vote_{name}"] for name in make_demo.ANNOTATORS]
         counts = {choice: votes.count(choice) for choice in ("a", "b", "tie")}
         most = [choice for choice, count in counts.items() if count == max(counts.values())]
         assert row["winner"] == (most[0] if len(most) == 1 else "tie")
@@ -132,6 +135,30 @@ def test_that_planted_features_can_be_read_off_the_texts(made: list[make_demo.Co
             assert check_demo.seen(response.text) == planted, response.text
 
 
+# (where the fault wins, where it loses, the share of wins that README gives)
+FILTERS = {
+    "stock phrase": ('chosen:"I hope this helps" -rejected:"I hope this helps"',
+                     'rejected:"I hope this helps" -chosen:"I hope this helps"', 0.74),
+    "flattery": ("topic:belief chosen:/^(You|Yes|Exactly|I agree)/ -rejected:/^(You|Yes|Exactly|I agree)/",
+                 "topic:belief rejected:/^(You|Yes|Exactly|I agree)/ -chosen:/^(You|Yes|Exactly|I agree)/", 0.71),
+    "confident tone": ("chosen:/certain|absolutely|no doubt/ -rejected:/certain|absolutely|no doubt/",
+                       "rejected:/certain|absolutely|no doubt/ -chosen:/certain|absolutely|no doubt/",
+                       0.70),
+    "shorter in handbook": ("source:handbook length_ratio<1", "source:handbook length_ratio>1", 0.64),
+    "longer in forum": ("source:forum length_ratio>1", "source:forum length_ratio<1", 0.72),
+    "first shown by cleo": ("vote_cleo:a", "vote_cleo:b", 0.69),
+    "first shown by ada": ("vote_ada:a", "vote_ada:b", 0.52),
+}
+
+
+@pytest.mark.parametrize("fault", FILTERS)
+def test_that_the_documented_filters_find_each_fault(fault: str, dataset: Dataset) -> None:
+    frame = pair_frame(dataset).filter(~pl.Series(dataset.tie)) if "cleo" not in fault else pair_frame(dataset)
+    wins, losses, share = FILTERS[fault]
+    won, lost = int(matching(frame, wins).sum()), int(matching(frame, losses).sum())
+    assert won / (won + lost) == pytest.approx(share, abs=0.006), (won, lost)
+
+
 @pytest.mark.parametrize("name", check_demo.PLANTED)
 def test_that_each_planted_effect_can_be_recovered(name: str, found: dict[str, Any]) -> None:
     effect = found["effects"][name]
@@ -160,7 +187,9 @@ def test_that_length_counts_in_opposite_directions_in_two_sources(found: dict[st
 
 
 def test_that_closer_agreement_and_confidence_win(found: dict[str, Any]) -> None:
-    assert all(0.65 < rate < 0.85 for rate in found["win_rate"].values())
+    rates = found["win_rate"]
+    assert all(0.65 < rates[name] < 0.8 for name in ("closer", "agreement", "confidence"))
+    assert 0.55 < rates["agreement where the user is wrong"] < 0.65
 
 
 def test_that_one_annotator_is_careless(found: dict[str, Any]) -> None:

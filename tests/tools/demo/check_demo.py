@@ -95,6 +95,7 @@ def measure(made: list[Comparison], text_model: bool = True) -> dict[str, Any]:
             "closer": _win_rate(decided, 0),
             "agreement": _win_rate(decided, 1),
             "confidence": _win_rate(decided, 2),
+            "agreement where the user is wrong": _win_rate([c for c in decided if c.topic.pieces.get("T") == "N"], 1),
         },
     }
     if text_model:

@@ -254,7 +254,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "response_a": comparison.first.text,
         "response_b": comparison.second.text,
         "winner": names[comparison.winner],
-        "votes": {name: names[vote] for name, vote in comparison.votes.items()},
+        **{f"vote_{name}": names[vote] for name, vote in comparison.votes.items()},
         "source": comparison.topic.source,
         "topic": comparison.topic.topic,
     }
