@@ -150,7 +150,7 @@ class _Clock:
 
 
 def validation_slice(group: np.ndarray, settings: TrainSettings) -> np.ndarray:
-    """Mask (pairs,) of the training pairs that early stopping looks at; none where they do not allow 4 pairs by prompt."""
+    """Mask (pairs,) of the training pairs that early stopping looks at; none where it would hold under 4 pairs."""
     none = np.zeros(len(group), dtype=bool)
     if not settings.validation or len(np.unique(group)) < 2:
         return none

@@ -12,7 +12,7 @@ from rmexplorer.job import finish
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.train import train
 
-INPUT, HIDDEN, BATCH, PAIRS, ROUNDS, EPOCHS = 256, 256, 256, 40_000, 7, 1
+INPUT, HIDDEN, BATCH, PAIRS, ROUNDS, EPOCHS = 256, 256, 256, 40_000, 5, 5
 
 
 def _data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def _data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _ours(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, dropout: float) -> float:
-    """Pairs a second of the whole job, figures at the ends of epochs included."""
+    """Pairs a second of the whole job, checks and the figures at the ends of epochs included."""
     settings = TrainSettings(hidden_dim=HIDDEN, batch_size=BATCH, epochs=EPOCHS, dropout=dropout, validation=0.0)
     began = time.perf_counter()
     finish(train(vectors, chosen, rejected, np.arange(PAIRS), settings))

@@ -20,7 +20,7 @@ from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
 PROMPTS = pl.Series([f"What is item {n} of the list, and why?" for n in range(12)])
-RESPONSES = pl.Series([f"It is number {n}. I think it is {'big' if n % 2 else 'small'}, über alles!" for n in range(12)])
+RESPONSES = pl.Series([f"It is number {n}. I think it is {'big' if n % 2 else 'small'}, über all!" for n in range(12)])
 
 
 @pytest.fixture(scope="module")
