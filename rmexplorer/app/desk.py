@@ -23,7 +23,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows.columns import columns
-from rmexplorer.workflows.files import demo_path, export
+from rmexplorer.workflows.files import demo_path, export, load
 from rmexplorer.workflows.scoring import describe_pair
 
 SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
@@ -120,22 +120,25 @@ class Desk(QObject):
         self.open([file.name])
 
     def _opened(self, folder: Path, path: str) -> None:
-        try:
-            dataset = Dataset.open(folder)
-            self.show_dataset(dataset, folder)
-            self.project.opened(str(Path(path).absolute()), dataset.name, len(dataset))
-        except Problem as problem:
-            self.report(problem)
+        def show(loaded: tuple[Dataset, pl.DataFrame]) -> None:
+            dataset, frame = loaded
+            self.show_dataset(dataset, folder, frame)
+            try:
+                self.project.opened(str(Path(path).absolute()), dataset.name, len(dataset))
+            except Problem as problem:
+                self.report(problem)
 
-    def show_dataset(self, dataset: Dataset, folder: Path) -> None:
-        """Put a dataset that was read into the session, with what the project knows of it."""
+        self.jobs.thread(f"Showing {Path(path).name or path}", load(folder), done=show, failed=self.report)
+
+    def show_dataset(self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None) -> None:
+        """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`."""
         self.training.abandon()
         self.order = None
         runs = self.project.runs(dataset.fingerprint)
         self.session.put(
             dataset=dataset,
             folder=folder,
-            frame=pair_frame(dataset),
+            frame=pair_frame(dataset) if frame is None else frame,
             columns=columns(dataset),
             runs=runs,
             marks=MappingProxyType(self.project.marks(dataset.fingerprint)),
@@ -256,15 +259,30 @@ class Desk(QObject):
             return
         if not text.strip():
             self.session.put(query="", matching=None)
-        elif frame.height <= SMALL:
+            return
+        wide = self.filter_frame()
+        if frame.height <= SMALL:
             try:
-                self._filtered(text, frame, matching(frame, text), None)
+                self._filtered(text, frame, matching(wide, text), None)
             except Problem as problem:
                 self._filtered(text, frame, None, problem)
         else:
             self.compute.ask(
-                "filter", lambda: matching(frame, text), lambda mask, error: self._filtered(text, frame, mask, error)
+                "filter", lambda: matching(wide, text), lambda mask, error: self._filtered(text, frame, mask, error)
             )
+
+    def filter_frame(self) -> pl.DataFrame:
+        """The frame with what a filter may ask for besides: `starred` and `noted`, as the project has it now."""
+        frame = self.state.frame
+        if frame is None:
+            return pl.DataFrame()
+        flags = {}
+        for name, kept in (("starred", "star"), ("noted", "note")):
+            if name not in frame.columns:
+                flag = np.zeros(frame.height, dtype=bool)
+                flag[[pair for pair, mark in self.state.marks.items() if getattr(mark, kept)]] = True
+                flags[name] = pl.Series(name, flag)
+        return frame.with_columns(**flags)
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
         if isinstance(error, Problem):
@@ -347,6 +365,8 @@ class Desk(QObject):
         if not new:
             kept.pop(pair)
         self.session.put(marks=MappingProxyType(kept))
+        if "starred" in self.state.query or "noted" in self.state.query:
+            self.set_query(self.state.query)
 
     def toggle_star(self) -> None:
         """Star or unstar the pair in the inspector."""

@@ -100,8 +100,7 @@ class TopBar(QWidget):
         self.theme.set_icon("sun" if themes.colors.dark else "moon")
 
     def _complete(self, word: str) -> list[str]:
-        frame = self._desk.state.frame
-        return [] if frame is None else completions(frame, word)
+        return completions(self._desk.filter_frame(), word)
 
     def _dataset_menu(self) -> None:
         menu = QMenu(self)

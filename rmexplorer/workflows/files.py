@@ -12,6 +12,7 @@ import polars as pl
 from rmexplorer.data.convert import convert
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
+from rmexplorer.data.table import pair_frame
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir, resource
 from rmexplorer.problem import Problem
@@ -51,6 +52,13 @@ def open_files(paths: list[str], format_id: str | None = None, criterion: str | 
         )
     yield Progress(0, 0, "keeping what was read")
     return str(keep(dataset))
+
+
+def load(folder: Path) -> Job[tuple[Dataset, pl.DataFrame]]:
+    """Job: open a dataset that `open_files` kept; returns it with its `pair_frame`."""
+    yield Progress(0, 0, "")
+    dataset = Dataset.open(folder)
+    return dataset, pair_frame(dataset)
 
 
 def subset(dataset: Dataset, mask: np.ndarray | None) -> Dataset:
