@@ -76,7 +76,7 @@ def basics() -> QWidget:
     column.setContentsMargins(20, 16, 20, 20)
     header = PaneHeader("Length & style", "Does the reward follow length?")
     header.set_headline(
-        "Longer responses win 62% of pairs (95% CI 59–65%). A length-only rule scores 0.62, your model 0.66 (0.63–0.69)."
+        "Longer responses win 62% of pairs (95% CI 59–65%). A length-only rule scores 0.62, yours 0.66 (0.63–0.69)."
     )
     header.set_method("1,036 held-out pairs · intervals by bootstrap over prompts · ties count as half")
     header.set_computed("Share of pairs", "rmexplorer analyze length")

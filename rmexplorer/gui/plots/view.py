@@ -62,7 +62,7 @@ def inside(polygon: Floats, x: Floats, y: Floats) -> np.ndarray:
 
 
 class View(pg.ViewBox):
-    """The data area: drags brush (rectangle or lasso) where brushing is on, else pan; the wheel zooms at the pointer."""
+    """The data area: a drag brushes (rectangle or lasso) where that is on, else pans; the wheel zooms at the pointer."""
 
     brushed = Signal(object, str)
     pressed = Signal(object, object)
