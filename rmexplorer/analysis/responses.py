@@ -12,6 +12,7 @@ from rmexplorer.statistics import NOTHING, Clusters, Estimate, first_seen, sigmo
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25)
 SURE, UNSURE = 0.2, 0.1
+FEWEST_IN_TAIL = 20
 VIEWS = ("extremes", "margins", "wrong", "unsure")
 
 
@@ -90,7 +91,7 @@ class Responses:
     def headline(self, view: str = "extremes") -> str:
         """The finding of a view, one of VIEWS.
 
-        The top 1% of rewards go to longer responses (median 214 words, all 84); people rejected 31% of them (…).
+        The top 1% are longer responses (median 214 words, all 84); people rejected 31% of them (…).
         """
         if self.pairs == 0 or self.top_words_median is None or self.words_median is None:
             return wording.too_few(0)
@@ -122,16 +123,16 @@ class Responses:
     def _of_tails(self) -> str:
         assert self.top_words_median is not None and self.words_median is not None
         kind = (
-            "longer"
+            "longer responses"
             if self.top_words_median > self.words_median
-            else ("shorter" if self.top_words_median < self.words_median else "equally long")
+            else ("shorter responses" if self.top_words_median < self.words_median else "as long as the rest")
         )
         medians = wording.bracket(
             f"median {wording.number(self.top_words_median, 0)} words, all {wording.number(self.words_median, 0)}"
         )
         top = share_text(self.share)
         rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")
-        return f"The top {top} of rewards go to {kind} responses {medians}; people rejected {rejected}."
+        return f"The top {top} are {kind} {medians}; people rejected {rejected}."
 
     def method(self, split: str = "", view: str = "extremes") -> str:
         """Size of the tails, how rewards are scaled, how the interval is made."""
@@ -155,6 +156,12 @@ class Responses:
 def share_text(share: float) -> str:
     """The size of a tail in percent with the decimals that it needs: 1%, 0.5%, 7.5%."""
     return wording.number(100 * share, 0 if abs(100 * share - round(100 * share)) < 0.05 else 1) + "%"
+
+
+def default_share(responses: int) -> float:
+    """The size of tails of so many distinct responses: 1%, or the smallest of SHARES that holds FEWEST_IN_TAIL."""
+    enough = [share for share in SHARES if share >= 0.01 and round(share * responses) >= FEWEST_IN_TAIL]
+    return enough[0] if enough else SHARES[-1]
 
 
 def _edges(reward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +223,7 @@ def responses(
     response_rejected: np.ndarray,
     words_chosen: np.ndarray,
     words_rejected: np.ndarray,
-    share: float = 0.01,
+    share: float | None = None,
     limit: int = 200,
     one_per_prompt: bool = True,
     center: float | None = None,
@@ -224,7 +231,8 @@ def responses(
 ) -> Responses:
     """What does the model like and dislike? Tails of the reward over the distinct responses of pairs (pairs,).
 
-    `share`: size of each tail (at least one response). `center`, `scale`: mean and SD of the rewards of the whole
+    `share`: size of each tail (at least one response); None: 1%, or more where that would be
+    fewer than FEWEST_IN_TAIL. `center`, `scale`: mean and SD of the rewards of the whole
     dataset, so that a selection is measured on the same scale; taken from these pairs where not given. Lists hold up
     to `limit`.
     """
@@ -242,6 +250,7 @@ def responses(
     middle = float(reward.mean()) if center is None and n else center or 0.0
     spread = (float(reward.std()) if n else 0.0) if scale is None else scale
     spread = spread if spread > 0 else 1.0
+    share = default_share(len(first)) if share is None else share
     tail = max(1, round(share * len(first))) if n else 0
 
     def listed(order: np.ndarray) -> ResponseList:
@@ -260,7 +269,8 @@ def responses(
     top, bottom = best[:tail], worst[:tail]
     largest, smallest = _pairs(margin, margin, pair, prompt, limit, one_per_prompt)
     wrong = np.flatnonzero(margin < 0)
-    edges = np.histogram_bin_edges(reward, bins=60) if n else np.linspace(-1.0, 1.0, 61)
+    bins = int(np.clip(np.sqrt(2 * n), 10, 60))
+    edges = np.histogram_bin_edges(reward, bins=bins) if n else np.linspace(-1.0, 1.0, bins + 1)
     clusters = Clusters(prompt)
     probability = sigmoid(margin)
     quartiles = np.quantile(margin, (0.25, 0.75)) if n else None

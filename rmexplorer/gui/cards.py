@@ -143,7 +143,8 @@ class CardPainter(QStyledItemDelegate):
     def left_width(self) -> int:
         """Width of the column of numbers."""
         number, small = QFontMetrics(font("title")), QFontMetrics(font("small"))
-        return max(number.horizontalAdvance("+00.00"), small.horizontalAdvance("rejected") + px(16), px(BAR)) + px(16)
+        widest = small.horizontalAdvance("rejected") + px(16) if self.view.text_lines < 3 else small.horizontalAdvance("margin +0.00")
+        return max(number.horizontalAdvance("+00.00"), widest, px(BAR)) + px(16)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """As wide as the list, as high as its texts need."""
@@ -192,12 +193,17 @@ class CardPainter(QStyledItemDelegate):
 
     def _end(self, painter: QPainter, room: QRect, text: str) -> None:
         painter.setFont(font("smallest"))
-        width = QFontMetrics(painter.font()).horizontalAdvance(text)
-        painter.setPen(pen("plum_line", 1.0, "dash"))
-        y = room.top() + 0.5
-        painter.drawLine(QPointF(room.left() + px(16), y), QPointF(room.right() - px(14), y))
+        metrics = QFontMetrics(painter.font())
+        width, y = metrics.horizontalAdvance(text) + px(12), room.top() - 0.5
+        left, right = room.left() + px(16), room.right() - px(14)
+        painter.setPen(pen("surface", 1.0))
+        painter.drawLine(QPointF(left, y), QPointF(right, y))
+        painter.setPen(pen("plum", 1.0, "dash"))
+        painter.drawLine(QPointF(left, y), QPointF(right, y))
+        box = QRectF(right - width, y - metrics.height() / 2, width, metrics.height())
+        painter.fillRect(box, brush("surface"))
         painter.setPen(color("plum_text"))
-        painter.drawText(QPointF(room.right() - px(14) - width, y + px(11)), text)
+        painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), text)
 
     def _numbers(self, painter: QPainter, room: QRect, card: ListedCard) -> None:
         painter.setFont(font("title"))

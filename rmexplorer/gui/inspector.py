@@ -103,6 +103,7 @@ class Inspector(QWidget):
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.setAccessibleName("Prompt and responses")
         middle = QWidget()
+        set_role(middle, "scrolled")
         inner = QVBoxLayout(middle)
         inner.setContentsMargins(0, 0, px(2), 0)
         inner.setSpacing(px(10))
@@ -389,7 +390,7 @@ class Inspector(QWidget):
 
 
 def length_sentence(chosen: int, rejected: int) -> str:
-    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
+    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 to 365 characters)"."""
     if chosen == rejected:
         return f"Both have {counted(chosen, 'character')}"
     longer, shorter, name = (chosen, rejected, "Chosen") if chosen > rejected else (rejected, chosen, "Rejected")
@@ -397,4 +398,4 @@ def length_sentence(chosen: int, rejected: int) -> str:
         return f"{name} has {counted(longer, 'character')}, the other none"
     times = longer / shorter
     by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, 1)} times as long"
-    return f"{name} is {by} ({longer:,} against {shorter:,} characters)"
+    return f"{name} is {by} ({longer:,} to {shorter:,} characters)"

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from rmexplorer.analysis import ANALYSES
 from rmexplorer.analysis.dataset_card import dataset_card
 from rmexplorer.analysis.length_style import length_slope, length_style
-from rmexplorer.analysis.responses import SHARES, VIEWS, responses, share_text
+from rmexplorer.analysis.responses import SHARES, VIEWS, default_share, responses, share_text
 from rmexplorer.analysis.style_effects import style_effects
 
 Planted = Callable[..., dict[str, Any]]
@@ -210,6 +210,12 @@ def test_that_tails_of_every_size_begin_where_a_run_of_that_size_does(planted: P
         assert found.high_edges[place] == found.high_edge
         assert found.low_edges[place] == found.low_edge
     assert [share_text(share) for share in (0.001, 0.01, 0.015, 0.075, 0.25)] == ["0.1%", "1%", "1.5%", "7.5%", "25%"]
+
+
+def test_that_tails_are_large_enough_to_say_something() -> None:
+    assert default_share(20_000) == default_share(2_000) == 0.01
+    assert default_share(400) == 0.05
+    assert default_share(6) == 0.25
 
 
 def test_that_each_view_has_its_own_finding(planted: Planted) -> None:

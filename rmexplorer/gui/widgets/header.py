@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets.buttons import GhostButton, SecondaryButton
 from rmexplorer.gui.widgets.labels import ElidedLabel, Headline, label
 from rmexplorer.gui.widgets.states import IconLabel
+
+
+COMPUTED = "How is this computed?"
+LEAST_OF_QUESTION = 0.6
 
 
 class ComputedPopover(QFrame):
@@ -68,7 +72,8 @@ class PaneHeader(QWidget):
         self.row.addWidget(self.title_label)
         self.row.addWidget(self.question_label, 1)
         self.row.addStretch()
-        self.computed = GhostButton("How is this computed?", "circle-question-mark")
+        self.computed = GhostButton(COMPUTED, "circle-question-mark")
+        self.computed.setAccessibleName(COMPUTED)
         self.computed.clicked.connect(self.show_computed)
         self.computed.hide()
         self.row.addWidget(self.computed)
@@ -91,6 +96,7 @@ class PaneHeader(QWidget):
         """Replace the question."""
         self.question_label.setText(question)
         self.question_label.updateGeometry()
+        self._fit()
 
     def set_headline(self, text: str, stale: bool = False) -> None:
         """Replace the finding; see Headline.set_text."""
@@ -106,10 +112,33 @@ class PaneHeader(QWidget):
         """What "How is this computed?" opens; empty hides it."""
         self._formula, self._command = formula, command
         self.computed.setVisible(bool(formula))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow row shortens the last button to its icon, then leaves the question out."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        question = self.question_label
+        others = [item.widget() for place in range(self.row.count()) if (item := self.row.itemAt(place)) is not None]
+        taken = sum(one.sizeHint().width() + self.row.spacing() for one in others
+                    if one is not None and one not in (question, self.computed) and not one.isHidden())
+        self.computed.setText(COMPUTED)
+        last = 0 if self.computed.isHidden() else self.computed.sizeHint().width() + self.row.spacing()
+        if last and taken + question.sizeHint().width() + last > self.width():
+            self.computed.setText("")
+            self.computed.setToolTip(COMPUTED)
+            last = self.computed.sizeHint().width() + self.row.spacing()
+        else:
+            self.computed.setToolTip("")
+        question.setVisible(self.width() - taken - last >= LEAST_OF_QUESTION * question.sizeHint().width())
+        self.computed.updateGeometry()
 
     def add_action(self, widget: QWidget) -> QWidget:
         """Put a button or switch at the right of the row, before "How is this computed?"; returns it."""
         self.row.insertWidget(self.row.count() - 1, widget)
+        self._fit()
         return widget
 
     def show_computed(self) -> None:

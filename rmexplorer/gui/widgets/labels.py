@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from rmexplorer.gui.theme import brush, color, font, px, set_font, themes
 
-BRACKETS = re.compile(r"\([^()]*\)")
+BRACKETS = re.compile(r"(?<![^\s])\([^()]*\)")  # not those of P(chosen)
 LONGEST_UNBROKEN = 36  # a longer bracket may break, or a narrow pane would cut it
 
 
