@@ -126,7 +126,7 @@ def command_convert(arguments: argparse.Namespace) -> int:
 def command_train(arguments: argparse.Namespace) -> int:
     """Train a reward head."""
     from rmexplorer.workflows.settings import settings_from
-    from rmexplorer.workflows.training import report, train_file
+    from rmexplorer.workflows.train_file import report, train_file
 
     out = writable(arguments.out, arguments.force)
     settings = settings_from(vars(arguments))

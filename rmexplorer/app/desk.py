@@ -95,7 +95,7 @@ class Desk(QObject):
         name = Path(paths[0]).name or paths[0]
         self.jobs.order(
             f"Opening {name}",
-            "rmexplorer.workflows.files",
+            "rmexplorer.workflows.opening",
             "open_files",
             (paths, format_id),
             done=lambda folder: self._opened(Path(folder), paths[0]),
@@ -128,7 +128,7 @@ class Desk(QObject):
             except Problem as problem:
                 self.report(problem)
 
-        self.jobs.thread(f"Showing {Path(path).name or path}", load(folder), done=show, failed=self.report)
+        self.jobs.start(f"Showing {Path(path).name or path}", load(folder), done=show, failed=self.report)
 
     def show_dataset(self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None) -> None:
         """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`."""

@@ -8,14 +8,29 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from rmexplorer.data.dataset import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES, Dataset
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
 
-COMPARISONS = pl.Schema({
-    "prompt": pl.String, "prompt_messages": pl.String, "first": pl.String, "first_messages": pl.String,
-    "second": pl.String, "second_messages": pl.String, "winner": pl.Int8, "strength": pl.Float64, "p_first": pl.Float64,
-    "score_first": pl.Float64, "score_second": pl.Float64, "model_first": pl.String, "model_second": pl.String,
-    "record": pl.UInt32, "line": pl.UInt32, "group": pl.String,
-})
+COMPARISONS = pl.Schema(
+    {
+        "prompt": pl.String,
+        "prompt_messages": pl.String,
+        "first": pl.String,
+        "first_messages": pl.String,
+        "second": pl.String,
+        "second_messages": pl.String,
+        "winner": pl.Int8,
+        "strength": pl.Float64,
+        "p_first": pl.Float64,
+        "score_first": pl.Float64,
+        "score_second": pl.Float64,
+        "model_first": pl.String,
+        "model_second": pl.String,
+        "record": pl.UInt32,
+        "line": pl.UInt32,
+        "group": pl.String,
+    }
+)
 AGREEMENT = pl.Schema({"item": pl.UInt32, "annotator": pl.String, "choice": pl.Int8})
 
 
@@ -43,31 +58,58 @@ def assemble(parts: Parts, name: str, path: str, format: str, why: str) -> Datas
     missing = [pl.lit(None, dtype=kind).alias(column) for column, kind in COMPARISONS.items() if column not in rows]
     rows = rows.with_columns(missing)
     prompt, new = _distinct(rows["prompt"], rows["prompt_messages"])
-    prompts = pl.DataFrame({
-        "text": rows["prompt"].gather(new), "messages": rows["prompt_messages"].gather(new),
-        "group": _groups(rows["group"].gather(new), rows["prompt"].gather(new), rows["prompt_messages"].gather(new)),
-    }, schema=PROMPTS)
+    prompts = pl.DataFrame(
+        {
+            "text": rows["prompt"].gather(new),
+            "messages": rows["prompt_messages"].gather(new),
+            "group": _groups(
+                rows["group"].gather(new), rows["prompt"].gather(new), rows["prompt_messages"].gather(new)
+            ),
+        },
+        schema=PROMPTS,
+    )
     both = pl.concat([rows["first"], rows["second"].alias("first")])
     messages = pl.concat([rows["first_messages"], rows["second_messages"].alias("first_messages")])
     owner = np.concatenate([prompt, prompt])
     response, new = _distinct(both, None, owner)
-    responses = pl.DataFrame({"prompt": owner[new].astype(np.uint32), "text": both.gather(new),
-                              "messages": messages.gather(new)}, schema=RESPONSES)
-    ids = {"prompt": prompt, "first": response[:rows.height], "second": response[rows.height:]}
-    pairs = pl.DataFrame({**ids, **{column: rows[column] for column in PAIRS if column not in ids}},
-                         schema=PAIRS)
+    responses = pl.DataFrame(
+        {"prompt": owner[new].astype(np.uint32), "text": both.gather(new), "messages": messages.gather(new)},
+        schema=RESPONSES,
+    )
+    ids = {"prompt": prompt, "first": response[: rows.height], "second": response[rows.height :]}
+    pairs = pl.DataFrame({**ids, **{column: rows[column] for column in PAIRS if column not in ids}}, schema=PAIRS)
     votes = parts.votes if parts.votes is not None else _single_votes(pairs)
-    return Dataset(name, path, format, why, parts.records, prompts, responses, pairs, parts.extras, votes, parts.skipped,
-                   parts.score_columns, parts.warnings, fingerprint(prompts, responses, pairs), parts.agreement)
+    return Dataset(
+        name,
+        path,
+        format,
+        why,
+        parts.records,
+        prompts,
+        responses,
+        pairs,
+        parts.extras,
+        votes,
+        parts.skipped,
+        parts.score_columns,
+        parts.warnings,
+        fingerprint(prompts, responses, pairs),
+        parts.agreement,
+    )
 
 
 def _single_votes(pairs: pl.DataFrame) -> pl.DataFrame:
     nothing = pl.lit(None, dtype=pl.String)
-    return pl.select(pl.int_range(pairs.height, dtype=pl.UInt32).alias("pair")).with_columns(
-        nothing.alias("annotator"), pairs["winner"].alias("choice"), nothing.alias("time")).match_to_schema(VOTES)
+    return (
+        pl.select(pl.int_range(pairs.height, dtype=pl.UInt32).alias("pair"))
+        .with_columns(nothing.alias("annotator"), pairs["winner"].alias("choice"), nothing.alias("time"))
+        .match_to_schema(VOTES)
+    )
 
 
-def _distinct(texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(
+    texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(id of each row, row where each id first stands), ids by first appearance.
 
     Texts are told apart by a 64-bit hash, then compared, so that a collision cannot merge two of them.
@@ -93,9 +135,12 @@ def _distinct(texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | 
     return ids.astype(np.uint32), new
 
 
-def _distinct_exactly(texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _distinct_exactly(
+    texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     seen: dict[tuple[object, ...], int] = {}
-    ids, new = np.zeros(len(texts), np.uint32), []
+    ids = np.zeros(len(texts), np.uint32)
+    new: list[int] = []
     behind = messages if messages is not None else [None] * len(texts)
     owners = owner if owner is not None else [0] * len(texts)
     for row, key in enumerate(zip(texts, behind, owners, strict=True)):

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from rmexplorer.data.assemble import AGREEMENT, COMPARISONS, Parts
-from rmexplorer.data.dataset import SKIPPED, VOTES
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
+from rmexplorer.data.schema import SKIPPED, VOTES
 
 PREVIEW = 80
 
@@ -93,7 +93,9 @@ class Builder:
                 older = kept[key]
                 if older[0].time and vote.time and vote.time < older[0].time:
                     older, vote, record = (vote, record), older[0], older[1]
-                self.skip(Skip(older[1], "superseded", f"annotator {vote.annotator} judged the same two responses again"))
+                self.skip(
+                    Skip(older[1], "superseded", f"annotator {vote.annotator} judged the same two responses again")
+                )
             kept[key] = (vote, record)
         return [vote for vote, _ in kept.values()]
 
@@ -104,9 +106,21 @@ class Builder:
         if strength is None:
             grades = [vote.strength for vote in votes if vote.strength is not None and vote.choice == winner]
             strength = sum(grades) / len(grades) if grades else None
-        values = (*prompt, *first, *second, winner, strength, comparison.p_first, comparison.score_first,
-                  comparison.score_second, comparison.model_first, comparison.model_second, comparison.record.number,
-                  comparison.record.line, comparison.group)
+        values = (
+            *prompt,
+            *first,
+            *second,
+            winner,
+            strength,
+            comparison.p_first,
+            comparison.score_first,
+            comparison.score_second,
+            comparison.model_first,
+            comparison.model_second,
+            comparison.record.number,
+            comparison.record.line,
+            comparison.group,
+        )
         pair = len(self._columns["prompt"])
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
@@ -124,13 +138,25 @@ class Builder:
         said = list(warnings)
         if self._overruled:
             one = self._overruled == 1
-            said.append(f"{self._overruled} final label{' is' if one else 's are'} not what most annotators chose; "
-                        "the final label counts")
-        said += [f"{count} record{'s have' if count > 1 else ' has'} another winner by {column}" for column, count in self._others.items()]
+            said.append(
+                f"{self._overruled} final label{' is' if one else 's are'} not what most annotators chose; "
+                "the final label counts"
+            )
+        said += [
+            f"{count} record{'s have' if count > 1 else ' has'} another winner by {column}"
+            for column, count in self._others.items()
+        ]
         extras = pl.DataFrame([column_of(key, values) for key, values in self._extras.items()])
-        return Parts(pl.DataFrame(self._columns, schema=COMPARISONS), extras, pl.DataFrame(self._votes, schema=VOTES),
-                     pl.DataFrame(self._agreement, schema=AGREEMENT), pl.DataFrame(self._skipped, schema=SKIPPED),
-                     records, tuple(self._score_columns), tuple(said))
+        return Parts(
+            pl.DataFrame(self._columns, schema=COMPARISONS),
+            extras,
+            pl.DataFrame(self._votes, schema=VOTES),
+            pl.DataFrame(self._agreement, schema=AGREEMENT),
+            pl.DataFrame(self._skipped, schema=SKIPPED),
+            records,
+            tuple(self._score_columns),
+            tuple(said),
+        )
 
 
 class _Group:
@@ -173,7 +199,9 @@ def column_of(name: str, values: Sequence[Any]) -> pl.Series:
     if kinds == {int} and all(not isinstance(value, int) or abs(value) < 2**63 for value in values):
         return pl.Series(name, [value if isinstance(value, int) else None for value in values], dtype=pl.Int64)
     if kinds and kinds <= {int, float}:
-        return pl.Series(name, [float(value) if isinstance(value, int | float) else None for value in values],
-                         dtype=pl.Float64)
-    return pl.Series(name, [str(value) if isinstance(value, bool | int | float | str) else None for value in values],
-                     dtype=pl.String)
+        return pl.Series(
+            name, [float(value) if isinstance(value, int | float) else None for value in values], dtype=pl.Float64
+        )
+    return pl.Series(
+        name, [str(value) if isinstance(value, bool | int | float | str) else None for value in values], dtype=pl.String
+    )

@@ -6,8 +6,8 @@ import polars as pl
 
 from rmexplorer.data.assemble import Parts
 from rmexplorer.data.containers import Table
-from rmexplorer.data.dataset import SKIPPED
 from rmexplorer.data.formats import Format
+from rmexplorer.data.schema import SKIPPED
 
 LONG = 200
 PREVIEW = 80
@@ -43,27 +43,49 @@ def _plain(frame: pl.DataFrame, columns: tuple[str, str, str]) -> bool:
 def _parts(format: Format, frame: pl.DataFrame) -> Parts:
     assert format.columns is not None
     prompt, chosen, rejected = (pl.col(name) for name in format.columns)
-    reason = (pl.when(prompt.is_null()).then(pl.lit("missing_prompt"))
-              .when(chosen.is_null() | rejected.is_null()).then(pl.lit("missing_response"))
-              .when(chosen.str.strip_chars() == rejected.str.strip_chars()).then(pl.lit("identical_responses")))
+    reason = (
+        pl.when(prompt.is_null())
+        .then(pl.lit("missing_prompt"))
+        .when(chosen.is_null() | rejected.is_null())
+        .then(pl.lit("missing_response"))
+        .when(chosen.str.strip_chars() == rejected.str.strip_chars())
+        .then(pl.lit("identical_responses"))
+    )
     frame = frame.with_row_index("__record").with_columns(reason.alias("__reason"))
     out = pl.col("__reason").is_not_null()
     nothing = pl.lit(None, dtype=pl.UInt32)
     skipped = frame.filter(out).select(
-        pl.col("__record").alias("record"), nothing.alias("line"), pl.col("__reason").alias("reason"),
-        pl.coalesce(chosen, prompt, pl.lit("")).str.strip_chars().str.slice(0, PREVIEW).alias("detail"))
+        pl.col("__record").alias("record"),
+        nothing.alias("line"),
+        pl.col("__reason").alias("reason"),
+        pl.coalesce(chosen, prompt, pl.lit("")).str.strip_chars().str.slice(0, PREVIEW).alias("detail"),
+    )
     kept = frame if skipped.height == 0 else frame.filter(~out)
     comparisons = kept.select(
-        prompt.alias("prompt"), chosen.alias("first"), rejected.alias("second"), pl.lit(1, dtype=pl.Int8).alias("winner"),
-        pl.col("__record").alias("record"), *_named(kept, "margin", "strength", pl.Float64),
-        *_named(kept, _REWARDS[0], "score_first", pl.Float64), *_named(kept, _REWARDS[1], "score_second", pl.Float64),
-        *_named(kept, _MODELS[0], "model_first", pl.String), *_named(kept, _MODELS[1], "model_second", pl.String))
+        prompt.alias("prompt"),
+        chosen.alias("first"),
+        rejected.alias("second"),
+        pl.lit(1, dtype=pl.Int8).alias("winner"),
+        pl.col("__record").alias("record"),
+        *_named(kept, "margin", "strength", pl.Float64),
+        *_named(kept, _REWARDS[0], "score_first", pl.Float64),
+        *_named(kept, _REWARDS[1], "score_second", pl.Float64),
+        *_named(kept, _MODELS[0], "model_first", pl.String),
+        *_named(kept, _MODELS[1], "model_second", pl.String),
+    )
     for column in ("strength", "score_first", "score_second"):
         if column in comparisons:
-            comparisons = comparisons.with_columns(pl.when(pl.col(column).is_finite()).then(pl.col(column)).alias(column))
+            comparisons = comparisons.with_columns(
+                pl.when(pl.col(column).is_finite()).then(pl.col(column)).alias(column)
+            )
     rewards = _REWARDS if all(name in kept.columns for name in _REWARDS) else ()
-    return Parts(comparisons, kept.select(_facets(kept, format)), skipped=pl.DataFrame(skipped, schema=SKIPPED),
-                 records=frame.height, score_columns=rewards)
+    return Parts(
+        comparisons,
+        kept.select(_facets(kept, format)),
+        skipped=pl.DataFrame(skipped, schema=SKIPPED),
+        records=frame.height,
+        score_columns=rewards,
+    )
 
 
 def _named(frame: pl.DataFrame, source: str, target: str, kind: pl.DataType | type[pl.DataType]) -> list[pl.Expr]:

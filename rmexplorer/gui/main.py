@@ -20,10 +20,12 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.theme import themes
 from rmexplorer.gui.widgets import show_focus
 from rmexplorer.gui.window import Window
+from rmexplorer.late import bring
 from rmexplorer.paths import data_dir, resource
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project
 
+WARM_MS = 300
 SWITCH_SECONDS = 0.001  # how long a thread that computes may keep the interpreter while the window waits
 
 
@@ -100,6 +102,12 @@ def watch_for_bugs(window: Window) -> None:
     )
 
 
+def warm(window: Window) -> None:
+    """Bring in, beside the window, what the first dataset will need: the worker process and the late libraries."""
+    window.desk.jobs.warm()
+    threading.Thread(target=bring, args=("polars",), name="rmexplorer warm-up", daemon=True).start()
+
+
 def main(files: list[str]) -> int:
     """Open the window, with files if given; returns the exit code."""
     window = make_window()
@@ -117,7 +125,7 @@ def main(files: list[str]) -> int:
         window.desk.open(files)
     else:
         QTimer.singleShot(0, lambda: reopen(window, view))
-    QTimer.singleShot(400, window.desk.jobs.warm)
+    QTimer.singleShot(WARM_MS, lambda: warm(window))
     code = app.exec()
     window.desk.close()
     return code

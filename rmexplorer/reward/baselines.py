@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import scipy.optimize
 
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
@@ -125,6 +124,8 @@ def fit_logistic(differences: Any, strength: float, target: np.ndarray | None = 
         return value, slope.astype(np.float64) + ridge * weights
 
     begin = np.zeros(width) if start is None else start
+    import scipy.optimize  # late: half a second that the window's start need not wait for
+
     found = scipy.optimize.minimize(loss_and_slope, begin, jac=True, method="L-BFGS-B",
                                     options={"maxiter": 200, "ftol": 1e-7, "gtol": 1e-9, "maxcor": 6})
     weights: np.ndarray = found.x

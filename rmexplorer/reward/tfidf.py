@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
-import scipy.sparse
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 _WORD = r"\w\w+"
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -44,6 +46,8 @@ class Tfidf:
         document, value = found["document"].to_numpy(), found["value"].to_numpy()
         norm = np.sqrt(np.bincount(document, value.astype(np.float64) ** 2, minlength=len(texts))).astype(np.float32)
         edges = np.concatenate(([0], np.cumsum(np.bincount(document, minlength=len(texts)))))
+        import scipy.sparse  # late: the window's start need not wait for it
+
         return scipy.sparse.csr_array((value / norm[document], found["column"].to_numpy().astype(np.int32), edges),
                                       shape=(len(texts), self.terms))
 

@@ -384,7 +384,7 @@ class Train(Pane):
         for name, title in BASELINES:  # at the left, where no curve ends
             if name in curves.baselines:
                 value = curves.baselines[name]
-                self.accuracy.view.add_label(f"{title} {number(value)}", 0.0, value, "text2", boxed=False, gap=4)
+                self.accuracy.view.add_label(f"{title} {number(value)}", 0.0, value, "text2", "above", boxed=False, gap=1)
         if len(loss) > 1:
             self.loss.view.add_label(
                 f"training {number(float(loss[-1, 1]), 3)}", *map(float, loss[-1]), token="text2", boxed=False
@@ -397,6 +397,6 @@ class Train(Pane):
                 f"validation {number(validation_loss, 3)}", x, validation_loss, weight=600, boxed=False
             )
         if math.isfinite(reached):
-            self.accuracy.view.add_label(f"validation {number(reached)}, 95% CI", x, reached, weight=600, boxed=False)
+            self.accuracy.view.add_label(f"validation {number(reached)}, 95% CI", x, reached, weight=600)
         if math.isfinite(trained):
             self.accuracy.view.add_label(f"training {number(trained)}", x, trained, token="text2", boxed=False)

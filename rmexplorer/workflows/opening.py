@@ -1,0 +1,41 @@
+"""Open files as a dataset that is kept in the cache: read by the worker process or the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.read import read
+from rmexplorer.job import Job, Progress
+from rmexplorer.paths import cache_dir
+from rmexplorer.problem import Problem
+
+
+def keep(dataset: Dataset) -> Path:
+    """Write a dataset into the cache, unless its content is there already; returns its folder."""
+    folder = cache_dir() / "datasets" / dataset.fingerprint
+    try:
+        whole = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        if whole["path"] == dataset.path and whole["name"] == dataset.name:
+            return folder
+    except (OSError, ValueError, KeyError):
+        pass
+    dataset.save(folder)
+    return folder
+
+
+def open_files(paths: list[str], format_id: str | None = None, criterion: str | None = None) -> Job[str]:
+    """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
+    dataset = yield from read([Path(path) for path in paths], format=format_id, criterion=criterion)
+    if len(dataset) == 0:
+        reasons = ", ".join(
+            f"{count} {reason.replace('_', ' ')}"
+            for reason, count in dataset.skipped["reason"].value_counts().iter_rows()
+        )
+        raise Problem(
+            f"{dataset.path}: holds no pair to compare ({reasons or 'it is empty'})",
+            "choose a file with a chosen and a rejected response a prompt",
+        )
+    yield Progress(0, 0, "keeping what was read")
+    return str(keep(dataset))

@@ -1,0 +1,70 @@
+"""The whole of `rmexplorer train`: from files to a judged head, and its report for people."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rmexplorer import wording
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.encoders import open_vectors, vectors
+from rmexplorer.job import Job
+from rmexplorer.workflows.opening import open_files
+from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.training import Split, Trained, assess, baselines, fit, read_baselines
+
+
+def train_file(
+    paths: list[str], settings: RunSettings, format_id: str | None = None, criterion: str | None = None
+) -> Job[Trained]:
+    """Job: the whole of `rmexplorer train`, from files to a judged head."""
+    clock = [time.perf_counter()]
+
+    def lap() -> float:
+        clock.append(time.perf_counter())
+        return round(clock[-1] - clock[-2], 3)
+
+    folder = yield from open_files(paths, format_id, criterion)
+    dataset = Dataset.open(Path(folder))
+    Split.of(dataset, settings.train.holdout, settings.train.seed)
+    seconds = {"load": lap()}
+    encoded_in = yield from vectors(folder, settings.encoder, {}, settings.train.holdout, settings.train.seed)
+    encoded, encoder = open_vectors(encoded_in)
+    seconds["encode"] = lap()
+    fitted = yield from fit(dataset, encoded, settings)
+    others = {}
+    if settings.train.holdout > 0:
+        others = read_baselines(
+            (yield from baselines(folder, str(encoded_in), settings.train.holdout, settings.train.seed))
+        )
+    return (yield from assess(dataset, encoded, encoder, fitted, settings, others, seconds))
+
+
+def report(metrics: dict[str, Any]) -> str:
+    """The metrics as a few lines for people."""
+    lines = [
+        f"Trained on {wording.counted(metrics['train_pairs'], 'pair')}: {metrics['epochs']} epochs, best {metrics['best_epoch']}, "
+        f"{metrics['pairs_per_second']:,} pairs a second."
+    ]
+    if metrics["heldout_accuracy"] is None:
+        lines.append("Nothing was held out, so how well it generalises is not known.")
+        return "\n".join(lines)
+    lines.append(str(metrics["headline"]))
+    names = {"length": "length only", "bag_of_words": "bag of words", "linear": "linear head"}
+    lines.append(
+        "Baselines on the same pairs: "
+        + ", ".join(
+            f"{names[name]} {wording.number(value)}"
+            for name, value in metrics["baselines"].items()
+            if value is not None
+        )
+        + "."
+    )
+    lines.append(
+        f"Calibration error {wording.number(metrics['ece'], 3)} (chance gives up to {wording.number(metrics['ece_null95'], 3)}), "
+        f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "
+        f"temperature {wording.number(metrics['temperature'])}."
+    )
+    lines += [f"Note: {warning}" for warning in metrics["warnings"]]
+    return "\n".join(lines)
