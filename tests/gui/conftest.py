@@ -22,7 +22,7 @@ from rmexplorer.gui.main import make_window
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.project import Project
-from rmexplorer.workflows.files import open_files
+from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Trained, assess, baselines, fit, read_baselines
 
