@@ -22,8 +22,9 @@ STEP = 5000
 def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
     """Write the comparisons with a winner, in the file's order; returns {"pairs": n, "ties_left_out": m}.
 
-    kind: trl (prompt, chosen, rejected, margin; chats keep their lists), openrlhf (the same fields, margin always there),
-    parquet or csv (texts; chats as JSON in csv). Yields Progress in pairs; raises Problem where it cannot be written.
+    kind: trl (prompt, chosen, rejected, margin; chats keep their lists), openrlhf (the same fields, margin always
+    there), parquet or csv (texts; chats as JSON in csv). Yields Progress in pairs; raises Problem where it cannot be
+    written.
     """
     if kind not in KINDS:
         raise Problem(f"there is no layout named {kind!r}", f"choose one of {', '.join(KINDS)}")
@@ -55,29 +56,38 @@ def _table(dataset: Dataset, rows: Any) -> pl.DataFrame:
     """prompt, chosen, rejected, their messages, and the strength of these pairs."""
     prompt, chosen, rejected = dataset.prompt[rows], dataset.chosen[rows], dataset.rejected[rows]
     prompts, responses = dataset.prompts, dataset.responses
-    return pl.DataFrame({
-        "prompt": prompts["text"].gather(prompt), "prompt_messages": prompts["messages"].gather(prompt),
-        "chosen": responses["text"].gather(chosen), "chosen_messages": responses["messages"].gather(chosen),
-        "rejected": responses["text"].gather(rejected), "rejected_messages": responses["messages"].gather(rejected),
-        "margin": dataset.pairs["strength"].gather(rows),
-    })
+    return pl.DataFrame(
+        {
+            "prompt": prompts["text"].gather(prompt),
+            "prompt_messages": prompts["messages"].gather(prompt),
+            "chosen": responses["text"].gather(chosen),
+            "chosen_messages": responses["messages"].gather(chosen),
+            "rejected": responses["text"].gather(rejected),
+            "rejected_messages": responses["messages"].gather(rejected),
+            "margin": dataset.pairs["strength"].gather(rows),
+        }
+    )
 
 
 def _records(dataset: Dataset, rows: Any, kind: str) -> Iterator[dict[str, Any]]:
     for start in range(0, len(rows), STEP):
         for prompt, messages, chosen, chosen_messages, rejected, rejected_messages, margin in _table(
-                dataset, rows[start:start + STEP]).iter_rows():
+            dataset, rows[start : start + STEP]
+        ).iter_rows():
             record: dict[str, Any] = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
             if messages is not None:
-                record = {"prompt": json.loads(messages), "chosen": _reply(chosen, chosen_messages),
-                          "rejected": _reply(rejected, rejected_messages)}
+                record = {
+                    "prompt": json.loads(messages),
+                    "chosen": _reply(chosen, chosen_messages),
+                    "rejected": _reply(rejected, rejected_messages),
+                }
             if margin is not None or kind == "openrlhf":
                 record["margin"] = margin
             yield record
 
 
 def _reply(text: str, messages: str | None) -> list[dict[str, Any]]:
-    return [{"role": "assistant", "content": text}] if messages is None else json.loads(messages)  # type: ignore[no-any-return]
+    return [{"role": "assistant", "content": text}] if messages is None else json.loads(messages)
 
 
 def _frame(dataset: Dataset, rows: Any) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-
 PIECE = 100_000
 
 
@@ -45,7 +44,9 @@ def _measured(texts: pl.Series, *what: str) -> list[np.ndarray]:
     gaps = text.str.count_matches(r"\s+") + (text.str.len_bytes() > 0).cast(pl.UInt32)
     measures = {"chars": text.str.len_chars(), "words": gaps}
     wanted = [measures[name].cast(pl.Int64).alias(name) for name in what]
-    pieces = [texts.slice(start, PIECE).alias("text").to_frame().lazy().select(wanted)
-              for start in range(0, max(1, len(texts)), PIECE)]
+    pieces = [
+        texts.slice(start, PIECE).alias("text").to_frame().lazy().select(wanted)
+        for start in range(0, max(1, len(texts)), PIECE)
+    ]
     whole = pl.concat(pl.collect_all(pieces))
     return [whole[name].to_numpy() for name in what]

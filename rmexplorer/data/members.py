@@ -13,16 +13,50 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from rmexplorer.problem import Problem
 
 DEFAULT_LIMIT = 8 * 2**30
 SAFE_RATIO, SAFE_SIZE = 200, 256 * 2**20
 _CHUNK = 1 << 20
-_NO_DATA = {"readme", "license", "licence", "license_note", "licence_note", "notice", "changelog", "citation", "contributing",
-            "dataset_infos", "dataset_info", "dataset_dict", "state", "dataset_card", "copying", "authors", "manifest"}
-_DATA_SUFFIXES = {".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".txt", ".gz", ".xz", ".bz2", ".zip",
-                  ".zst", ".lzma", ".feather", ".ipc"}
+_NO_DATA = {
+    "readme",
+    "license",
+    "licence",
+    "license_note",
+    "licence_note",
+    "notice",
+    "changelog",
+    "citation",
+    "contributing",
+    "dataset_infos",
+    "dataset_info",
+    "dataset_dict",
+    "state",
+    "dataset_card",
+    "copying",
+    "authors",
+    "manifest",
+}
+_DATA_SUFFIXES = {
+    ".jsonl",
+    ".json",
+    ".ndjson",
+    ".csv",
+    ".tsv",
+    ".parquet",
+    ".arrow",
+    ".txt",
+    ".gz",
+    ".xz",
+    ".bz2",
+    ".zip",
+    ".zst",
+    ".lzma",
+    ".feather",
+    ".ipc",
+}
 
 
 HEAD = 1 << 16
@@ -46,14 +80,16 @@ class Member:
 def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
     """The data files behind a path, one after the other, unpacked, in the order of their paths.
 
-    max_bytes limits what one file may unpack to (default: 8 GiB, and 200 times its size above 256 MiB). Raises Problem for
-    what is missing, empty, not readable, damaged, or unpacks beyond the limit.
+    max_bytes limits what one file may unpack to (default: 8 GiB, and 200 times its size above 256 MiB). Raises
+    Problem for what is missing, empty, not readable, damaged, or unpacks beyond the limit.
     """
     if path.is_dir():
         found = _folder_files(path)
         if not found:
-            raise Problem(f"{path}: this folder holds no data files",
-                          "choose a folder with .jsonl, .json, .csv or .parquet files, or one file")
+            raise Problem(
+                f"{path}: this folder holds no data files",
+                "choose a folder with .jsonl, .json, .csv or .parquet files, or one file",
+            )
         for file in found:
             yield from _file(file, file.relative_to(path).as_posix(), max_bytes)
     else:
@@ -64,13 +100,20 @@ def _folder_files(folder: Path) -> list[Path]:
     """The data files of a folder; of a `save_to_disk` folder only those that its state.json names."""
     try:
         states = sorted(folder.rglob("state.json"))
-        named = [state.parent / entry["filename"] for state in states
-                 for entry in json.loads(state.read_text(encoding="utf-8")).get("_data_files", [])]
+        named = [
+            state.parent / entry["filename"]
+            for state in states
+            for entry in json.loads(state.read_text(encoding="utf-8")).get("_data_files", [])
+        ]
         if named:
             return named
-        files = sorted((file for file in folder.rglob("*") if file.is_file()), key=lambda file: file.relative_to(folder).parts)
+        files = sorted(
+            (file for file in folder.rglob("*") if file.is_file()), key=lambda file: file.relative_to(folder).parts
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(f"{folder}: cannot list this folder ({error})", "check that it can be read and is whole") from error
+        raise Problem(
+            f"{folder}: cannot list this folder ({error})", "check that it can be read and is whole"
+        ) from error
     return [file for file in files if is_data(file.relative_to(folder).as_posix())]
 
 
@@ -118,7 +161,7 @@ def _unpack(name: str, data: bytes, shown: str, limit: int, depth: int) -> Itera
     for magic, suffixes, opener in _PACKERS:
         if data.startswith(magic):
             inner = _decompress(opener, data, shown, limit)
-            stem = name[:-len(PurePosixPath(name).suffix)] if name.lower().endswith(suffixes) else name
+            stem = name[: -len(PurePosixPath(name).suffix)] if name.lower().endswith(suffixes) else name
             yield from _unpack(stem, inner, shown, limit, depth + 1)
             return
     if data.startswith(b"PK\x03\x04"):
@@ -131,15 +174,19 @@ def _unpack(name: str, data: bytes, shown: str, limit: int, depth: int) -> Itera
 
 def _refuse_unsafe(data: bytes, shown: str) -> None:
     if data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05":
-        raise Problem(f"{shown}: this is a Python pickle, which can run code when it is opened; it was not opened",
-                      "save the data as JSONL, CSV or parquet")
+        raise Problem(
+            f"{shown}: this is a Python pickle, which can run code when it is opened; it was not opened",
+            "save the data as JSONL, CSV or parquet",
+        )
     if data.startswith(b"\x28\xb5\x2f\xfd"):
         raise Problem(f"{shown}: files packed with zstd cannot be read here", "unpack it with `zstd -d` first")
     if data.startswith(b"version https://git-lfs"):
-        raise Problem(f"{shown}: this is a Git LFS pointer, not the data itself", "run `git lfs pull` and open it again")
+        raise Problem(
+            f"{shown}: this is a Git LFS pointer, not the data itself", "run `git lfs pull` and open it again"
+        )
 
 
-def _decompress(opener: Callable[[io.BytesIO], io.BufferedIOBase], data: bytes, shown: str, limit: int) -> bytes:
+def _decompress(opener: Callable[[io.BytesIO], Any], data: bytes, shown: str, limit: int) -> bytes:
     try:
         with opener(io.BytesIO(data)) as stream:
             return _take(stream, shown, limit)
@@ -147,14 +194,16 @@ def _decompress(opener: Callable[[io.BytesIO], io.BufferedIOBase], data: bytes, 
         raise Problem(f"{shown}: this compressed file is damaged or cut off ({error})", "fetch it again") from error
 
 
-def _take(stream: io.BufferedIOBase, shown: str, limit: int) -> bytes:
+def _take(stream: IO[bytes], shown: str, limit: int) -> bytes:
     """All bytes of a stream, in one piece, up to the limit."""
     chunks, size = [], 0
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
         if size > limit:
-            raise Problem(f"{shown}: unpacks to more than the limit of {limit:,} bytes",
-                          "if you trust it, raise the limit with --max-bytes")
+            raise Problem(
+                f"{shown}: unpacks to more than the limit of {limit:,} bytes",
+                "if you trust it, raise the limit with --max-bytes",
+            )
         chunks.append(chunk)
     if not size:
         raise Problem(f"{shown}: this file is empty once unpacked", "choose a file with at least one record")
@@ -168,12 +217,18 @@ def _zip(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
             if "[Content_Types].xml" in names:
                 raise Problem(f"{shown}: Excel workbooks cannot be read here", "save the sheet as CSV")
             if any(PurePosixPath(entry).name == "data.pkl" for entry in names):
-                raise Problem(f"{shown}: this is a PyTorch file with pickled data; it was not opened",
-                              "save the data as JSONL, CSV or parquet")
-            files = sorted((info for info in archive.infolist() if not info.is_dir() and is_data(info.filename)),
-                           key=lambda info: info.filename.split("/"))
+                raise Problem(
+                    f"{shown}: this is a PyTorch file with pickled data; it was not opened",
+                    "save the data as JSONL, CSV or parquet",
+                )
+            files = sorted(
+                (info for info in archive.infolist() if not info.is_dir() and is_data(info.filename)),
+                key=lambda info: info.filename.split("/"),
+            )
             if not files:
-                raise Problem(f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet")
+                raise Problem(
+                    f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet"
+                )
             left = limit
             for info in files:
                 with archive.open(info) as stream:
@@ -181,26 +236,32 @@ def _zip(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
                 left -= len(inner)
                 yield from _unpack(info.filename, inner, f"{shown}: {info.filename}", left, depth + 1)
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
-        raise Problem(f"{shown}: this archive is damaged or locked ({error})", "fetch it again or unpack it by hand") from error
+        raise Problem(
+            f"{shown}: this archive is damaged or locked ({error})", "fetch it again or unpack it by hand"
+        ) from error
 
 
 def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            files = sorted((info for info in archive.getmembers() if info.isfile() and is_data(info.name)),
-                           key=lambda info: info.name.split("/"))
+            files = sorted(
+                (info for info in archive.getmembers() if info.isfile() and is_data(info.name)),
+                key=lambda info: info.name.split("/"),
+            )
             if not files:
-                raise Problem(f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet")
+                raise Problem(
+                    f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet"
+                )
             for info in files:
                 stream = archive.extractfile(info)
                 if stream is not None:
-                    inner = _take(io.BufferedReader(stream), f"{shown}: {info.name}", limit)  # type: ignore[arg-type]
+                    inner = _take(stream, f"{shown}: {info.name}", limit)
                     yield from _unpack(info.name, inner, f"{shown}: {info.name}", limit, depth + 1)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise Problem(f"{shown}: this archive is damaged ({error})", "fetch it again or unpack it by hand") from error
 
 
-_PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], io.BufferedIOBase]], ...] = (
+_PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], Any]], ...] = (
     (b"\x1f\x8b", (".gz", ".tgz"), lambda stream: gzip.GzipFile(fileobj=stream)),
     (b"\xfd7zXZ\x00", (".xz",), lzma.LZMAFile),
     (b"BZh", (".bz2",), bz2.BZ2File),
@@ -208,7 +269,8 @@ _PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], io.Buffered
 
 
 def common_labels(names: list[str]) -> list[str]:
-    """Short names for the files of a folder: what tells them apart, without suffixes (`harmless-base`, not `harmless-base/test.jsonl.gz`)."""
+    """Short names for the files of a folder: what tells them apart, without suffixes (`harmless-base`, not
+    `harmless-base/test.jsonl.gz`)."""
     split = [[*PurePosixPath(name).parts[:-1], PurePosixPath(name).name.split(".")[0] or name] for name in names]
     if len(split) < 2:
         return ["/".join(parts) for parts in split]
@@ -217,4 +279,3 @@ def common_labels(names: list[str]) -> list[str]:
     while all(len(parts) > 1 for parts in split) and len({parts[-1] for parts in split}) == 1:
         split = [parts[:-1] for parts in split]
     return ["/".join(parts) for parts in split]
-

@@ -14,7 +14,8 @@ from rmexplorer.problem import Problem
 
 TEXTS = ("prompt", "chosen", "rejected")
 HELP = 'write column:value, column>number, word, "a phrase", /regex/, and - before any of them for its opposite'
-_TOKEN = re.compile(r"""
+_TOKEN = re.compile(
+    r"""
     (?P<not>-?)
     (?: (?P<column>[\w.\-]*\w) (?P<sign>:|!=|>=|<=|=|>|<) (?P<value>
         (?: "[^"]*" | [^\s",]+ ) (?: , (?: "[^"]*" | [^\s",]+ ) )+ | "[^"]*" | /(?:\\.|[^/\\])+/ | [^\s"]*)
@@ -22,7 +23,9 @@ _TOKEN = re.compile(r"""
       | /(?P<regex>(?:\\.|[^/\\])+)/
       | (?P<word>[^\s"]+) )
     (?=\s|$)
-""", re.VERBOSE)
+""",
+    re.VERBOSE,
+)
 _PART = re.compile(r'"[^"]*"|[^,"]+')
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
@@ -92,7 +95,9 @@ def _regex(pattern: str, token: str) -> str:
     except pl.exceptions.PolarsError as error:
         said = re.search(r"error: (.+)", str(error))
         reason = said.group(1).strip() if said else "it is not complete"
-        raise Problem(f"the regular expression {token} cannot be read ({reason})", "mend it, or put the text in quotes") from error
+        raise Problem(
+            f"the regular expression {token} cannot be read ({reason})", "mend it, or put the text in quotes"
+        ) from error
     return pattern
 
 
@@ -145,10 +150,19 @@ def _numeric(column: pl.Expr, name: str, sign: str, value: str, token: str) -> p
             return column.is_between(float(low), float(high))
         wanted = float(value.replace("−", "-"))
     except ValueError:
-        raise Problem(f"the filter {token} compares {name} with {value!r}, which is no number",
-                      f"write for example {name}>100 or {name}:10..20") from None
-    return {":": column == wanted, "=": column == wanted, "!=": column != wanted, ">": column > wanted, "<": column < wanted,
-            ">=": column >= wanted, "<=": column <= wanted}[sign]
+        raise Problem(
+            f"the filter {token} compares {name} with {value!r}, which is no number",
+            f"write for example {name}>100 or {name}:10..20",
+        ) from None
+    return {
+        ":": column == wanted,
+        "=": column == wanted,
+        "!=": column != wanted,
+        ">": column > wanted,
+        "<": column < wanted,
+        ">=": column >= wanted,
+        "<=": column <= wanted,
+    }[sign]
 
 
 def completions(frame: pl.DataFrame, word: str, limit: int = 12) -> list[str]:

@@ -21,12 +21,18 @@ SAMPLE = 40
 BEAT = 2000
 
 
-def read(path: str | Path | Sequence[str | Path], *, format: str | None = None, criterion: str | None = None,
-         max_bytes: int | None = None) -> Job[Dataset]:
+def read(
+    path: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,
+    criterion: str | None = None,
+    max_bytes: int | None = None,
+) -> Job[Dataset]:
     """Read preference data from a file, a folder, an archive, or several of them; returns the Dataset.
 
-    format: id of a format instead of recognition; criterion: the label column to use where a file has several; max_bytes:
-    how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what cannot be read.
+    format: id of a format instead of recognition; criterion: the label column to use where a file has several;
+    max_bytes: how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what
+    cannot be read.
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     if not paths:
@@ -45,12 +51,16 @@ def read(path: str | Path | Sequence[str | Path], *, format: str | None = None, 
                     raise
                 warnings.append(f"{member.name} is no data that can be read; it was left out")
     if not tables:
-        raise Problem(f"{paths[0]}: this folder holds no data files", "choose a folder with .jsonl, .json, .csv or .parquet files")
+        raise Problem(
+            f"{paths[0]}: this folder holds no data files", "choose a folder with .jsonl, .json, .csv or .parquet files"
+        )
     shown = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     chosen, why = _format(tables, shown, format)
     if criterion is not None and criterion not in chosen.criteria:
-        raise Problem(f"{shown}: the format {chosen.id} has no criterion named {criterion!r}",
-                      f"choose one of {', '.join(chosen.criteria)}" if chosen.criteria else "leave --criterion out")
+        raise Problem(
+            f"{shown}: the format {chosen.id} has no criterion named {criterion!r}",
+            f"choose one of {', '.join(chosen.criteria)}" if chosen.criteria else "leave --criterion out",
+        )
     sample = [record for _, table in tables for record in table.sample(SAMPLE)]
     labels = common_labels([name for name, _ in tables])
     parts = fast_parts(chosen, tables, labels) if criterion is None else None
@@ -78,7 +88,9 @@ def read(path: str | Path | Sequence[str | Path], *, format: str | None = None, 
 class _Reading:
     """The records of all files, numbered through; broken ones are counted in the builder."""
 
-    def __init__(self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder, criterion: str | None) -> None:
+    def __init__(
+        self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder, criterion: str | None
+    ) -> None:
         self._tables, self._labels, self._builder = tables, labels, builder
         self.number = 0
 
@@ -121,8 +133,10 @@ def _unknown(sample: list[dict[str, Any]], shown: str) -> Problem:
     if not seen:
         return Problem(f"{shown}: holds no records", "choose a file with records of preference data")
     columns = ", ".join(map(str, seen[:20])) + (f" and {len(seen) - 20} more" if len(seen) > 20 else "")
-    return Problem(f"{shown}: no known format of preference data has the columns {columns}",
-                   "rename them to prompt, chosen and rejected (texts or chats), or to prompt, response_a, response_b and winner")
+    return Problem(
+        f"{shown}: no known format of preference data has the columns {columns}",
+        "rename them to prompt, chosen and rejected (texts or chats), or to prompt, response_a, response_b and winner",
+    )
 
 
 def extra_keys(sample: list[dict[str, Any]], used: frozenset[str], many: bool) -> list[str]:

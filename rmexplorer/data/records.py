@@ -9,7 +9,8 @@ from rmexplorer.data.texts import Text
 
 
 class Record(NamedTuple):
-    """One record of a file: its fields, its number in the whole (0-based), its line (1-based) and its file of a folder."""
+    """One record of a file: its fields, its number in the whole (0-based), its line (1-based) and its file of a
+    folder."""
 
     value: dict[str, Any]
     number: int
@@ -38,8 +39,8 @@ class Skip(NamedTuple):
 class Comparison:
     """One prompt and two responses as a record shows them; None marks what is missing.
 
-    `winner` is the final label of the file (1, 0, -1) or None; then the votes decide, and without votes there is no label.
-    `group` is the leakage key. `score_columns` names the fields that score_first and score_second came from;
+    `winner` is the final label of the file (1, 0, -1) or None; then the votes decide, and without votes there is
+    no label. `group` is the leakage key. `score_columns` names the fields that score_first and score_second came from;
     `other` a second label of the record: its field and the winner by it.
     """
 

@@ -30,18 +30,22 @@ Get = Callable[[Fields], Any]
 
 def first_of(*keys: str) -> Get:
     """The first of these fields that the record has; Absent where it has none."""
+
     def get(fields: Fields) -> Any:
         return next((fields[key] for key in keys if key in fields), Absent)
+
     return get
 
 
 def parts(*keys: str) -> Get:
     """The texts of these fields joined by a blank line; None where all are null, Absent where none is there."""
+
     def get(fields: Fields) -> Any:
         there = [fields[key] for key in keys if key in fields]
         if not there:
             return Absent
         return joined(*there) if any(isinstance(part, str) for part in there) else None
+
     return get
 
 
@@ -141,8 +145,8 @@ def _group(fields: Fields, keys: Iterable[str]) -> str | None:
 class Chosen:
     """Records that name the winner by column.
 
-    label_scores: fields whose difference is the strength and which tie where equal; rewards: scores of a model, which decide
-    nothing; models: who wrote the two; group: leakage keys; tie: records that say so.
+    label_scores: fields whose difference is the strength and which tie where equal; rewards: scores of a model,
+    which decide nothing; models: who wrote the two; group: leakage keys; tie: records that say so.
     """
 
     prompt: Get
@@ -171,9 +175,18 @@ class Chosen:
             strength = good - bad
         equal = (good is not None and good == bad) or self.tie(fields)
         models = next((keys for keys in self.models if keys[0] in fields), ("", ""))
-        yield Comparison(record, *cut, winner=0 if equal else 1, strength=strength, score_first=rewards[0],
-                         score_second=rewards[1], score_columns=rewards[2], model_first=name(fields.get(models[0])),
-                         model_second=name(fields.get(models[1])), group=_group(fields, self.group))
+        yield Comparison(
+            record,
+            *cut,
+            winner=0 if equal else 1,
+            strength=strength,
+            score_first=rewards[0],
+            score_second=rewards[1],
+            score_columns=rewards[2],
+            model_first=name(fields.get(models[0])),
+            model_second=name(fields.get(models[1])),
+            group=_group(fields, self.group),
+        )
 
 
 class Label(NamedTuple):
@@ -186,9 +199,15 @@ class Label(NamedTuple):
     other: tuple[str, int] | None = None
 
 
+def simple(field: str, codes: dict[str, int]) -> Callable[[Fields, str | None], Label]:
+    """A label that is one field with one code a winner."""
+    return lambda fields, criterion: Label(code(fields.get(field), codes))
+
+
 @dataclass(frozen=True)
 class TwoResponses:
-    """Records of two responses and a code for the winner. label: (fields, criterion) → Label; judge: field that names who."""
+    """Records of two responses and a code for the winner. label: (fields, criterion) → Label; judge: field that
+    names who."""
 
     prompt: Get
     first: Get
@@ -215,12 +234,21 @@ class TwoResponses:
                 votes = (Vote(judge, winner, name(fields.get(self.time)) if self.time else None, label.strength),)
                 winner = None
             rewards = _scored(fields, self.rewards)
-            yield Comparison(record, *split(self.prompt(fields), first, second), winner=winner, votes=votes,
-                             strength=None if votes and winner is None else label.strength, p_first=label.p_first,
-                             score_first=rewards[0], score_second=rewards[1],
-                             score_columns=tuple(key for key in rewards[2] if not key.startswith("_")),
-                             model_first=name(fields.get(self.models[0])), model_second=name(fields.get(self.models[1])),
-                             group=_group(fields, self.group), other=label.other)
+            yield Comparison(
+                record,
+                *split(self.prompt(fields), first, second),
+                winner=winner,
+                votes=votes,
+                strength=None if votes and winner is None else label.strength,
+                p_first=label.p_first,
+                score_first=rewards[0],
+                score_second=rewards[1],
+                score_columns=tuple(key for key in rewards[2] if not key.startswith("_")),
+                model_first=name(fields.get(self.models[0])),
+                model_second=name(fields.get(self.models[1])),
+                group=_group(fields, self.group),
+                other=label.other,
+            )
 
 
 class Item(NamedTuple):
@@ -232,9 +260,16 @@ class Item(NamedTuple):
     record: Record | None = None
 
 
-def all_pairs(record: Record, prompt: Text | None, items: Sequence[Item], ranks: bool = False, group: str | None = None,
-              extras: Fields | None = None) -> Iterator[Outcome]:
-    """Each two of several responses, i < j by position. ranks: the scores are negated ranks, so their difference is no strength."""
+def all_pairs(
+    record: Record,
+    prompt: Text | None,
+    items: Sequence[Item],
+    ranks: bool = False,
+    group: str | None = None,
+    extras: Fields | None = None,
+) -> Iterator[Outcome]:
+    """Each two of several responses, i < j by position. ranks: the scores are negated ranks, so their difference
+    is no strength."""
     if len(items) < 2:
         yield Skip(record, "single_response", prompt.text.strip() if prompt else "")
         return
@@ -247,36 +282,64 @@ def all_pairs(record: Record, prompt: Text | None, items: Sequence[Item], ranks:
         ranked = list(items)
     for first, second in combinations(ranked, 2):
         gap = None if first.score is None or second.score is None else first.score - second.score
-        yield Comparison(first.record or record, prompt, reply_text(first.response), reply_text(second.response),
-                         winner=sign(gap), strength=None if ranks or gap is None else abs(gap), model_first=first.model,
-                         model_second=second.model, group=group, extras=extras or {})
+        yield Comparison(
+            first.record or record,
+            prompt,
+            reply_text(first.response),
+            reply_text(second.response),
+            winner=sign(gap),
+            strength=None if ranks or gap is None else abs(gap),
+            model_first=first.model,
+            model_second=second.model,
+            group=group,
+            extras=extras or {},
+        )
 
 
-def each_with_all(record: Record, prompt: Any, chosen: Sequence[Any], rejected: Sequence[Any],
-                  models: Callable[[int], str | None] = lambda place: None) -> Iterator[Outcome]:
-    """Each chosen response against each rejected one, chosen-major; `models` names the writer of a place in chosen + rejected."""
+def each_with_all(
+    record: Record,
+    prompt: Any,
+    chosen: Sequence[Any],
+    rejected: Sequence[Any],
+    models: Callable[[int], str | None] = lambda place: None,
+) -> Iterator[Outcome]:
+    """Each chosen response against each rejected one, chosen-major; `models` names the writer of a place in chosen
+    + rejected."""
     if not chosen or not rejected:
         yield Skip(record, "single_response" if chosen or rejected else "missing_response")
     for i, good in enumerate(chosen):
         for j, bad in enumerate(rejected):
-            yield Comparison(record, *split(prompt, good, bad), winner=1, model_first=models(i),
-                             model_second=models(len(chosen) + j))
+            yield Comparison(
+                record, *split(prompt, good, bad), winner=1, model_first=models(i), model_second=models(len(chosen) + j)
+            )
 
 
-def row_a_response(prompt: Get, response: Get, score: Callable[[Fields], float | None], key: Get | None = None,
-                   model: str = "model", group: str = "") -> Reader:
-    """A reader of files with one scored response a row: the rows of one prompt make all pairs, where the first stands."""
+def row_a_response(
+    prompt: Get,
+    response: Get,
+    score: Callable[[Fields], float | None],
+    key: Get | None = None,
+    model: str = "model",
+    group: str = "",
+) -> Reader:
+    """A reader of files with one scored response a row: the rows of one prompt make all pairs, where the first
+    stands."""
+
     def read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
         gathered: dict[Any, list[Record]] = {}
         for record in records:
             value = (key or prompt)(record.value)
             gathered.setdefault(value if isinstance(value, str | int) else repr(value), []).append(record)
         if gathered and all(len(rows) == 1 for rows in gathered.values()):
-            raise Problem("this holds one rated response a prompt, so there is nothing to compare it with",
-                          "give at least two responses to the same prompt")
+            raise Problem(
+                "this holds one rated response a prompt, so there is nothing to compare it with",
+                "give at least two responses to the same prompt",
+            )
         for rows in gathered.values():
             fields = rows[0].value
             items = [Item(response(row.value), score(row.value), name(row.value.get(model)), row) for row in rows]
-            yield from all_pairs(rows[0], prompt_of(prompt(fields)), items,
-                                 group=_group(fields, (group,)) if group else None)
+            yield from all_pairs(
+                rows[0], prompt_of(prompt(fields)), items, group=_group(fields, (group,)) if group else None
+            )
+
     return read

@@ -20,12 +20,20 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     prompts, responses = _distinct(dataset)
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
-        "format": dataset.format, "rows": dataset.records, "prompts": prompts,
-        "responses": responses, "pairs": int(decided.sum()), "ties": int((~decided).sum()),
-        "votes": dataset.votes.height, "annotators": _annotators(dataset), "skipped": dict(sorted(reasons)),
+        "format": dataset.format,
+        "rows": dataset.records,
+        "prompts": prompts,
+        "responses": responses,
+        "pairs": int(decided.sum()),
+        "ties": int((~decided).sum()),
+        "votes": dataset.votes.height,
+        "annotators": _annotators(dataset),
+        "skipped": dict(sorted(reasons)),
         "chosen_longer": round(float((chars[chosen] > chars[rejected]).mean()), 4) if len(chosen) else None,
-        "chosen_words_median": _median(words[chosen]), "rejected_words_median": _median(words[rejected]),
-        "score_columns": list(dataset.score_columns), "warnings": [*dataset.warnings, *_warnings(dataset, chars)],
+        "chosen_words_median": _median(words[chosen]),
+        "rejected_words_median": _median(words[rejected]),
+        "score_columns": list(dataset.score_columns),
+        "warnings": [*dataset.warnings, *_warnings(dataset, chars)],
     }
 
 
@@ -35,7 +43,9 @@ def _distinct(dataset: Dataset) -> tuple[int, int]:
     if not mixed:
         return dataset.prompts.height, dataset.responses.height
     prompt = dataset.prompts["text"].gather(dataset.responses["prompt"])
-    return dataset.prompts["text"].n_unique(), pl.DataFrame({"prompt": prompt, "text": dataset.responses["text"]}).n_unique()
+    return dataset.prompts["text"].n_unique(), pl.DataFrame(
+        {"prompt": prompt, "text": dataset.responses["text"]}
+    ).n_unique()
 
 
 def _median(values: np.ndarray) -> float | int | None:
@@ -59,17 +69,32 @@ def _warnings(dataset: Dataset, chars: np.ndarray) -> list[str]:
 def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
     """What `info` says to people: a short table of the facts of `summary`."""
     rows = [
-        ("format", f"{facts['format']} ({dataset.why})"), ("records", f"{facts['rows']:,}"),
-        ("prompts", f"{facts['prompts']:,}"), ("responses", f"{facts['responses']:,}"),
+        ("format", f"{facts['format']} ({dataset.why})"),
+        ("records", f"{facts['rows']:,}"),
+        ("prompts", f"{facts['prompts']:,}"),
+        ("responses", f"{facts['responses']:,}"),
         ("pairs", f"{facts['pairs']:,} and {facts['ties']:,} tie{'' if facts['ties'] == 1 else 's'}"),
-        ("votes", f"{facts['votes']:,}" + (f" by {facts['annotators']:,} annotator{'' if facts['annotators'] == 1 else 's'}" if facts["annotators"] else "")),
-        ("skipped", ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in facts["skipped"].items()) or "none"),
+        (
+            "votes",
+            f"{facts['votes']:,}"
+            + (
+                f" by {facts['annotators']:,} annotator{'' if facts['annotators'] == 1 else 's'}"
+                if facts["annotators"]
+                else ""
+            ),
+        ),
+        (
+            "skipped",
+            ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in facts["skipped"].items()) or "none",
+        ),
     ]
     if facts["pairs"]:
         longer = chosen_longer(dataset)
         interval = "" if longer.low is None else f" (95 % interval {longer.low:.1%} to {longer.high:.1%})"
         rows.append(("chosen longer", f"{facts['chosen_longer']:.1%} of pairs{interval}"))
-        rows.append(("median words", f"{facts['chosen_words_median']:g} chosen, {facts['rejected_words_median']:g} rejected"))
+        rows.append(
+            ("median words", f"{facts['chosen_words_median']:g} chosen, {facts['rejected_words_median']:g} rejected")
+        )
     if facts["score_columns"]:
         rows.append(("rewards", ", ".join(facts["score_columns"])))
     width = max(len(label) for label, _ in rows)
@@ -78,7 +103,8 @@ def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
 
 
 def chosen_longer(dataset: Dataset) -> Estimate:
-    """Share of pairs whose chosen text has more characters (stripped; equal counts as not longer), with its Wilson interval."""
+    """Share of pairs whose chosen text has more characters (stripped; equal counts as not longer), with its Wilson
+    interval."""
     decided = dataset.winner != TIE
     chars = char_count(dataset.responses["text"])
     longer = chars[dataset.chosen[decided]] > chars[dataset.rejected[decided]]
@@ -86,7 +112,8 @@ def chosen_longer(dataset: Dataset) -> Estimate:
 
 
 def facets(dataset: Dataset, most: int = 40) -> dict[str, pl.DataFrame]:
-    """Counts of each value of the text and yes/no columns that have 2 to `most` values: column → frame of value and pairs."""
+    """Counts of each value of the text and yes/no columns that have 2 to `most` values: column → frame of value
+    and pairs."""
     found: dict[str, pl.DataFrame] = {}
     for column in dataset.extras:
         if column.dtype in (pl.String, pl.Boolean) and 2 <= column.n_unique() <= most:
@@ -101,8 +128,11 @@ def card(dataset: Dataset) -> dict[str, Any]:
     chars, words = lengths(dataset.responses["text"])
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
     return {
-        "chosen_words_median": _median(words[chosen]), "rejected_words_median": _median(words[rejected]),
-        "chosen_chars_median": _median(chars[chosen]), "rejected_chars_median": _median(chars[rejected]),
+        "chosen_words_median": _median(words[chosen]),
+        "rejected_words_median": _median(words[rejected]),
+        "chosen_chars_median": _median(chars[chosen]),
+        "rejected_chars_median": _median(chars[rejected]),
         "tie_share": float((~decided).mean()) if len(dataset) else None,
-        "chosen_longer": chosen_longer(dataset), "facets": facets(dataset),
+        "chosen_longer": chosen_longer(dataset),
+        "facets": facets(dataset),
     }

@@ -13,20 +13,29 @@ def pair_frame(dataset: Dataset) -> pl.DataFrame:
     """A row a comparison, in the order of the file.
 
     pair (row number), prompt, chosen, rejected (texts; of a tie the first and the second), tie, words (of the longer),
-    words_chosen, words_rejected, chars_chosen, chars_rejected (stripped), length_ratio (characters, chosen to rejected),
-    strength, record, line, model_chosen and model_rejected where the file names them, then the columns that the file held
-    besides; one that bears a name from above is called `file_NAME`.
+    words_chosen, words_rejected, chars_chosen, chars_rejected (stripped), length_ratio (characters, chosen to
+    rejected), strength, record, line, model_chosen and model_rejected where the file names them, then the columns
+    that the
+    file held besides; one that bears a name from above is called `file_NAME`.
     """
     chosen, rejected = dataset.chosen, dataset.rejected
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
     chars, words = lengths(texts)
     long_enough = np.maximum(chars[rejected], 1)
     columns: dict[str, pl.Series | np.ndarray] = {
-        "pair": np.arange(len(dataset), dtype=np.uint32), "prompt": prompts.gather(dataset.prompt),
-        "chosen": texts.gather(chosen), "rejected": texts.gather(rejected), "tie": dataset.tie,
-        "words": np.maximum(words[chosen], words[rejected]), "words_chosen": words[chosen], "words_rejected": words[rejected],
-        "chars_chosen": chars[chosen], "chars_rejected": chars[rejected], "length_ratio": chars[chosen] / long_enough,
-        "strength": dataset.pairs["strength"], "record": dataset.pairs["record"],
+        "pair": np.arange(len(dataset), dtype=np.uint32),
+        "prompt": prompts.gather(dataset.prompt),
+        "chosen": texts.gather(chosen),
+        "rejected": texts.gather(rejected),
+        "tie": dataset.tie,
+        "words": np.maximum(words[chosen], words[rejected]),
+        "words_chosen": words[chosen],
+        "words_rejected": words[rejected],
+        "chars_chosen": chars[chosen],
+        "chars_rejected": chars[rejected],
+        "length_ratio": chars[chosen] / long_enough,
+        "strength": dataset.pairs["strength"],
+        "record": dataset.pairs["record"],
     }
     if dataset.pairs["line"].null_count() < len(dataset):
         columns["line"] = dataset.pairs["line"]

@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 ROLES = {
-    "human": "user", "prompter": "user", "user": "user", "client": "user",
-    "assistant": "assistant", "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatgpt": "assistant",
-    "ai": "assistant", "function_call": "assistant", "observation": "tool", "function": "tool",
+    "human": "user",
+    "prompter": "user",
+    "user": "user",
+    "client": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "ai": "assistant",
+    "function_call": "assistant",
+    "observation": "tool",
+    "function": "tool",
 }
 SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "Developer"}
 HH_TAG = re.compile(r"\n\n(?:Human|Assistant):")
@@ -41,7 +52,8 @@ def is_messages(value: Any) -> bool:
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(
         isinstance(item, dict) and ("role" in item or "from" in item or ("type" in item and "content" in item))
-        for item in items)
+        for item in items
+    )
 
 
 def as_messages(value: Any) -> list[dict[str, Any]] | None:
@@ -68,7 +80,8 @@ def _flat(content: Any) -> Any:
     if not isinstance(content, list):
         return content
     parts = [part.get("text", part.get("value")) if isinstance(part, dict) else part for part in content]
-    return "\n".join(parts) if parts and all(isinstance(part, str) for part in parts) else content
+    texts = [part for part in parts if isinstance(part, str)]
+    return "\n".join(texts) if texts and len(texts) == len(parts) else content
 
 
 def content_of(message: dict[str, Any]) -> str | None:
@@ -144,8 +157,8 @@ class Split(NamedTuple):
 def split_transcripts(first: str, second: str) -> Split:
     """Split two HH transcripts into the prompt and two replies, byte for byte.
 
-    The prompt is everything up to the last assistant tag. Where the two part before that, it is the turns that they share
-    and each reply is the rest (empty if one stops there).
+    The prompt is everything up to the last assistant tag. Where the two part before that, it is the turns that
+    they share and each reply is the rest (empty if one stops there).
     """
     one, two = first.rfind(ASSISTANT_TAG), second.rfind(ASSISTANT_TAG)
     if one == two >= 0:
@@ -163,7 +176,7 @@ def split_transcripts(first: str, second: str) -> Split:
 def _turns(text: str) -> list[str]:
     starts = [match.start() for match in HH_TAG.finditer(text)]
     edges = [*([0] if not starts or starts[0] else []), *starts, len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(edges)]
 
 
 def split_texts(first: str, second: str) -> Split:
@@ -171,7 +184,7 @@ def split_texts(first: str, second: str) -> Split:
     end, shorter = 0, min(len(first), len(second))
     step = shorter
     while step:  # doubling search in slices, as comparing slices is far faster than comparing characters
-        while end + step <= shorter and first[end:end + step] == second[end:end + step]:
+        while end + step <= shorter and first[end : end + step] == second[end : end + step]:
             end += step
         step //= 2
     if any(len(text) > end and not text[end].isspace() for text in (first, second)):
@@ -182,8 +195,9 @@ def split_texts(first: str, second: str) -> Split:
     return Split(Text(first[:end]), Text(first[end:]), Text(second[end:]))
 
 
-def split_chats(first: list[dict[str, Any]], second: list[dict[str, Any]],
-                before: list[dict[str, Any]] | None = None) -> Split:
+def split_chats(
+    first: list[dict[str, Any]], second: list[dict[str, Any]], before: list[dict[str, Any]] | None = None
+) -> Split:
     """Split two chats: the prompt is the messages that both share at the start (after `before`), a reply the rest."""
     shared = 0
     for mine, theirs in zip(first, second, strict=False):
@@ -193,7 +207,7 @@ def split_chats(first: list[dict[str, Any]], second: list[dict[str, Any]],
     if shared and shared == len(first) == len(second):
         shared -= 1
     start = list(before or [])
-    if start and first[:len(start)] == start:
+    if start and first[: len(start)] == start:
         start = []
     prompt = prompt_text(start + first[:shared])
     return Split(prompt, _rest(first[shared:]), _rest(second[shared:]))
@@ -211,5 +225,5 @@ def last_human_turn(prompt: str) -> str:
     if start < 0:
         start = len("Human:") if prompt.startswith("Human:") else 0
     end = HH_TAG.search(prompt, start)
-    turn = prompt[start:end.start() if end else len(prompt)].strip()
+    turn = prompt[start : end.start() if end else len(prompt)].strip()
     return turn or prompt.strip()

@@ -19,6 +19,7 @@ Load = Callable[..., Dataset]
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
     """Read records (written as JSON lines), text or bytes under a name as a dataset."""
+
     def reading(content: Any, name: str = "pairs.jsonl", **options: Any) -> Dataset:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,4 +27,5 @@ def load(tmp_path: Path) -> Load:
             content = "\n".join(json.dumps(record) for record in content)
         path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         return finish(read(path, **options))
+
     return reading

@@ -30,26 +30,32 @@ def reasons(dataset: Dataset) -> dict[str, int]:
     return dict(Counter(dataset.skipped["reason"]))
 
 
-@pytest.mark.parametrize(("content", "name", "said"), [
-    (b"", "empty.jsonl", "empty"),
-    (b"\n \n", "blank.jsonl", "empty"),
-    (pickle.dumps([PAIR]), "pairs.jsonl", "pickle"),
-    (bytes(range(256)) * 10, "pairs.parquet", "no kind of file"),
-    (gzip.compress(LINES.encode())[:-20], "cut.jsonl.gz", "cut off"),
-    (gzip.compress(LINES.encode())[:20], "cut.jsonl.gz", "cut off"),
-    (gzip.compress(b""), "nothing.gz", "empty"),
-    (b"\x28\xb5\x2f\xfd1234", "pairs.zst", "zstd"),
-    (b"PK\x03\x04", "pairs.zip", "damaged"),
-    (b"version https://git-lfs.github.com/spec/v1\n", "pairs.parquet", "LFS"),
-    (b'[{"prompt": "p", "chosen": "a", "rej', "pairs.json", "whole JSON"),
-    (b"[" * 100_000 + b"]" * 100_000, "deep.json", "nested"),
-    (b"[]", "pairs.json", "no records"),
-    (b"5", "pairs.json", "no kind of file"),
-    (b"prompt,chosen,rejected\n", "pairs.csv", "no whole row"),
-    (b'{"foo": 1, "bar": "x"}', "pairs.jsonl", "foo, bar"),
-    (b'{"prompt": "p", "response": "a", "rating": 3}\n{"prompt": "q", "response": "b", "rating": 2}', "r.jsonl",
-     "one rated response a prompt"),
-])
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"", "empty.jsonl", "empty"),
+        (b"\n \n", "blank.jsonl", "empty"),
+        (pickle.dumps([PAIR]), "pairs.jsonl", "pickle"),
+        (bytes(range(256)) * 10, "pairs.parquet", "no kind of file"),
+        (gzip.compress(LINES.encode())[:-20], "cut.jsonl.gz", "cut off"),
+        (gzip.compress(LINES.encode())[:20], "cut.jsonl.gz", "cut off"),
+        (gzip.compress(b""), "nothing.gz", "empty"),
+        (b"\x28\xb5\x2f\xfd1234", "pairs.zst", "zstd"),
+        (b"PK\x03\x04", "pairs.zip", "damaged"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pairs.parquet", "LFS"),
+        (b'[{"prompt": "p", "chosen": "a", "rej', "pairs.json", "whole JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "deep.json", "nested"),
+        (b"[]", "pairs.json", "no records"),
+        (b"5", "pairs.json", "no kind of file"),
+        (b"prompt,chosen,rejected\n", "pairs.csv", "no whole row"),
+        (b'{"foo": 1, "bar": "x"}', "pairs.jsonl", "foo, bar"),
+        (
+            b'{"prompt": "p", "response": "a", "rating": 3}\n{"prompt": "q", "response": "b", "rating": 2}',
+            "r.jsonl",
+            "one rated response a prompt",
+        ),
+    ],
+)
 def test_that_what_cannot_be_read_is_one_clear_problem(load: Any, content: bytes, name: str, said: str) -> None:
     with pytest.raises(Problem, match=said) as raised:
         load(content, name)
@@ -61,6 +67,7 @@ def test_that_a_pickle_is_never_opened(load: Any, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
             return Path.touch, (tmp_path / "sprung",)  # type: ignore[return-value]
+
     with pytest.raises(Problem):
         load(pickle.dumps(Trap()), "pairs.jsonl")
     assert not (tmp_path / "sprung").exists()
@@ -79,6 +86,7 @@ def test_that_missing_files_and_folders_without_data_are_problems(tmp_path: Path
 def test_that_a_file_without_permission_is_a_problem(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(self: Path, *args: Any, **options: Any) -> Any:
         raise PermissionError(13, "Permission denied")
+
     load([PAIR])
     monkeypatch.setattr(Path, "open", closed)
     with pytest.raises(Problem, match="permission"):
@@ -86,7 +94,9 @@ def test_that_a_file_without_permission_is_a_problem(load: Any, monkeypatch: pyt
 
 
 def test_that_broken_lines_are_counted_with_their_line(load: Any) -> None:
-    dataset = load(json.dumps(PAIR) + '\n\n{"prompt": "x", \nnot JSON\n[1]\n' + json.dumps({**PAIR, "prompt": "q"}) + "\n")
+    dataset = load(
+        json.dumps(PAIR) + '\n\n{"prompt": "x", \nnot JSON\n[1]\n' + json.dumps({**PAIR, "prompt": "q"}) + "\n"
+    )
     assert dataset.records == 5 and len(dataset) == 2
     assert dataset.skipped["line"].to_list() == [3, 4, 5]
     assert dataset.skipped["reason"].unique().to_list() == ["bad_record"]
@@ -131,8 +141,10 @@ def test_that_nan_surrogates_and_marks_are_tolerated(load: Any) -> None:
 
 
 def test_that_other_encodings_are_read_with_a_warning(load: Any) -> None:
-    for content, name in ((b'{"prompt": "caf\xe9", "chosen": "a", "rejected": "b"}\n', "a.jsonl"),
-                          (b"prompt,chosen,rejected\ncaf\xe9,a,b\n", "a.csv")):
+    for content, name in (
+        (b'{"prompt": "caf\xe9", "chosen": "a", "rejected": "b"}\n', "a.jsonl"),
+        (b"prompt,chosen,rejected\ncaf\xe9,a,b\n", "a.csv"),
+    ):
         dataset = load(content, name)
         assert dataset.prompts["text"].to_list() == ["café"]
         assert "Windows-1252" in dataset.warnings[0]
@@ -143,7 +155,9 @@ def test_that_tables_keep_quoted_newlines_and_count_bad_rows(load: Any, separato
     rows = ["prompt,chosen,rejected", 'p,"a\r\nb ""c""",d', "q,x", "r,e,f"]
     dataset = load("\r\n".join(row.replace(",", separator) for row in rows) + "\r\n", "table")
     assert dataset.responses["text"].to_list() == ['a\r\nb "c"', "e", "d", "f"]
-    assert dataset.skipped.select("line", "reason", "detail").rows() == [(4, "bad_record", "Line 4 has 2 cells, not 3.")]
+    assert dataset.skipped.select("line", "reason", "detail").rows() == [
+        (4, "bad_record", "Line 4 has 2 cells, not 3.")
+    ]
 
 
 def test_that_a_quote_that_never_closes_is_a_bad_record(load: Any) -> None:
@@ -156,9 +170,18 @@ def test_that_the_kind_of_file_is_told_by_content_not_by_name(load: Any) -> None
     frame.write_parquet(parquet)
     frame.write_ipc_stream(arrow)
     text = "\n".join(json.dumps(record) for record in frame.to_dicts())
-    contents = [text, json.dumps(frame.to_dicts(), indent=1), json.dumps({"data": frame.to_dicts()}),
-                json.dumps(frame.to_dict(as_series=False)), frame.write_csv(), parquet.getvalue(), arrow.getvalue(),
-                gzip.compress(text.encode()), bz2.compress(text.encode()), lzma.compress(text.encode())]
+    contents = [
+        text,
+        json.dumps(frame.to_dicts(), indent=1),
+        json.dumps({"data": frame.to_dicts()}),
+        json.dumps(frame.to_dict(as_series=False)),
+        frame.write_csv(),
+        parquet.getvalue(),
+        arrow.getvalue(),
+        gzip.compress(text.encode()),
+        bz2.compress(text.encode()),
+        lzma.compress(text.encode()),
+    ]
     fingerprints = {load(content, f"file{number}.csv").fingerprint for number, content in enumerate(contents)}
     assert len(fingerprints) == 1
 
@@ -177,7 +200,14 @@ def test_that_damaged_columnar_files_are_problems(load: Any) -> None:
 def test_that_archives_leave_out_what_is_no_data(load: Any) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        for name in ("b/train.jsonl", "a/train.jsonl", "__MACOSX/a/train.jsonl", "../climbs.jsonl", ".hidden.jsonl", "README.md"):
+        for name in (
+            "b/train.jsonl",
+            "a/train.jsonl",
+            "__MACOSX/a/train.jsonl",
+            "../climbs.jsonl",
+            ".hidden.jsonl",
+            "README.md",
+        ):
             archive.writestr(name, json.dumps({**PAIR, "prompt": name}))
     dataset = load(stream.getvalue(), "pairs.zip")
     assert dataset.prompts["text"].to_list() == ["a/train.jsonl", "b/train.jsonl"]

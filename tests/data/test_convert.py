@@ -29,8 +29,14 @@ def test_that_trl_keeps_order_texts_margins_and_leaves_ties_out(tmp_path: Path) 
     result = finish(convert(dataset, "trl", tmp_path / "out.jsonl"))
     assert result == {"pairs": 2, "ties_left_out": 1}
     assert lines(tmp_path / "out.jsonl") == [
-        {"prompt": "Why is the sky blue?", "chosen": "Rayleigh scattering [1].", "rejected": "It reflects the sea.", "margin": 1.5},
-        {"prompt": "Is glass a liquid?", "chosen": "No, an amorphous solid [1].", "rejected": "Yes.", "margin": 0.5}]
+        {
+            "prompt": "Why is the sky blue?",
+            "chosen": "Rayleigh scattering [1].",
+            "rejected": "It reflects the sea.",
+            "margin": 1.5,
+        },
+        {"prompt": "Is glass a liquid?", "chosen": "No, an amorphous solid [1].", "rejected": "Yes.", "margin": 0.5},
+    ]
 
 
 def test_that_chats_keep_their_list_form(tmp_path: Path) -> None:
@@ -47,16 +53,25 @@ def test_that_openrlhf_always_has_a_margin(tmp_path: Path) -> None:
 def test_that_parquet_keeps_facets(load: Any, tmp_path: Path) -> None:
     dataset = load([{"prompt": "p", "chosen": "a", "rejected": "b", "source": "s"}])
     finish(convert(dataset, "parquet", tmp_path / "out.parquet"))
-    assert pl.read_parquet(tmp_path / "out.parquet").to_dicts() == [{"prompt": "p", "chosen": "a", "rejected": "b", "source": "s"}]
+    assert pl.read_parquet(tmp_path / "out.parquet").to_dicts() == [
+        {"prompt": "p", "chosen": "a", "rejected": "b", "source": "s"}
+    ]
 
 
 def test_that_csv_cells_are_no_formulas(load: Any, tmp_path: Path) -> None:
-    dataset = load([{"prompt": "=1+1", "chosen": "-x\ny", "rejected": "fine", "source": "@a"},
-                    {"prompt": "\tq", "chosen": "+", "rejected": 'say "no"', "source": "b"}])
+    dataset = load(
+        [
+            {"prompt": "=1+1", "chosen": "-x\ny", "rejected": "fine", "source": "@a"},
+            {"prompt": "\tq", "chosen": "+", "rejected": 'say "no"', "source": "b"},
+        ]
+    )
     finish(convert(dataset, "csv", tmp_path / "out.csv"))
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
-        assert list(csv.reader(stream)) == [["prompt", "chosen", "rejected", "source"], ["'=1+1", "'-x\ny", "fine", "'@a"],
-                                            ["'\tq", "'+", 'say "no"', "b"]]
+        assert list(csv.reader(stream)) == [
+            ["prompt", "chosen", "rejected", "source"],
+            ["'=1+1", "'-x\ny", "fine", "'@a"],
+            ["'\tq", "'+", 'say "no"', "b"],
+        ]
 
 
 def test_that_an_unknown_layout_or_a_missing_folder_is_a_problem(load: Any, tmp_path: Path) -> None:
@@ -82,8 +97,10 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, st.none() | st.floats(-1e6, 1e6)), min_size=1, max_size=8))
 def test_that_trl_comes_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[str, str, str, float | None]]) -> None:
-    records = [{"prompt": prompt, "chosen": chosen, "rejected": rejected, **({} if margin is None else {"margin": margin})}
-               for prompt, chosen, rejected, margin in pairs]
+    records = [
+        {"prompt": prompt, "chosen": chosen, "rejected": rejected, **({} if margin is None else {"margin": margin})}
+        for prompt, chosen, rejected, margin in pairs
+    ]
     path, out, again = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "again.jsonl"))
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     dataset = finish(read(path))
@@ -107,7 +124,9 @@ def test_that_tables_come_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[s
         writer.writerow(["prompt", "chosen", "rejected"])
         writer.writerows([[cell.replace("\0", "") for cell in pair] for pair in pairs])
     dataset = finish(read(path))
-    read_back = [(dataset.prompts["text"][prompt], dataset.responses["text"][int(first)], dataset.responses["text"][int(second)])
-                 for prompt, first, second in dataset.pairs.select("prompt", "first", "second").rows()]
+    read_back = [
+        (dataset.prompts["text"][prompt], dataset.responses["text"][int(first)], dataset.responses["text"][int(second)])
+        for prompt, first, second in dataset.pairs.select("prompt", "first", "second").rows()
+    ]
     clean = [tuple(cell.replace("\0", "") for cell in pair) for pair in pairs]
     assert read_back == [pair for pair in clean if pair[1].strip() != pair[2].strip()]

@@ -26,12 +26,21 @@ from rmexplorer.data.query import matching
 from rmexplorer.data.texts import last_human_turn
 from rmexplorer.problem import Problem
 
-FRAME = pl.DataFrame({
-    "pair": [0, 1, 2, 3, 4, 5], "prompt": ["p"] * 6, "chosen": ["c"] * 6, "rejected": ["r"] * 6,
-    "words": [3, 30, 300, 30, 7, 64], "tie": [False, False, True, False, False, False],
-    "length_ratio": [1.0, 0.5, 2.0, 0.0, 1.0, 40.0], "source": ["a", "b", "a", "a", None, "odd, name"],
-    "id": [f"x{i}" for i in range(6)], "score": [0.5, None, 1.5, float("nan"), 2.5, 0.5], "same": [1.0] * 6,
-})
+FRAME = pl.DataFrame(
+    {
+        "pair": [0, 1, 2, 3, 4, 5],
+        "prompt": ["p"] * 6,
+        "chosen": ["c"] * 6,
+        "rejected": ["r"] * 6,
+        "words": [3, 30, 300, 30, 7, 64],
+        "tie": [False, False, True, False, False, False],
+        "length_ratio": [1.0, 0.5, 2.0, 0.0, 1.0, 40.0],
+        "source": ["a", "b", "a", "a", None, "odd, name"],
+        "id": [f"x{i}" for i in range(6)],
+        "score": [0.5, None, 1.5, float("nan"), 2.5, 0.5],
+        "same": [1.0] * 6,
+    }
+)
 
 
 def categories(name: str) -> Categories:
@@ -134,10 +143,16 @@ def test_that_a_bad_value_of_a_number_is_named() -> None:
         matching(FRAME, "words:a,b")
 
 
-@pytest.mark.parametrize(("prompt", "turn"), [
-    ("\n\nHuman: one\n\nAssistant: two\n\nHuman: three\n\nAssistant:", "three"),
-    ("Human: one\n\nAssistant: two\n\nHuman: three", "three"), ("Human: only", "only"), ("  plain  ", "plain"),
-    ("\n\nAssistant: nobody asked", "Assistant: nobody asked"), ("", ""),
-])
+@pytest.mark.parametrize(
+    ("prompt", "turn"),
+    [
+        ("\n\nHuman: one\n\nAssistant: two\n\nHuman: three\n\nAssistant:", "three"),
+        ("Human: one\n\nAssistant: two\n\nHuman: three", "three"),
+        ("Human: only", "only"),
+        ("  plain  ", "plain"),
+        ("\n\nAssistant: nobody asked", "Assistant: nobody asked"),
+        ("", ""),
+    ],
+)
 def test_that_the_last_human_turn_of_a_prompt_is_found(prompt: str, turn: str) -> None:
     assert last_human_turn(prompt) == turn

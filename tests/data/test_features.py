@@ -29,15 +29,46 @@ def row(response: str, prompt: str = "") -> dict[str, float]:
     return surface(pl.Series([prompt]), pl.Series([response])).row(0, named=True)
 
 
-@pytest.mark.parametrize(("name", "value"), {
-    "list_items": 3, "headings": 1, "bold": 1, "code_blocks": 1, "backticks": 8, "links": 1, "exclamations": 2,
-    "questions": 1, "commas": 2, "colons": 4, "quotes": 2, "brackets": 2, "line_breaks": 11, "blank_lines": 2,
-    "digits": 3, "shouted": 1, "not_ascii": 0, "hedges": 1, "certainty": 2, "apologies": 1, "refusals": 1,
-    "agreement": 2, "opener": 1, "closer": 1, "starts_yes": 0, "starts_no": 0, "starts_with_i": 0,
-    "starts_lower": 0,
-    "ends_with_stop": 0, "ends_with_question": 1, "ends_with_exclamation": 0, "cut_off": 0, "empty": 0,
-    "second_person": 1, "first_person": 4,
-}.items())
+@pytest.mark.parametrize(
+    ("name", "value"),
+    {
+        "list_items": 3,
+        "headings": 1,
+        "bold": 1,
+        "code_blocks": 1,
+        "backticks": 8,
+        "links": 1,
+        "exclamations": 2,
+        "questions": 1,
+        "commas": 2,
+        "colons": 4,
+        "quotes": 2,
+        "brackets": 2,
+        "line_breaks": 11,
+        "blank_lines": 2,
+        "digits": 3,
+        "shouted": 1,
+        "not_ascii": 0,
+        "hedges": 1,
+        "certainty": 2,
+        "apologies": 1,
+        "refusals": 1,
+        "agreement": 2,
+        "opener": 1,
+        "closer": 1,
+        "starts_yes": 0,
+        "starts_no": 0,
+        "starts_with_i": 0,
+        "starts_lower": 0,
+        "ends_with_stop": 0,
+        "ends_with_question": 1,
+        "ends_with_exclamation": 0,
+        "cut_off": 0,
+        "empty": 0,
+        "second_person": 1,
+        "first_person": 4,
+    }.items(),
+)
 def test_that_a_formatted_answer_is_counted_as_by_hand(name: str, value: float) -> None:
     assert row(LONG)[name] == value
 
@@ -55,29 +86,62 @@ def test_that_words_sentences_and_kinds_are_counted() -> None:
     assert one["word_length"] == pytest.approx(33 / 8)
 
 
-@pytest.mark.parametrize(("text", "count"), [
-    ("", 0), ("no end", 1), ("One. Two", 2), ("What?! Yes...", 2), ("a line\nanother line", 2), ('He said "go."', 1),
-    ("3.5 is a number.", 1), ("句子。另一句！", 2), ("...", 1),
-])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("no end", 1),
+        ("One. Two", 2),
+        ("What?! Yes...", 2),
+        ("a line\nanother line", 2),
+        ('He said "go."', 1),
+        ("3.5 is a number.", 1),
+        ("句子。另一句！", 2),
+        ("...", 1),
+    ],
+)
 def test_that_sentences_end_at_marks_and_line_breaks(text: str, count: int) -> None:
     assert row(text)["sentences"] == count
 
 
-@pytest.mark.parametrize(("text", "feature"), [
-    ("I hope this helps!", "closer"), ("Let me know if you have questions.", "closer"), ("Great question", "opener"),
-    ("Yes, it is", "starts_yes"), ("No.", "starts_no"), ("You’re right about it", "agreement"),
-    ("you are totally correct", "agreement"), ("I CANNOT help", "refusals"), ("As an AI model", "refusals"),
-    ("I apologise", "apologies"), ("it might", "hedges"), ("Certainly so", "certainty"), ("Don’t", "negations"),
-    ("and then I", "cut_off"), ("  ", "empty"), ("lower", "starts_lower"), ("Done.”", "ends_with_stop"),
-])
+@pytest.mark.parametrize(
+    ("text", "feature"),
+    [
+        ("I hope this helps!", "closer"),
+        ("Let me know if you have questions.", "closer"),
+        ("Great question", "opener"),
+        ("Yes, it is", "starts_yes"),
+        ("No.", "starts_no"),
+        ("You’re right about it", "agreement"),
+        ("you are totally correct", "agreement"),
+        ("I CANNOT help", "refusals"),
+        ("As an AI model", "refusals"),
+        ("I apologise", "apologies"),
+        ("it might", "hedges"),
+        ("Certainly so", "certainty"),
+        ("Don’t", "negations"),
+        ("and then I", "cut_off"),
+        ("  ", "empty"),
+        ("lower", "starts_lower"),
+        ("Done.”", "ends_with_stop"),
+    ],
+)
 def test_that_phrases_are_found_in_any_case_and_with_any_apostrophe(text: str, feature: str) -> None:
     assert row(text)[feature] == 1
 
 
-@pytest.mark.parametrize(("text", "feature"), [
-    ("mighty dismay", "hedges"), ("surelyx", "certainty"), ("noted", "negations"), ("Surest", "opener"),
-    ("Nobody", "starts_no"), ("I hope this helps. " + "And so on and on. " * 12, "closer"), ("well-known", "dashes"),
-])
+@pytest.mark.parametrize(
+    ("text", "feature"),
+    [
+        ("mighty dismay", "hedges"),
+        ("surelyx", "certainty"),
+        ("noted", "negations"),
+        ("Surest", "opener"),
+        ("Nobody", "starts_no"),
+        ("I hope this helps. " + "And so on and on. " * 12, "closer"),
+        ("well-known", "dashes"),
+    ],
+)
 def test_that_parts_of_words_and_far_phrases_are_not_taken(text: str, feature: str) -> None:
     assert row(text)[feature] == 0
 

@@ -78,156 +78,156 @@ COUNTS: dict[str, tuple[Any, ...]] = {
 
 WINNERS = {
     "alpaca_eval.json": [
-        ('The Nile is...', ">", 'Nile'),
-        ('The Baltic Sea lies...', ">", 'Baltic'),
+        ("The Nile is...", ">", "Nile"),
+        ("The Baltic Sea lies...", ">", "Baltic"),
     ],
     "alpaca_farm.json": [
-        ('Please move.', ">", 'Move now.'),
+        ("Please move.", ">", "Move now."),
     ],
     "arena_conversations.jsonl": [
-        ('Hello! How can I help?', ">", 'hello'),
-        ('5', "=", '22'),
-        ('Assistant: a1\n\nHuman: y\n', "=", 'Assistant: b1\n\nHuman: y\n'),
+        ("Hello! How can I help?", ">", "hello"),
+        ("5", "=", "22"),
+        ("Assistant: a1\n\nHuman: y\n", "=", "Assistant: b1\n\nHuman: y\n"),
     ],
     "argilla.jsonl": [
-        ('Hello', "=", 'What'),
-        ('Hello', ">", '?'),
+        ("Hello", "=", "What"),
+        ("Hello", ">", "?"),
     ],
     "autoj.jsonl": [
-        ('Hello', "=", 'Hi'),
-        ('print(1)', ">", ''),
-        ('a,b', ">", 'no'),
+        ("Hello", "=", "Hi"),
+        ("print(1)", ">", ""),
+        ("a,b", ">", "no"),
     ],
     "halos_feedback.json": [
-        ('Hello', ">", '?'),
-        ('Hey', ">", '?'),
+        ("Hello", ">", "?"),
+        ("Hey", ">", "?"),
     ],
     "helpsteer2.jsonl": [
-        ('A partnership of fungus ', ">", 'A moss.'),
-        ('Windermere.', "=", 'Lake Como.'),
+        ("A partnership of fungus ", ">", "A moss."),
+        ("Windermere.", "=", "Lake Como."),
     ],
     "helpsteer2_preference.jsonl": [
-        ('Robin', ">", 'Trout'),
-        ('Oak', "=", 'Ash'),
-        ('Old pond, a frog leaps i', ">", 'no'),
+        ("Robin", ">", "Trout"),
+        ("Oak", "=", "Ash"),
+        ("Old pond, a frog leaps i", ">", "no"),
     ],
     "helpsteer3_preference.jsonl": [
-        ('Loam.', ">", 'Sand.'),
-        ('xs.reverse()', ">", 'reversed(xs)'),
-        ('Bonjour !', "=", 'Salut !'),
+        ("Loam.", ">", "Sand."),
+        ("xs.reverse()", ">", "reversed(xs)"),
+        ("Bonjour !", "=", "Salut !"),
     ],
     "judgebench.jsonl": [
-        ('AAAAA', ">", 'BBBBB'),
-        ('2', ">", '3'),
-        ('y', ">", 'x'),
+        ("AAAAA", ">", "BBBBB"),
+        ("2", ">", "3"),
+        ("y", ">", "x"),
     ],
     "llmbar.json": [
-        ('She changed.', ">", 'She is fine.'),
-        ('No', ">", 'Yes'),
-        ('a b c', ">", 'a b c d'),
+        ("She changed.", ">", "She is fine."),
+        ("No", ">", "Yes"),
+        ("a b c", ">", "a b c d"),
     ],
     "lmsys_55k.csv": [
-        ('Assistant: It depends.\n\n', ">", 'Assistant: No.\n\nHuman: w'),
-        ('x', "=", 'y'),
+        ("Assistant: It depends.\n\n", ">", "Assistant: No.\n\nHuman: w"),
+        ("x", "=", "y"),
     ],
     "mt_bench_human.jsonl": [
-        ('b1', ">", 'a1'),
-        ('a2', "=", 'b2'),
+        ("b1", ">", "a1"),
+        ("a2", "=", "b2"),
     ],
     "mturk_ab.csv": [
-        ('upon a time', "=", 'there was'),
-        ('rains', ">", 'pours'),
+        ("upon a time", "=", "there was"),
+        ("rains", ">", "pours"),
     ],
     "multipref.jsonl": [
-        ('Names to addresses.', ">", 'A phone book.'),
-        ('A phone book.', ">", 'Magic.'),
-        ('x', "=", 'y'),
+        ("Names to addresses.", ">", "A phone book."),
+        ("A phone book.", ">", "Magic."),
+        ("x", "=", "y"),
     ],
     "nectar.jsonl": [
-        ('Comté.', ">", 'Cheddar'),
-        ('Comté.', ">", 'Milk'),
-        ('Cheddar', ">", 'Milk'),
-        ('d', ">", 'e Human: f'),
-        ('z', ">", 'y'),
+        ("Comté.", ">", "Cheddar"),
+        ("Comté.", ">", "Milk"),
+        ("Cheddar", ">", "Milk"),
+        ("d", ">", "e Human: f"),
+        ("z", ">", "y"),
     ],
     "nemo.jsonl": [
-        ('10\n<extra_id_1>', ">", 'No.\n<extra_id_1>'),
-        ('b', ">", 'c'),
-        ('b', ">", 'd'),
-        ('c', ">", 'd'),
+        ("10\n<extra_id_1>", ">", "No.\n<extra_id_1>"),
+        ("b", ">", "c"),
+        ("b", ">", "d"),
+        ("c", ">", "d"),
     ],
     "oasst_flat.jsonl": [
-        ('Titan.', ">", 'Mars.'),
+        ("Titan.", ">", "Mars."),
     ],
     "oasst_tree.jsonl": [
-        ('Colour and scent.', ">", 'Luck.'),
-        ('Colour and scent.', ">", 'They ask.'),
-        ('Luck.', ">", 'They ask.'),
+        ("Colour and scent.", ">", "Luck."),
+        ("Colour and scent.", ">", "They ask."),
+        ("Luck.", ">", "They ask."),
     ],
     "orca_dpo.jsonl": [
-        ('Frozen water.', ">", 'Hot.'),
-        ('Frozen water.', "=", 'Frozen H2O.'),
-        ('a', ">", 'b'),
+        ("Frozen water.", ">", "Hot."),
+        ("Frozen water.", "=", "Frozen H2O."),
+        ("a", ">", "b"),
     ],
     "pandalm.json": [
-        ('I write', ">", 'Hello'),
-        ('', "=", '5'),
+        ("I write", ">", "Hello"),
+        ("", "=", "5"),
     ],
     "pku_saferlhf.jsonl": [
-        ('Upright, away from acids', ">", 'Anywhere.'),
-        ('A very detailed insult.', ">", "I'd rather not."),
-        ('b', ">", 'a'),
+        ("Upright, away from acids", ">", "Anywhere."),
+        ("A very detailed insult.", ">", "I'd rather not."),
+        ("b", ">", "a"),
     ],
     "prism.jsonl": [
-        ('Mostly.', ">", 'No.'),
-        ('Mostly.', ">", 'Yes!'),
-        ('Yes.', ">", 'Also yes.'),
-        ('Mostly.', ">", 'No.'),
+        ("Mostly.", ">", "No."),
+        ("Mostly.", ">", "Yes!"),
+        ("Yes.", ">", "Also yes."),
+        ("Mostly.", ">", "No."),
     ],
     "shp.jsonl": [
-        ('Over-proofed.', ">", 'Dunno.'),
-        ('Over-proofed.', ">", 'Oven too hot?'),
-        ('No.', ">", 'Yes, up to a year.'),
+        ("Over-proofed.", ">", "Dunno."),
+        ("Over-proofed.", ">", "Oven too hot?"),
+        ("No.", ">", "Yes, up to a year."),
     ],
     "squality.jsonl": [
-        ('s2', ">", 's1'),
-        ('s3', ">", 's1'),
-        ('s2', ">", 's3'),
+        ("s2", ">", "s1"),
+        ("s3", ">", "s1"),
+        ("s2", ">", "s3"),
     ],
     "stack_exchange.jsonl": [
-        ('sorted(x)', ">", 'loop'),
-        ('<p>Because <code>x</code', ">", '<p>no</p>'),
-        ('A1', ">", 'A2'),
+        ("sorted(x)", ">", "loop"),
+        ("<p>Because <code>x</code", ">", "<p>no</p>"),
+        ("A1", ">", "A2"),
     ],
     "summarize_axis.jsonl": [
-        ('United drew after a late', ">", 'United drew.'),
+        ("United drew after a late", ">", "United drew."),
     ],
     "summarize_comparisons.jsonl": [
-        (' flatmate ate cake, now ', "=", ' I like cake'),
-        (' A storm hit the coast.', ">", ' Storm.'),
+        (" flatmate ate cake, now ", "=", " I like cake"),
+        (" A storm hit the coast.", ">", " Storm."),
     ],
     "sycophancy.jsonl": [
-        (' (B)', ">", ' (A)'),
-        (' No', ">", ' Yes'),
-        ('Lima', ">", 'Cusco'),
+        (" (B)", ">", " (A)"),
+        (" No", ">", " Yes"),
+        ("Lima", ">", "Cusco"),
     ],
     "tulu_human_eval.csv": [
-        ('Fixed.', "=", 'Fixd'),
-        ('Violets\nblue', ">", 'Roses'),
+        ("Fixed.", "=", "Fixd"),
+        ("Violets\nblue", ">", "Roses"),
     ],
     "ultrafeedback_binarized.jsonl": [
-        ('Descaling a kettle.', ">", 'Paint.'),
-        ('Hi', "=", 'Hello'),
-        ('The Moon pulls the sea.', ">", ''),
+        ("Descaling a kettle.", ">", "Paint."),
+        ("Hi", "=", "Hello"),
+        ("The Moon pulls the sea.", ">", ""),
     ],
     "ultrafeedback_raw.jsonl": [
-        ('23', ">", '21'),
-        ('Hi', "=", 'Hello'),
+        ("23", ">", "21"),
+        ("Hi", "=", "Hello"),
     ],
     "webgpt.jsonl": [
-        ('Rayleigh scattering [1].', ">", 'It reflects the sea.'),
-        ('Spin.', "=", 'Fields.'),
-        ('No, an amorphous solid [', ">", 'Yes.'),
+        ("Rayleigh scattering [1].", ">", "It reflects the sea."),
+        ("Spin.", "=", "Fields."),
+        ("No, an amorphous solid [", ">", "Yes."),
     ],
 }
 
@@ -244,7 +244,9 @@ def test_that_each_sample_is_recognised_and_counted(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(WINNERS))
 def test_that_the_winner_is_on_the_right_side(name: str) -> None:
     frame = pair_frame(finish(read(SAMPLES / name)))
-    seen = [(row["chosen"][:24], "=" if row["tie"] else ">", row["rejected"][:24]) for row in frame.iter_rows(named=True)]
+    seen = [
+        (row["chosen"][:24], "=" if row["tie"] else ">", row["rejected"][:24]) for row in frame.iter_rows(named=True)
+    ]
     assert seen == WINNERS[name]
 
 
@@ -293,9 +295,12 @@ def test_that_rewards_in_the_file_keep_their_side() -> None:
 
 def test_that_the_second_judgment_of_judgebench_is_swapped(tmp_path: Path) -> None:
     path = tmp_path / "dump.jsonl"
-    path.write_text('{"pair_id": "1", "source": "s", "question": "q", "response_A": "x", "response_B": "y", "label": "B>A", '
-                    '"judgments": [{"judgment": {"scores": [1.0, 2.0]}, "decision": "B>A"}, '
-                    '{"judgment": {"scores": [2.5, 0.5]}, "decision": "A>B"}]}\n', encoding="utf-8")
+    path.write_text(
+        '{"pair_id": "1", "source": "s", "question": "q", "response_A": "x", "response_B": "y", "label": "B>A", '
+        '"judgments": [{"judgment": {"scores": [1.0, 2.0]}, "decision": "B>A"}, '
+        '{"judgment": {"scores": [2.5, 0.5]}, "decision": "A>B"}]}\n',
+        encoding="utf-8",
+    )
     dataset = finish(read(path))
     assert dataset.pairs.select("winner", "score_first", "score_second").rows() == [(-1, 0.75, 2.25)]
     assert dataset.score_columns == ("judgments",)
@@ -307,8 +312,10 @@ def test_that_prompts_of_one_leakage_key_share_a_group() -> None:
 
 
 def test_that_strength_follows_the_rulings() -> None:
-    strength = {name: finish(read(next(SAMPLES.glob(f"{name}.*")))).pairs["strength"].to_list()
-                for name in ("trl_explicit", "ultrafeedback_binarized", "helpsteer3_preference", "shp", "nectar")}
+    strength = {
+        name: finish(read(next(SAMPLES.glob(f"{name}.*")))).pairs["strength"].to_list()
+        for name in ("trl_explicit", "ultrafeedback_binarized", "helpsteer3_preference", "shp", "nectar")
+    }
     assert strength["trl_explicit"] == [None, 0.5, None]
     assert strength["ultrafeedback_binarized"] == [5.5, 0.0, 7.0]
     assert strength["helpsteer3_preference"] == [2.0, 3.0, 0.0]

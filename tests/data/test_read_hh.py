@@ -17,7 +17,9 @@ def test_that_hh_counts_agree_with_a_plain_count(shared: Path) -> None:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         said = summary(finish(read(path)))
-        tails = [(row["chosen"].rsplit("\n\nAssistant:", 1), row["rejected"].rsplit("\n\nAssistant:", 1)) for row in rows]
+        tails = [
+            (row["chosen"].rsplit("\n\nAssistant:", 1), row["rejected"].rsplit("\n\nAssistant:", 1)) for row in rows
+        ]
         same_prompt = [(c[1], r[1]) for c, r in tails if c[0] == r[0]]
         identical = sum(c.strip() == r.strip() for c, r in same_prompt)
         assert said["format"] == "hh_rlhf"

@@ -89,7 +89,9 @@ def test_that_oasst_trees_agree_with_a_plain_walk(shared: Path) -> None:
     dataset, said = opened(path)
     assert said["pairs"] == len(pairs) == 754 and said["responses"] == 641 and said["annotators"] == 0
     texts = dataset.responses["text"]
-    read_pairs = list(zip(texts.gather(dataset.chosen).to_list(), texts.gather(dataset.rejected).to_list(), strict=True))
+    read_pairs = list(
+        zip(texts.gather(dataset.chosen).to_list(), texts.gather(dataset.rejected).to_list(), strict=True)
+    )
     assert sorted(read_pairs) == sorted(pairs)
     assert read_pairs == pairs
 
@@ -102,8 +104,12 @@ def test_that_judgebench_and_its_dumps_keep_label_and_rewards(shared: Path) -> N
         assert dataset.winner.tolist() == [1 if row["label"] == "A>B" else -1 for row in rows]
         if "judgments" in rows[0]:
             assert said["score_columns"] == ["judgments"]
-            first = [statistics.mean((row["judgments"][0]["judgment"]["scores"][0], row["judgments"][1]["judgment"]["scores"][1]))
-                     for row in rows]
+            first = [
+                statistics.mean(
+                    (row["judgments"][0]["judgment"]["scores"][0], row["judgments"][1]["judgment"]["scores"][1])
+                )
+                for row in rows
+            ]
             assert dataset.pairs["score_first"].to_list() == pytest.approx(first)
         else:
             assert said["score_columns"] == []
@@ -114,7 +120,9 @@ def test_that_llmbar_pku_and_rm_bench_keep_their_winners(shared: Path) -> None:
         path = real(shared, "llmbar", folder, "dataset.json")
         dataset, said = opened(path)
         assert said["format"] == "llmbar"
-        assert dataset.winner.tolist() == [1 if row["label"] == 1 else -1 for row in json.loads(path.read_text("utf-8"))]
+        assert dataset.winner.tolist() == [
+            1 if row["label"] == 1 else -1 for row in json.loads(path.read_text("utf-8"))
+        ]
     path = real(shared, "pku_saferlhf_sample", "train.json")
     text = path.read_text("utf-8")
     rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines()]
@@ -123,7 +131,9 @@ def test_that_llmbar_pku_and_rm_bench_keep_their_winners(shared: Path) -> None:
     assert any(warning.startswith("19 records") and "safer_response_id" in warning for warning in said["warnings"])
     path = real(shared, "rm_bench", "chat_filtered.json")
     dataset, said = opened(path)
-    wanted = [(good, bad) for row in json.loads(path.read_text("utf-8")) for good in row["chosen"] for bad in row["rejected"]]
+    wanted = [
+        (good, bad) for row in json.loads(path.read_text("utf-8")) for good in row["chosen"] for bad in row["rejected"]
+    ]
     texts = dataset.responses["text"]
     assert list(zip(texts.gather(dataset.chosen), texts.gather(dataset.rejected), strict=True)) == wanted
 

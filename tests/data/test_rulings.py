@@ -20,17 +20,33 @@ from rmexplorer.job import finish
 
 def judged(judge: Any, winner: str, first: str = "x", second: str = "y", **more: Any) -> dict[str, Any]:
     """A row of MT-Bench by one judge."""
-    conversations = {f"conversation_{side}": [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
-                     for side, text in (("a", first), ("b", second))}
+    conversations = {
+        f"conversation_{side}": [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
+        for side, text in (("a", first), ("b", second))
+    }
     models = {"x": "m1", "y": "m2", "z": "m3"}
-    return {"question_id": 1, "model_a": models[first], "model_b": models[second], "winner": winner, "judge": judge,
-            **conversations, "turn": 1, **more}
+    return {
+        "question_id": 1,
+        "model_a": models[first],
+        "model_b": models[second],
+        "winner": winner,
+        "judge": judge,
+        **conversations,
+        "turn": 1,
+        **more,
+    }
 
 
 def pandalm(*votes: Any, **more: Any) -> dict[str, Any]:
     """A PandaLM record with these votes."""
-    return {"instruction": "i", "input": "", "response1": "a", "response2": "b",
-            **{f"annotator{place}": vote for place, vote in enumerate(votes, 1)}, **more}
+    return {
+        "instruction": "i",
+        "input": "",
+        "response1": "a",
+        "response2": "b",
+        **{f"annotator{place}": vote for place, vote in enumerate(votes, 1)},
+        **more,
+    }
 
 
 def test_that_the_most_frequent_choice_wins_and_a_tie_is_a_choice(load: Any) -> None:
@@ -53,11 +69,21 @@ def test_that_agreement_keeps_items_whose_texts_are_skipped(load: Any) -> None:
 
 
 def test_that_rows_of_several_judges_are_one_comparison_in_the_order_of_the_first(load: Any) -> None:
-    dataset = load([judged("j1", "model_a"), judged("j2", "model_b", "y", "x"), judged("j3", "model_b"),
-                    judged("j1", "tie", "x", "z")])
+    dataset = load(
+        [
+            judged("j1", "model_a"),
+            judged("j2", "model_b", "y", "x"),
+            judged("j3", "model_b"),
+            judged("j1", "tie", "x", "z"),
+        ]
+    )
     assert dataset.pairs.select("winner", "record", "line").rows() == [(1, 0, 1), (0, 3, 4)]
     assert dataset.votes.select("pair", "annotator", "choice").rows() == [
-        (0, "j1", 1), (0, "j2", 1), (0, "j3", -1), (1, "j1", 0)]
+        (0, "j1", 1),
+        (0, "j2", 1),
+        (0, "j3", -1),
+        (1, "j1", 0),
+    ]
     assert summary(dataset)["annotators"] == 3
 
 
@@ -79,8 +105,13 @@ def test_that_a_list_of_judges_is_one_name(load: Any) -> None:
 
 
 def test_that_a_final_label_wins_over_the_majority_with_a_warning(load: Any) -> None:
-    record = {"prompt": "p", "response_1": "a", "response_2": "b", "preference_strength": -1,
-              "all_preferences_unprocessed": [{"strength": 2}, {"strength": 1}, {"strength": -1}]}
+    record = {
+        "prompt": "p",
+        "response_1": "a",
+        "response_2": "b",
+        "preference_strength": -1,
+        "all_preferences_unprocessed": [{"strength": 2}, {"strength": 1}, {"strength": -1}],
+    }
     dataset = load([record])
     assert dataset.winner.tolist() == [1] and dataset.votes["choice"].to_list() == [-1, -1, 1]
     assert any("most annotators" in warning for warning in dataset.warnings)
@@ -90,15 +121,26 @@ def test_that_a_final_label_wins_over_the_majority_with_a_warning(load: Any) -> 
 def test_that_equal_label_scores_tie_and_equal_rewards_do_not(load: Any) -> None:
     scored = [{"prompt": "p", "chosen": "a", "rejected": "b", "scores_chosen": 1.0, "scores_rejected": 1.0}]
     assert load(scored).winner.tolist() == [1]
-    chats = {side: [{"role": "user", "content": "p"}, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    chats = {
+        side: [{"role": "user", "content": "p"}, {"role": "assistant", "content": side}]
+        for side in ("chosen", "rejected")
+    }
     tied = [{"prompt": "p", **chats, "messages": chats["chosen"], "score_chosen": 7.0, "score_rejected": 7.0}]
     assert load(tied).winner.tolist() == [0]
 
 
 def test_that_several_responses_make_all_pairs_and_null_scores_are_unranked(load: Any) -> None:
     def completions(*scores: Any) -> dict[str, Any]:
-        return {"source": "s", "instruction": "i", "models": [], "completions": [
-            {"model": f"m{place}", "response": f"r{place}", "overall_score": score} for place, score in enumerate(scores)]}
+        return {
+            "source": "s",
+            "instruction": "i",
+            "models": [],
+            "completions": [
+                {"model": f"m{place}", "response": f"r{place}", "overall_score": score}
+                for place, score in enumerate(scores)
+            ],
+        }
+
     dataset = load([completions(1, 3, 2), completions(1, None, 1), completions(1, None), completions(5), completions()])
     assert dataset.pairs.select("winner", "strength").rows() == [(-1, 2.0), (-1, 1.0), (1, 1.0), (0, 0.0)]
     assert dict(Counter(dataset.skipped["reason"])) == {"unranked": 1, "no_label": 1, "single_response": 2}
@@ -108,23 +150,41 @@ def test_that_hh_prompts_end_at_the_last_assistant_tag() -> None:
     human, assistant = "\n\nHuman: ", "\n\nAssistant:"
     split = split_transcripts(f"{human}hi{assistant} I am well.", f"{human}hi{assistant} I am bad.")
     assert split.prompt is not None and split.first is not None and split.second is not None
-    assert (split.prompt.text, split.first.text, split.second.text) == (f"{human}hi{assistant}", " I am well.", " I am bad.")
-    forked = split_transcripts(f"{human}a{assistant} b{human}c{assistant} d", f"{human}a{assistant} x{human}c{assistant} d")
+    assert (split.prompt.text, split.first.text, split.second.text) == (
+        f"{human}hi{assistant}",
+        " I am well.",
+        " I am bad.",
+    )
+    forked = split_transcripts(
+        f"{human}a{assistant} b{human}c{assistant} d", f"{human}a{assistant} x{human}c{assistant} d"
+    )
     assert [part.text for part in forked if part] == [
-        f"{human}a", f"{assistant} b{human}c{assistant} d", f"{assistant} x{human}c{assistant} d"]
+        f"{human}a",
+        f"{assistant} b{human}c{assistant} d",
+        f"{assistant} x{human}c{assistant} d",
+    ]
     stops = split_transcripts(f"{human}a{assistant} b", f"{human}a{assistant} b{human}c{assistant} d")
     assert [part.text for part in stops if part] == [f"{human}a{assistant} b", "", f"{human}c{assistant} d"]
     goes_on = split_transcripts(f"{human}a{assistant} b", f"{human}a{assistant} c{human}more")
     assert [part.text for part in goes_on if part] == [f"{human}a{assistant}", " b", f" c{human}more"]
 
 
-@pytest.mark.parametrize(("first", "second", "prompt"), [
-    ("The sky is blue.", "The sky is green.", "The sky is"), ("It is blue", "It is", "It is"), ("same", "other", ""),
-    ("abcd", "abce", ""), ("a b c", "a b cd", "a b"), ("q\n\nyes", "q\n\nno", "q"), ("", "x", ""), ("a", "a b", "a"),
-])
+@pytest.mark.parametrize(
+    ("first", "second", "prompt"),
+    [
+        ("The sky is blue.", "The sky is green.", "The sky is"),
+        ("It is blue", "It is", "It is"),
+        ("same", "other", ""),
+        ("abcd", "abce", ""),
+        ("a b c", "a b cd", "a b"),
+        ("q\n\nyes", "q\n\nno", "q"),
+        ("", "x", ""),
+        ("a", "a b", "a"),
+    ],
+)
 def test_that_prompts_without_roles_end_at_a_word(first: str, second: str, prompt: str) -> None:
     split = split_texts(first, second)
-    assert [part.text for part in split if part] == [prompt, first[len(prompt):], second[len(prompt):]]
+    assert [part.text for part in split if part] == [prompt, first[len(prompt) :], second[len(prompt) :]]
 
 
 def turn(role: str, content: str) -> dict[str, Any]:
@@ -145,8 +205,15 @@ def test_that_chat_prompts_are_the_messages_shared_at_the_start() -> None:
 
 def test_that_a_tool_call_is_a_response(load: Any) -> None:
     call = [{"type": "function", "function": {"name": "light", "arguments": {"state": "on"}}}]
-    dataset = load([{"prompt": [turn("user", "on")], "chosen": [{"role": "assistant", "tool_calls": call}],
-                     "rejected": [turn("assistant", "No.")]}])
+    dataset = load(
+        [
+            {
+                "prompt": [turn("user", "on")],
+                "chosen": [{"role": "assistant", "tool_calls": call}],
+                "rejected": [turn("assistant", "No.")],
+            }
+        ]
+    )
     assert json.loads(dataset.responses["text"][0]) == call
     assert json.loads(dataset.responses["messages"][0])[0]["tool_calls"] == call
 
@@ -168,8 +235,17 @@ def test_that_files_of_a_folder_are_read_by_path_and_named_as_subset(tmp_path: P
 
 
 def test_that_scalar_fields_become_facets_and_long_or_nested_ones_do_not(load: Any) -> None:
-    record = {"prompt": "p", "chosen": "a", "rejected": "b", "source": "s", "turns": 3, "ok": True, "score": 0.5,
-              "essay": "word " * 100, "nested": {"a": 1}}
+    record = {
+        "prompt": "p",
+        "chosen": "a",
+        "rejected": "b",
+        "source": "s",
+        "turns": 3,
+        "ok": True,
+        "score": 0.5,
+        "essay": "word " * 100,
+        "nested": {"a": 1},
+    }
     extras = load([record, {**record, "prompt": "q", "source": "t"}]).extras
     assert extras.schema == {"source": pl.String, "turns": pl.Int64, "ok": pl.Boolean, "score": pl.Float64}
     dataset = load([record, {**record, "prompt": "q", "source": "t"}])
@@ -181,12 +257,22 @@ def same(one: Dataset, two: Dataset) -> bool:
 
 
 def test_that_columns_and_records_of_the_same_pairs_are_one_dataset(load: Any, tmp_path: Path) -> None:
-    records = [{"prompt": f"p{number % 3}", "chosen": f"a{number}", "rejected": f"b{number % 2}", "margin": 0.5 * number,
-                "source": "xy"[number % 2]} for number in range(50)]
-    records += [{"prompt": None, "chosen": "a", "rejected": "b", "margin": None, "source": None},
-                {"prompt": "p", "chosen": None, "rejected": "b", "margin": None, "source": None},
-                {"prompt": "p", "chosen": "a", "rejected": " a", "margin": None, "source": None},
-                {"prompt": "p", "chosen": "é  ", "rejected": "", "margin": 1.0, "source": "x"}]
+    records = [
+        {
+            "prompt": f"p{number % 3}",
+            "chosen": f"a{number}",
+            "rejected": f"b{number % 2}",
+            "margin": 0.5 * number,
+            "source": "xy"[number % 2],
+        }
+        for number in range(50)
+    ]
+    records += [
+        {"prompt": None, "chosen": "a", "rejected": "b", "margin": None, "source": None},
+        {"prompt": "p", "chosen": None, "rejected": "b", "margin": None, "source": None},
+        {"prompt": "p", "chosen": "a", "rejected": " a", "margin": None, "source": None},
+        {"prompt": "p", "chosen": "é  ", "rejected": "", "margin": 1.0, "source": "x"},
+    ]
     slow = load(records)
     pl.DataFrame(records).write_parquet(tmp_path / "pairs.parquet")
     fast = finish(read(tmp_path / "pairs.parquet"))
@@ -198,8 +284,15 @@ def test_that_columns_and_records_of_the_same_pairs_are_one_dataset(load: Any, t
 
 def test_that_the_fingerprint_knows_texts_winners_and_order(load: Any) -> None:
     one, two = ({"prompt": "p", "chosen": "a", "rejected": "b"}, {"prompt": "q", "chosen": "c", "rejected": "d"})
-    prints = [load(records).fingerprint for records in (
-        [one, two], [two, one], [one, {**two, "chosen": "d", "rejected": "c"}], [one, {**two, "prompt": "r"}])]
+    prints = [
+        load(records).fingerprint
+        for records in (
+            [one, two],
+            [two, one],
+            [one, {**two, "chosen": "d", "rejected": "c"}],
+            [one, {**two, "prompt": "r"}],
+        )
+    ]
     assert len(set(prints)) == 4
     assert load([one, two]).fingerprint == prints[0]
 
@@ -212,7 +305,12 @@ def test_that_a_dataset_comes_back_from_its_folder(load: Any, tmp_path: Path) ->
 
 
 def test_that_the_description_and_the_card_hold_the_numbers(load: Any) -> None:
-    dataset = load([{"prompt": "p", "chosen": "one two three", "rejected": "one"}, {"prompt": "q", "chosen": "x", "rejected": "yy"}])
+    dataset = load(
+        [
+            {"prompt": "p", "chosen": "one two three", "rejected": "one"},
+            {"prompt": "q", "chosen": "x", "rejected": "yy"},
+        ]
+    )
     facts = summary(dataset)
     assert facts["chosen_longer"] == 0.5 and facts["chosen_words_median"] == 2 and facts["rejected_words_median"] == 1
     assert "2 and 0 ties" in describe(dataset, facts)

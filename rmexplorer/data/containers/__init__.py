@@ -18,7 +18,8 @@ from rmexplorer.registry import Registry
 
 
 class Row(NamedTuple):
-    """One record of a container: its fields, or None with what is wrong with it; its line (1-based) where it has one."""
+    """One record of a container: its fields, or None with what is wrong with it; its line (1-based) where it has
+    one."""
 
     value: dict[str, Any] | None
     line: int | None
@@ -103,8 +104,12 @@ def text_bytes(data: bytes) -> bytes:
     """UTF-8 bytes without a byte order mark; UTF-16 and UTF-32 with a mark are turned to UTF-8."""
     if data.startswith(b"\xef\xbb\xbf"):
         return data[3:]
-    for mark, encoding in ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
-                           (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, encoding in (
+        (b"\xff\xfe\x00\x00", "utf-32"),
+        (b"\x00\x00\xfe\xff", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if data.startswith(mark):
             return data.decode(encoding, "replace").encode()
     return data

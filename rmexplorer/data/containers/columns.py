@@ -45,7 +45,7 @@ def _pruned(value: Any) -> Any:
         return [_pruned(item) for item in value]
     if isinstance(value, dict):
         kept = {key: _pruned(item) for key, item in value.items() if item is not None}
-        return {key: item for key, item in value.items()} if not kept else kept
+        return kept or dict(value)
     return value
 
 
@@ -61,11 +61,16 @@ def _open(member: Member) -> Table:
     except (pl.exceptions.PolarsError, OSError, ValueError, BaseException) as error:
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
-        raise Problem(f"this columnar file is damaged or cut off ({str(error).splitlines()[0][:200]})", "fetch it again") from error
+        raise Problem(
+            f"this columnar file is damaged or cut off ({str(error).splitlines()[0][:200]})", "fetch it again"
+        ) from error
     if not frame.height:
         raise Problem("this columnar file has no rows", "choose a file with at least one record")
-    plain = [pl.col(name).cast(pl.String) for name, kind in frame.schema.items()
-             if kind == pl.Categorical or isinstance(kind, pl.Enum) or kind.is_temporal()]
+    plain = [
+        pl.col(name).cast(pl.String)
+        for name, kind in frame.schema.items()
+        if kind == pl.Categorical or isinstance(kind, pl.Enum) or kind.is_temporal()
+    ]
     return Columns(frame.with_columns(plain))
 
 

@@ -34,7 +34,7 @@ class JsonLines(Table):
     def sample(self, count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
         for start in (0, len(self._data) // 2, len(self._data) * 3 // 4) if len(self._data) > 1 << 20 else (0,):
-            stream = io.BytesIO(memoryview(self._data)[start:start + (64 << 20)])
+            stream = io.BytesIO(memoryview(self._data)[start : start + (64 << 20)])
             if start:
                 stream.readline()
             taken = 0
@@ -83,8 +83,12 @@ class Document(Table):
         return [record for record in chosen if isinstance(record, dict)]
 
     def rows(self) -> Iterator[Row]:
-        for self.done, record in enumerate(self._records, 1):
-            yield Row(record, None) if isinstance(record, dict) else Row(None, None, f"Record {self.done} is not a JSON object.")
+        for number, record in enumerate(self._records, 1):
+            self.done = number
+            if isinstance(record, dict):
+                yield Row(record, None)
+            else:
+                yield Row(None, None, f"Record {number} is not a JSON object.")
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -137,30 +141,40 @@ def _parsed_list_line(first: bytes, rest: bytes) -> bool:
 
 
 def _any_line(rest: bytes) -> bool:
-    return any(_parsed(line) is not None for line in rest[:1 << 20].split(b"\n")[:50] if line.strip()[:1] == b"{")
+    return any(_parsed(line) is not None for line in rest[: 1 << 20].split(b"\n")[:50] if line.strip()[:1] == b"{")
 
 
 def _whole(text: bytes) -> list[Any]:
     try:
         value = load_json(text)
     except ValueError as error:
-        raise Problem(f"this is not whole JSON ({error})", "fetch it again, or mend it where the message says") from error
+        raise Problem(
+            f"this is not whole JSON ({error})", "fetch it again, or mend it where the message says"
+        ) from error
     return _records(value)
 
 
 def _records(value: Any) -> list[Any]:
-    """The records of a JSON document: a list, a list under `data` or the like, a dict of columns, a dict of records, or one."""
+    """The records of a JSON document: a list, a list under `data` or the like, a dict of columns, a dict of
+    records, or one."""
     if isinstance(value, list):
         return value
     for key in _HOLDERS:
         if isinstance(value.get(key), list) and all(isinstance(item, dict) for item in value[key]) and value[key]:
             return list(value[key])
     columns = list(value.values())
-    if len(columns) > 1 and all(isinstance(column, list) for column in columns) and len({len(c) for c in columns}) == 1 \
-            and not any(key in value for key in _RECORD_KEYS if is_messages(value.get(key))):
+    if (
+        len(columns) > 1
+        and all(isinstance(column, list) for column in columns)
+        and len({len(c) for c in columns}) == 1
+        and not any(key in value for key in _RECORD_KEYS if is_messages(value.get(key)))
+    ):
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
-    if len(columns) > 1 and all(isinstance(record, dict) and set(record) == set(columns[0]) for record in columns) \
-            and len(columns[0]) > 1:
+    if (
+        len(columns) > 1
+        and all(isinstance(record, dict) and set(record) == set(columns[0]) for record in columns)
+        and len(columns[0]) > 1
+    ):
         return [{"key": key, **record} for key, record in value.items()]
     return [value]
 

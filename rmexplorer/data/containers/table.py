@@ -7,7 +7,17 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, decoded, load_json, looks_like_text, spread, text_bytes
+from rmexplorer.data.containers import (
+    CONTAINERS,
+    Container,
+    Row,
+    Table,
+    decoded,
+    load_json,
+    looks_like_text,
+    spread,
+    text_bytes,
+)
 from rmexplorer.data.members import Member
 from rmexplorer.data.texts import is_messages
 from rmexplorer.problem import Problem
@@ -84,7 +94,12 @@ def _separator(head: str) -> str | None:
     best, most = None, 1
     for separator in SEPARATORS:
         try:
-            rows = [row for row, _ in zip(csv.reader(io.StringIO(head, newline=""), delimiter=separator), range(10), strict=False)]
+            rows = [
+                row
+                for row, _ in zip(
+                    csv.reader(io.StringIO(head, newline=""), delimiter=separator), range(10), strict=False
+                )
+            ]
         except csv.Error:
             continue
         rows = [row for row in rows if row]
@@ -103,7 +118,7 @@ def recognises(head: bytes) -> bool:
 def open_table(member: Member) -> Table:
     """Open a table; text that is not UTF-8 is read as Windows-1252, with a warning."""
     text, whole = decoded(text_bytes(member.data))
-    separator = _separator(text[:1 << 16])
+    separator = _separator(text[: 1 << 16])
     assert separator is not None
     table = SeparatedTable(text, separator)
     if not whole:

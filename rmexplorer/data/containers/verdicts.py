@@ -23,7 +23,8 @@ class Verdicts(Table):
         return [{"verdict": self._words[place][1]} for place in spread(len(self._words), count)]
 
     def rows(self) -> Iterator[Row]:
-        for self.done, (line, word) in enumerate(self._words, 1):
+        for line, word in self._words:
+            self.done += 1
             yield Row({"verdict": word}, line)
 
 

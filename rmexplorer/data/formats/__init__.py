@@ -18,10 +18,14 @@ Reader = Callable[[Iterable[Record], str | None], Iterator[Outcome]]
 class Format:
     """A schema: how to recognise it and how its records become comparisons.
 
-    layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass (null passes
-    with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not become facet columns.
-    merging: rows on the same two texts by different annotators are one comparison. refuse: what this is, where it holds no
-    comparison. columns: the fields of prompt, chosen and rejected where columns of plain strings need no look at each record.
+    layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass
+    (null passes with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not
+    become facet
+    columns. merging: rows on the same two texts by different annotators are one comparison. refuse: what this is,
+    where it
+    holds no comparison. columns: the fields of prompt, chosen and rejected where columns of plain strings need no
+    look at
+    each record.
     """
 
     id: str
@@ -42,8 +46,9 @@ class Format:
             return 0.0, ""
         total, fitting, best = 0.0, 0, None
         for record in sample:
-            weight, layout = max(((self._weight(record, layout), number) for number, layout in enumerate(self.layouts)),
-                                 default=(0.0, 0))
+            weight, layout = max(
+                ((self._weight(record, layout), number) for number, layout in enumerate(self.layouts)), default=(0.0, 0)
+            )
             if weight > 0:
                 fitting += 1
                 best = layout
@@ -72,9 +77,11 @@ def add(format: Format) -> Format:
 
 def each(convert: Callable[[Record], Iterable[Outcome]]) -> Reader:
     """A reader of records that stand alone."""
+
     def read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
         for record in records:
             yield from convert(record)
+
     return read
 
 

@@ -18,8 +18,22 @@ def _label(fields: Fields, criterion: str | None) -> Label:
 
 
 # The votes are no `used` fields: as columns they become facets, in which a careless annotator shows.
-add(Format("demo", "the demo dataset",
-           ({"prompt": text, "response_a": text, "response_b": text, "winner": text, "vote_ada": text, "vote_ben": text,
-             "vote_cleo": text},),
-           TwoResponses(first_of("prompt"), first_of("response_a"), first_of("response_b"), _label),
-           frozenset({"prompt", "response_a", "response_b", "winner"})))
+add(
+    Format(
+        "demo",
+        "the demo dataset",
+        (
+            {
+                "prompt": text,
+                "response_a": text,
+                "response_b": text,
+                "winner": text,
+                "vote_ada": text,
+                "vote_ben": text,
+                "vote_cleo": text,
+            },
+        ),
+        TwoResponses(first_of("prompt"), first_of("response_a"), first_of("response_b"), _label),
+        frozenset({"prompt", "response_a", "response_b", "winner"}),
+    )
+)

@@ -42,10 +42,14 @@ def _read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]
         said = verdicts[place] if place < len(verdicts) else ""
         prompt = question.value.get("text")
         yield Comparison(
-            question, Text(prompt) if isinstance(prompt, str) else None,
-            reply_text(replies[0].value.get("text")), reply_text(replies[1].value.get("text")),
-            winner=0 if said.upper() == "TIE" else codes.get(said), model_first=name(replies[0].value.get("model_id")),
-            model_second=name(replies[1].value.get("model_id")))
+            question,
+            Text(prompt) if isinstance(prompt, str) else None,
+            reply_text(replies[0].value.get("text")),
+            reply_text(replies[1].value.get("text")),
+            winner=0 if said.upper() == "TIE" else codes.get(said),
+            model_first=name(replies[0].value.get("model_id")),
+            model_second=name(replies[1].value.get("model_id")),
+        )
 
 
 def _codes(words: list[str], sides: list[str]) -> dict[str, int]:
@@ -61,8 +65,17 @@ def _codes(words: list[str], sides: list[str]) -> dict[str, int]:
     return codes
 
 
-add(Format("faireval", "FairEval",
-           ({"question_id": anything, "text": text, "category": text},
+add(
+    Format(
+        "faireval",
+        "FairEval",
+        (
+            {"question_id": anything, "text": text, "category": text},
             {"answer_id": anything, "model_id": text, "question_id": anything, "text": text},
-            {"verdict": text}, {"_line_of_human_txt": text}),
-           _read, frozenset({"question_id", "text", "answer_id", "model_id", "metadata", *VERDICT, "subset"})))
+            {"verdict": text},
+            {"_line_of_human_txt": text},
+        ),
+        _read,
+        frozenset({"question_id", "text", "answer_id", "model_id", "metadata", *VERDICT, "subset"}),
+    )
+)

@@ -5,24 +5,104 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rmexplorer.data.formats import Format, Outcome, add, anything
+from rmexplorer.data.formats import Format, Outcome, Test, add, anything
 from rmexplorer.data.records import Record
 from rmexplorer.data.shapes import Absent, Chosen, Fields, Label, TwoResponses, code, first_of
 from rmexplorer.data.texts import is_messages
 
-PROMPTS = ("prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "user_prompt")
-CHOSEN = ("chosen", "chosen_response", "response_chosen", "preferred", "preferred_response", "preferred_output", "winner_response",
-          "better", "better_response", "accepted", "accepted_response", "response_j", "positive", "good", "win", "pos")
-REJECTED = ("rejected", "rejected_response", "response_rejected", "dispreferred", "dispreferred_response",
-            "non_preferred_output", "loser_response", "worse", "worse_response", "refused", "refused_response", "response_k",
-            "negative", "bad", "lose", "neg")
+PROMPTS = (
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "input",
+    "context",
+    "conversation",
+    "history",
+    "post",
+    "user_prompt",
+)
+CHOSEN = (
+    "chosen",
+    "chosen_response",
+    "response_chosen",
+    "preferred",
+    "preferred_response",
+    "preferred_output",
+    "winner_response",
+    "better",
+    "better_response",
+    "accepted",
+    "accepted_response",
+    "response_j",
+    "positive",
+    "good",
+    "win",
+    "pos",
+)
+REJECTED = (
+    "rejected",
+    "rejected_response",
+    "response_rejected",
+    "dispreferred",
+    "dispreferred_response",
+    "non_preferred_output",
+    "loser_response",
+    "worse",
+    "worse_response",
+    "refused",
+    "refused_response",
+    "response_k",
+    "negative",
+    "bad",
+    "lose",
+    "neg",
+)
 STEMS = ("response", "answer", "output", "completion", "reply", "text", "summary", "model", "assistant", "generation")
 SIDES = (("a", "b"), ("1", "2"), ("0", "1"), ("A", "B"), ("first", "second"), ("left", "right"))
-WINNERS = ("winner", "label", "preference", "preferred", "choice", "better", "verdict", "vote", "human_preference", "result")
-WORDS = {"a": 1, "b": -1, "model_a": 1, "model_b": -1, "response_a": 1, "response_b": -1, "a>b": 1, "b>a": -1, "a=b": 0,
-         "first": 1, "second": -1, "left": 1, "right": -1, "tie": 0, "both": 0, "equal": 0, "same": 0, "draw": 0, "[[a]]": 1,
-         "[[b]]": -1, "[[c]]": 0, "model_1": 1, "model_2": -1, "response_1": 1, "response_2": -1, "output_1": 1, "output_2": -1,
-         "tie (bothbad)": 0, "neither": 0}
+WINNERS = (
+    "winner",
+    "label",
+    "preference",
+    "preferred",
+    "choice",
+    "better",
+    "verdict",
+    "vote",
+    "human_preference",
+    "result",
+)
+WORDS = {
+    "a": 1,
+    "b": -1,
+    "model_a": 1,
+    "model_b": -1,
+    "response_a": 1,
+    "response_b": -1,
+    "a>b": 1,
+    "b>a": -1,
+    "a=b": 0,
+    "first": 1,
+    "second": -1,
+    "left": 1,
+    "right": -1,
+    "tie": 0,
+    "both": 0,
+    "equal": 0,
+    "same": 0,
+    "draw": 0,
+    "[[a]]": 1,
+    "[[b]]": -1,
+    "[[c]]": 0,
+    "model_1": 1,
+    "model_2": -1,
+    "response_1": 1,
+    "response_2": -1,
+    "output_1": 1,
+    "output_2": -1,
+    "tie (bothbad)": 0,
+    "neither": 0,
+}
 ONE_BASED = {**WORDS, "1": 1, "2": -1, "0": 0}
 ZERO_BASED = {**WORDS, "0": 1, "1": -1, "-1": 0}
 
@@ -62,6 +142,7 @@ def _side(place: int) -> Callable[[Fields], Any]:
     def get(fields: Fields) -> Any:
         sides = _sides(fields)
         return fields[sides[place]] if sides else Absent
+
     return get
 
 
@@ -82,11 +163,43 @@ def _read(records: Any, criterion: str | None) -> Iterator[Outcome]:
             yield from _TWO([record], criterion)
 
 
-_ZERO = tuple({f"{stem}{joint}0": reply, f"{stem}{joint}1": reply, winner: anything}
-              for stem in STEMS for joint in ("_", "") for winner in WINNERS)
-_OTHERS = tuple({f"{stem}{joint}{left}": reply, f"{stem}{joint}{right}": reply, winner: _counted}
-                for stem in STEMS for left, right in SIDES if left != "0" for joint in ("_", "", "-", " ") for winner in WINNERS)
-_USED = frozenset({*PROMPTS, *CHOSEN, *REJECTED, *WINNERS,
-                   *(f"{stem}{joint}{side}" for stem in STEMS for sides in SIDES for side in sides for joint in ("_", "", "-", " "))})
-add(Format("generic", "columns recognised by name",
-           (*({good: reply, bad: reply} for good, bad in _COLUMNS), *_ZERO, *_OTHERS), _read, _USED, bonus=-0.5))
+_NAMED: tuple[dict[str, Test], ...] = tuple({good: reply, bad: reply} for good, bad in _COLUMNS)
+_ZERO: tuple[dict[str, Test], ...] = tuple(
+    {f"{stem}{joint}0": reply, f"{stem}{joint}1": reply, winner: anything}
+    for stem in STEMS
+    for joint in ("_", "")
+    for winner in WINNERS
+)
+_OTHERS: tuple[dict[str, Test], ...] = tuple(
+    {f"{stem}{joint}{left}": reply, f"{stem}{joint}{right}": reply, winner: _counted}
+    for stem in STEMS
+    for left, right in SIDES
+    if left != "0"
+    for joint in ("_", "", "-", " ")
+    for winner in WINNERS
+)
+_USED = frozenset(
+    {
+        *PROMPTS,
+        *CHOSEN,
+        *REJECTED,
+        *WINNERS,
+        *(
+            f"{stem}{joint}{side}"
+            for stem in STEMS
+            for sides in SIDES
+            for side in sides
+            for joint in ("_", "", "-", " ")
+        ),
+    }
+)
+add(
+    Format(
+        "generic",
+        "columns recognised by name",
+        (*_NAMED, *_ZERO, *_OTHERS),
+        _read,
+        _USED,
+        bonus=-0.5,
+    )
+)

@@ -24,8 +24,23 @@ def _pair(record: Record) -> Iterator[Outcome]:
 
 
 USED = frozenset({"chosen", "rejected"})
-add(Format("hh_rlhf", "Anthropic HH-RLHF transcripts", ({"chosen": transcript, "rejected": transcript},), each(_pair), USED,
-           bonus=1.0))
-add(Format("docta", "Docta label-noise report on HH-RLHF",
-           ({"chosen": transcript, "rejected": transcript, "suggest_confidence": lambda value: True},), each(_pair), USED,
-           bonus=1.0))
+add(
+    Format(
+        "hh_rlhf",
+        "Anthropic HH-RLHF transcripts",
+        ({"chosen": transcript, "rejected": transcript},),
+        each(_pair),
+        USED,
+        bonus=1.0,
+    )
+)
+add(
+    Format(
+        "docta",
+        "Docta label-noise report on HH-RLHF",
+        ({"chosen": transcript, "rejected": transcript, "suggest_confidence": lambda value: True},),
+        each(_pair),
+        USED,
+        bonus=1.0,
+    )
+)

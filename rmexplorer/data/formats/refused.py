@@ -32,23 +32,56 @@ def _refuse(identity: str, title: str, layouts: tuple[dict[str, Any], ...], why:
     add(Format(identity, title, layouts, refuse=why, remedy=remedy))
 
 
-_refuse("kto", "unpaired feedback (KTO)",
-        ({"prompt": anything, "completion": anything, "label": verdict}, {"messages": is_messages, "label": verdict},
-         {"messages": is_messages, "kto_tag": verdict}, {"prompt": anything, "response": text, "label": verdict}),
-        "one response a row with a thumb up or down, so there is nothing to compare it with")
-_refuse("stepwise", "step labels (process reward data)",
-        ({"prompt": text, "completions": texts, "labels": anything}, {"question": record, "label": record}),
-        "labels of single steps, not of responses")
-_refuse("lm_human_prefs", "lm-human-preferences", ({"query": tokens, "sample0": tokens, "sample1": tokens, "best": digits},),
-        "token numbers of GPT-2 instead of texts", "decode them with the GPT-2 tokenizer and save prompt, chosen and rejected")
-_refuse("verdicts", "verdicts or scores without texts",
-        ({"idx": anything, "gpt_result": anything}, {"idx": anything, "pandalm_result": anything}, {"output": digits},
-         {"chosen": scores_only, "rejected": scores_only}, {"question_id": anything, "g1_winner": text, "g2_winner": text}),
-        "it holds no prompts or responses", "open the dataset that these verdicts belong to")
-_refuse("dpo_logs", "a training log", ({"log_history": rows, "global_step": anything}, {"rewards/chosen": digits, "step": digits}),
-        "numbers of a training run, not preference data", "open the dataset that was trained on")
-_refuse("steerlm", "SteerLM regression data", ({"text": text, "label": rows}, {"text": text, "label": tokens}),
-        "one rated response a row, so there is nothing to compare it with")
+_refuse(
+    "kto",
+    "unpaired feedback (KTO)",
+    (
+        {"prompt": anything, "completion": anything, "label": verdict},
+        {"messages": is_messages, "label": verdict},
+        {"messages": is_messages, "kto_tag": verdict},
+        {"prompt": anything, "response": text, "label": verdict},
+    ),
+    "one response a row with a thumb up or down, so there is nothing to compare it with",
+)
+_refuse(
+    "stepwise",
+    "step labels (process reward data)",
+    ({"prompt": text, "completions": texts, "labels": anything}, {"question": record, "label": record}),
+    "labels of single steps, not of responses",
+)
+_refuse(
+    "lm_human_prefs",
+    "lm-human-preferences",
+    ({"query": tokens, "sample0": tokens, "sample1": tokens, "best": digits},),
+    "token numbers of GPT-2 instead of texts",
+    "decode them with the GPT-2 tokenizer and save prompt, chosen and rejected",
+)
+_refuse(
+    "verdicts",
+    "verdicts or scores without texts",
+    (
+        {"idx": anything, "gpt_result": anything},
+        {"idx": anything, "pandalm_result": anything},
+        {"output": digits},
+        {"chosen": scores_only, "rejected": scores_only},
+        {"question_id": anything, "g1_winner": text, "g2_winner": text},
+    ),
+    "it holds no prompts or responses",
+    "open the dataset that these verdicts belong to",
+)
+_refuse(
+    "dpo_logs",
+    "a training log",
+    ({"log_history": rows, "global_step": anything}, {"rewards/chosen": digits, "step": digits}),
+    "numbers of a training run, not preference data",
+    "open the dataset that was trained on",
+)
+_refuse(
+    "steerlm",
+    "SteerLM regression data",
+    ({"text": text, "label": rows}, {"text": text, "label": tokens}),
+    "one rated response a row, so there is nothing to compare it with",
+)
 
 
 def _sycophancy(source: Record) -> Iterator[Outcome]:
@@ -61,8 +94,25 @@ def _sycophancy(source: Record) -> Iterator[Outcome]:
     yield Comparison(source, prompt_of(prompt), reply_text(good), reply_text(bad), winner=1)
 
 
-add(Format("sycophancy", "Sycophancy evaluations (the answer that does not flatter is chosen)",
-           ({"question": text, "answer_matching_behavior": text, "answer_not_matching_behavior": text},
-            {"prompt": is_messages, "base": record, "metadata": anything}),
-           each(_sycophancy), frozenset({"question", "answer_matching_behavior", "answer_not_matching_behavior", "prompt", "base",
-                                         "metadata", "statement"})))
+add(
+    Format(
+        "sycophancy",
+        "Sycophancy evaluations (the answer that does not flatter is chosen)",
+        (
+            {"question": text, "answer_matching_behavior": text, "answer_not_matching_behavior": text},
+            {"prompt": is_messages, "base": record, "metadata": anything},
+        ),
+        each(_sycophancy),
+        frozenset(
+            {
+                "question",
+                "answer_matching_behavior",
+                "answer_not_matching_behavior",
+                "prompt",
+                "base",
+                "metadata",
+                "statement",
+            }
+        ),
+    )
+)

@@ -11,14 +11,26 @@ from rmexplorer.data.shapes import Fields, Item, all_pairs, first_of, name, numb
 from rmexplorer.data.texts import is_messages, reply_text
 
 
-def listed(prompt: str, items: str, response: str, score: Callable[[Fields], float | None], model: str = "model",
-           ranks: bool = False) -> Callable[[Record], Iterator[Outcome]]:
+def listed(
+    prompt: str,
+    items: str,
+    response: str,
+    score: Callable[[Fields], float | None],
+    model: str = "model",
+    ranks: bool = False,
+) -> Callable[[Record], Iterator[Outcome]]:
     """Records with a list of responses, each with a score."""
+
     def read(source: Record) -> Iterator[Outcome]:
         entries = source.value.get(items)
         found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        yield from all_pairs(source, prompt_of(first_of(prompt)(source.value)),
-                             [Item(entry.get(response), score(entry), name(entry.get(model))) for entry in found], ranks)
+        yield from all_pairs(
+            source,
+            prompt_of(first_of(prompt)(source.value)),
+            [Item(entry.get(response), score(entry), name(entry.get(model))) for entry in found],
+            ranks,
+        )
+
     return read
 
 
@@ -26,15 +38,28 @@ def _negated(field: str) -> Callable[[Fields], float | None]:
     def score(entry: Fields) -> float | None:
         value = number(entry.get(field))
         return None if value is None else -value
+
     return score
 
 
-add(Format("nectar", "Nectar", ({"prompt": text, "answers": rows, "num_responses": digits},),
-           each(listed("prompt", "answers", "answer", _negated("rank"), ranks=True)),
-           frozenset({"prompt", "answers", "num_responses"})))
-add(Format("ultrafeedback_raw", "UltraFeedback", ({"instruction": text, "completions": rows, "models": anything},),
-           each(listed("instruction", "completions", "response", lambda entry: number(entry.get("overall_score")))),
-           frozenset({"instruction", "completions"})))
+add(
+    Format(
+        "nectar",
+        "Nectar",
+        ({"prompt": text, "answers": rows, "num_responses": digits},),
+        each(listed("prompt", "answers", "answer", _negated("rank"), ranks=True)),
+        frozenset({"prompt", "answers", "num_responses"}),
+    )
+)
+add(
+    Format(
+        "ultrafeedback_raw",
+        "UltraFeedback",
+        ({"instruction": text, "completions": rows, "models": anything},),
+        each(listed("instruction", "completions", "response", lambda entry: number(entry.get("overall_score")))),
+        frozenset({"instruction", "completions"}),
+    )
+)
 
 
 def _stack(source: Record) -> Iterator[Outcome]:
@@ -43,32 +68,67 @@ def _stack(source: Record) -> Iterator[Outcome]:
         yield from listed("question", "answers", "text", lambda entry: number(entry.get("pm_score")), model="")(source)
         return
     good, bad = (fields.get(a, fields.get(b)) for a, b in (("response_j", "chosen"), ("response_k", "rejected")))
-    yield Comparison(source, prompt_of(first_of("question", "prompt")(fields)), reply_text(good), reply_text(bad), winner=1)
+    yield Comparison(
+        source, prompt_of(first_of("question", "prompt")(fields)), reply_text(good), reply_text(bad), winner=1
+    )
 
 
-add(Format("stack_exchange", "Stack Exchange preferences",
-           ({"qid": anything, "question": text, "answers": rows}, {"qid": anything, "question": text, "response_j": text,
-                                                                   "response_k": text}),
-           each(_stack), frozenset({"qid", "question", "answers", "response_j", "response_k", "prompt", "chosen", "rejected"})))
+add(
+    Format(
+        "stack_exchange",
+        "Stack Exchange preferences",
+        (
+            {"qid": anything, "question": text, "answers": rows},
+            {"qid": anything, "question": text, "response_j": text, "response_k": text},
+        ),
+        each(_stack),
+        frozenset({"qid", "question", "answers", "response_j", "response_k", "prompt", "chosen", "rejected"}),
+    )
+)
 
 
 def _completion(source: Record) -> Iterator[Outcome]:
     fields = source.value
     if "chosen_response" in fields or "rejected_response" in fields:
-        yield Comparison(source, prompt_of(first_of("prompt")(fields)), reply_text(fields.get("chosen_response")),
-                         reply_text(fields.get("rejected_response")), winner=1, score_first=number(fields.get("chosen_reward")),
-                         score_second=number(fields.get("rejected_reward")), score_columns=("chosen_reward", "rejected_reward"))
+        yield Comparison(
+            source,
+            prompt_of(first_of("prompt")(fields)),
+            reply_text(fields.get("chosen_response")),
+            reply_text(fields.get("rejected_response")),
+            winner=1,
+            score_first=number(fields.get("chosen_reward")),
+            score_second=number(fields.get("rejected_reward")),
+            score_columns=("chosen_reward", "rejected_reward"),
+        )
     elif "completions" in fields:
         yield from listed("context", "completions", "completion", _negated("rank"), ranks=True)(source)
     else:
         yield Skip(source, "unpaired")
 
 
-add(Format("nemo", "NeMo-RL and NeMo-Aligner preference data",
-           ({"context": is_messages, "completions": rows}, {"prompt": text, "chosen_response": text, "rejected_response": text,
-                                                            "chosen_reward": digits}),
-           each(_completion), frozenset({"context", "completions", "prompt", "chosen_response", "rejected_response",
-                                         "chosen_reward", "rejected_reward", "text"})))
+add(
+    Format(
+        "nemo",
+        "NeMo-RL and NeMo-Aligner preference data",
+        (
+            {"context": is_messages, "completions": rows},
+            {"prompt": text, "chosen_response": text, "rejected_response": text, "chosen_reward": digits},
+        ),
+        each(_completion),
+        frozenset(
+            {
+                "context",
+                "completions",
+                "prompt",
+                "chosen_response",
+                "rejected_response",
+                "chosen_reward",
+                "rejected_reward",
+                "text",
+            }
+        ),
+    )
+)
 
 HELPSTEER = {"helpfulness": 0.65, "correctness": 0.8, "coherence": 0.45, "complexity": 0.55, "verbosity": -0.4}
 
@@ -80,10 +140,15 @@ def _weighted(fields: Fields) -> float | None:
     return round(sum(weight * (values[key] or 0.0) for key, weight in HELPSTEER.items()), 9)
 
 
-add(Format("helpsteer2", "HelpSteer2",
-           ({"prompt": text, "response": text, "helpfulness": digits, "correctness": digits, "coherence": digits},),
-           row_a_response(first_of("prompt"), first_of("response"), _weighted),
-           frozenset({"prompt", "response", *HELPSTEER})))
+add(
+    Format(
+        "helpsteer2",
+        "HelpSteer2",
+        ({"prompt": text, "response": text, "helpfulness": digits, "correctness": digits, "coherence": digits},),
+        row_a_response(first_of("prompt"), first_of("response"), _weighted),
+        frozenset({"prompt", "response", *HELPSTEER}),
+    )
+)
 
 
 RATINGS = ("rating", "score", "overall_score", "overall", "reward_label", "quality")
@@ -94,11 +159,21 @@ def _rating(fields: Fields) -> float | None:
 
 
 _PROMPTS, _RESPONSES = ("prompt", "instruction", "question"), ("response", "completion", "answer", "output")
-add(Format("rated_responses", "one rated response a row",
-           tuple({prompt: text, response: text, rating: digits}
-                 for prompt in _PROMPTS for response in _RESPONSES for rating in RATINGS),
-           row_a_response(first_of(*_PROMPTS), first_of(*_RESPONSES), _rating),
-           frozenset({*_PROMPTS, *_RESPONSES, *RATINGS}), bonus=-0.5))
+add(
+    Format(
+        "rated_responses",
+        "one rated response a row",
+        tuple(
+            {prompt: text, response: text, rating: digits}
+            for prompt in _PROMPTS
+            for response in _RESPONSES
+            for rating in RATINGS
+        ),
+        row_a_response(first_of(*_PROMPTS), first_of(*_RESPONSES), _rating),
+        frozenset({*_PROMPTS, *_RESPONSES, *RATINGS}),
+        bonus=-0.5,
+    )
+)
 
 
 def _axis_prompt(fields: Fields) -> Any:
@@ -112,6 +187,7 @@ def _summary(key: str) -> Callable[[Fields], Any]:
     def get(fields: Fields) -> Any:
         summary = fields.get("summary")
         return summary.get(key) if isinstance(summary, dict) else None
+
     return get
 
 
@@ -125,9 +201,15 @@ def _axis_key(fields: Fields) -> Any:
     return info.get("id") if isinstance(info, dict) else None
 
 
-add(Format("summarize_axis", "summarize_from_feedback axis ratings", ({"info": record, "summary": record, "worker": anything},),
-           row_a_response(_axis_prompt, _summary("text"), _overall, _axis_key, model=""),
-           frozenset({"info", "summary", "worker"})))
+add(
+    Format(
+        "summarize_axis",
+        "summarize_from_feedback axis ratings",
+        ({"info": record, "summary": record, "worker": anything},),
+        row_a_response(_axis_prompt, _summary("text"), _overall, _axis_key, model=""),
+        frozenset({"info", "summary", "worker"}),
+    )
+)
 
 
 def _prism(source: Record) -> Iterator[Outcome]:
@@ -148,7 +230,9 @@ def _prism(source: Record) -> Iterator[Outcome]:
             path.append({"role": "assistant", "content": best.get("content")})
 
 
-def _against_rest(source: Record, prompt: Any, answers: list[Fields], best: Fields | None, content: str) -> Iterator[Outcome]:
+def _against_rest(
+    source: Record, prompt: Any, answers: list[Fields], best: Fields | None, content: str
+) -> Iterator[Outcome]:
     if len(answers) < 2 or best is None:
         yield Skip(source, "single_response" if len(answers) < 2 else "no_label")
         return
@@ -158,9 +242,17 @@ def _against_rest(source: Record, prompt: Any, answers: list[Fields], best: Fiel
             continue
         scores = number(best.get("score")), number(other.get("score"))
         gap = None if scores[0] is None or scores[1] is None else scores[0] - scores[1]
-        yield Comparison(source, prompt_of(prompt), reply_text(best.get(content)), reply_text(other.get(content)),
-                         votes=(Vote(who, 1),), strength=gap, model_first=name(best.get("model_name")),
-                         model_second=name(other.get("model_name")), group=name(source.value.get("conversation_id")))
+        yield Comparison(
+            source,
+            prompt_of(prompt),
+            reply_text(best.get(content)),
+            reply_text(other.get(content)),
+            votes=(Vote(who, 1),),
+            strength=gap,
+            model_first=name(best.get("model_name")),
+            model_second=name(other.get("model_name")),
+            group=name(source.value.get("conversation_id")),
+        )
 
 
 def _prism_rows(records: Any, criterion: str | None) -> Iterator[Outcome]:
@@ -176,12 +268,35 @@ def _prism_rows(records: Any, criterion: str | None) -> Iterator[Outcome]:
         yield from _against_rest(entries[0], first_of("user_prompt")(fields[0]), fields, best, "model_response")
 
 
-add(Format("prism", "PRISM",
-           ({"conversation_id": anything, "user_id": anything, "conversation_history": rows},
-            {"interaction_id": anything, "user_prompt": text, "model_response": text, "if_chosen": anything}),
-           _prism_rows, frozenset({"conversation_id", "user_id", "conversation_history", "opening_prompt", "interaction_id",
-                                   "utterance_id", "user_prompt", "model_response", "model_name", "model_provider", "score",
-                                   "if_chosen", "within_turn_id", "open_feedback"})))
+add(
+    Format(
+        "prism",
+        "PRISM",
+        (
+            {"conversation_id": anything, "user_id": anything, "conversation_history": rows},
+            {"interaction_id": anything, "user_prompt": text, "model_response": text, "if_chosen": anything},
+        ),
+        _prism_rows,
+        frozenset(
+            {
+                "conversation_id",
+                "user_id",
+                "conversation_history",
+                "opening_prompt",
+                "interaction_id",
+                "utterance_id",
+                "user_prompt",
+                "model_response",
+                "model_name",
+                "model_provider",
+                "score",
+                "if_chosen",
+                "within_turn_id",
+                "open_feedback",
+            }
+        ),
+    )
+)
 
 
 def _squality(source: Record) -> Iterator[Outcome]:
@@ -193,8 +308,14 @@ def _squality(source: Record) -> Iterator[Outcome]:
             yield Skip(source, "bad_record")
             continue
         names = [system for system, said in systems.items() if isinstance(said, dict) and "response" in said]
-        ratings = [{name(review.get("worker_id")): number(review.get("overall-rating"))
-                    for review in systems[system].get("reviews") or [] if isinstance(review, dict)} for system in names]
+        ratings = [
+            {
+                name(review.get("worker_id")): number(review.get("overall-rating"))
+                for review in systems[system].get("reviews") or []
+                if isinstance(review, dict)
+            }
+            for system in names
+        ]
         prompt = prompt_of(f"passage {source.value.get('passage-id')}, question {place}")
         for i, first in enumerate(names):
             for j in range(i + 1, len(names)):
@@ -203,10 +324,24 @@ def _squality(source: Record) -> Iterator[Outcome]:
                     theirs = ratings[j].get(who)
                     if mine is not None and theirs is not None:
                         votes.append(Vote(who, (mine > theirs) - (mine < theirs), None, abs(mine - theirs)))
-                yield Comparison(source, prompt, reply_text(systems[first]["response"]),
-                                 reply_text(systems[names[j]]["response"]), votes=tuple(votes), model_first=first,
-                                 model_second=names[j], group=name(source.value.get("passage-id")))
+                yield Comparison(
+                    source,
+                    prompt,
+                    reply_text(systems[first]["response"]),
+                    reply_text(systems[names[j]]["response"]),
+                    votes=tuple(votes),
+                    model_first=first,
+                    model_second=names[j],
+                    group=name(source.value.get("passage-id")),
+                )
 
 
-add(Format("squality", "SQuALITY human evaluation", ({"passage-id": anything, "questions": anything},), each(_squality),
-           frozenset({"passage-id", "questions"})))
+add(
+    Format(
+        "squality",
+        "SQuALITY human evaluation",
+        ({"passage-id": anything, "questions": anything},),
+        each(_squality),
+        frozenset({"passage-id", "questions"}),
+    )
+)

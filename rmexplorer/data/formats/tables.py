@@ -9,7 +9,19 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, digits, text
 from rmexplorer.data.records import Record, Skip, Vote
-from rmexplorer.data.shapes import Chosen, Fields, Item, Label, TwoResponses, all_pairs, code, first_of, name, number, prompt_of
+from rmexplorer.data.shapes import (
+    Chosen,
+    Fields,
+    Item,
+    Label,
+    TwoResponses,
+    all_pairs,
+    code,
+    first_of,
+    name,
+    number,
+    prompt_of,
+)
 from rmexplorer.data.texts import encodable
 
 
@@ -26,6 +38,7 @@ def _turns(value: Any) -> Any:
 
 def _chat(field: str) -> Callable[[Fields], Any]:
     """Prompts and replies of several turns as one conversation; a single turn stays a plain text."""
+
     def get(fields: Fields) -> Any:
         prompts, replies = _turns(fields.get("prompt")), _turns(fields.get(field))
         if not isinstance(prompts, list) or not isinstance(replies, list):
@@ -34,8 +47,12 @@ def _chat(field: str) -> Callable[[Fields], Any]:
             return replies[0]
         if len(prompts) < len(replies) or None in replies:
             return None
-        return [{"role": role, "content": turn} for pair in zip(prompts, replies, strict=False)
-                for role, turn in zip(("user", "assistant"), pair, strict=True)]
+        return [
+            {"role": role, "content": turn}
+            for pair in zip(prompts, replies, strict=False)
+            for role, turn in zip(("user", "assistant"), pair, strict=True)
+        ]
+
     return get
 
 
@@ -53,13 +70,38 @@ def _one_hot(fields: Fields, criterion: str | None) -> Label:
     return Label((1, -1, 0)[hot.index(1.0)] if hot.count(1.0) == 1 else None)
 
 
-add(Format("lmsys_55k", "LMSYS human preferences (Kaggle)",
-           ({"prompt": anything, "response_a": anything, "response_b": anything, "winner_model_a": digits,
-             "winner_model_b": digits, "winner_tie": digits},
-            {"prompt": text, "response_a": text, "response_b": text, "model_a": text, "model_b": text, "winner": text}),
-           TwoResponses(_arena_prompt, _chat("response_a"), _chat("response_b"), _one_hot),
-           frozenset({"id", "model_a", "model_b", "prompt", "response_a", "response_b", "winner", "winner_model_a",
-                      "winner_model_b", "winner_tie"})))
+add(
+    Format(
+        "lmsys_55k",
+        "LMSYS human preferences (Kaggle)",
+        (
+            {
+                "prompt": anything,
+                "response_a": anything,
+                "response_b": anything,
+                "winner_model_a": digits,
+                "winner_model_b": digits,
+                "winner_tie": digits,
+            },
+            {"prompt": text, "response_a": text, "response_b": text, "model_a": text, "model_b": text, "winner": text},
+        ),
+        TwoResponses(_arena_prompt, _chat("response_a"), _chat("response_b"), _one_hot),
+        frozenset(
+            {
+                "id",
+                "model_a",
+                "model_b",
+                "prompt",
+                "response_a",
+                "response_b",
+                "winner",
+                "winner_model_a",
+                "winner_model_b",
+                "winner_tie",
+            }
+        ),
+    )
+)
 
 _VERDICT = re.compile(r"\b(?:text|sequence|option|continuation)\s*([12])\b|\b(both|neither|tie|equal)\b", re.IGNORECASE)
 
@@ -81,32 +123,90 @@ def _order_models(records: Iterable[Record]) -> Iterator[Record]:
         yield source
 
 
-_MTURK = TwoResponses(first_of("Input.Prefix"), first_of("Input.First"), first_of("Input.Second"), _free_text, judge="WorkerId")
-add(Format("mturk_ab", "Mechanical Turk batch of A/B questions",
-           ({"WorkerId": anything, "Input.First": text, "Input.Second": text, "Answer.utterance": text},),
-           lambda records, criterion: _MTURK(_order_models(records), criterion),
-           frozenset({"HITId", "WorkerId", "Input.Prefix", "Input.First", "Input.Second", "Input.Order", "Answer.utterance",
-                      "AssignmentId", "HITTypeId", "Title", "Description", "Keywords", "Reward", "CreationTime", "RequesterAnnotation",
-                      "AcceptTime", "SubmitTime", "AutoApprovalTime", "ApprovalTime", "Expiration", ""}), merging=True))
+_MTURK = TwoResponses(
+    first_of("Input.Prefix"), first_of("Input.First"), first_of("Input.Second"), _free_text, judge="WorkerId"
+)
+add(
+    Format(
+        "mturk_ab",
+        "Mechanical Turk batch of A/B questions",
+        ({"WorkerId": anything, "Input.First": text, "Input.Second": text, "Answer.utterance": text},),
+        lambda records, criterion: _MTURK(_order_models(records), criterion),
+        frozenset(
+            {
+                "HITId",
+                "WorkerId",
+                "Input.Prefix",
+                "Input.First",
+                "Input.Second",
+                "Input.Order",
+                "Answer.utterance",
+                "AssignmentId",
+                "HITTypeId",
+                "Title",
+                "Description",
+                "Keywords",
+                "Reward",
+                "CreationTime",
+                "RequesterAnnotation",
+                "AcceptTime",
+                "SubmitTime",
+                "AutoApprovalTime",
+                "ApprovalTime",
+                "Expiration",
+                "",
+            }
+        ),
+        merging=True,
+    )
+)
 
 _BOOL_CODES = {"true": 1, "false": -1, "equally good": 0}
-add(Format("bool_or_string_label", "News summaries compared (Zhang et al.)",
-           ({"article_text": text, "writer_summary": text, "text-davinci-002_summary": text, "overall_writer_better": anything},),
-           TwoResponses(first_of("article_text"), first_of("writer_summary"), first_of("text-davinci-002_summary"),
-                        lambda fields, criterion: Label(code(fields.get(f"{criterion or 'overall'}_writer_better"), _BOOL_CODES)),
-                        judge="evaluator_id", group=("article_id",)),
-           frozenset({"article_id", "evaluator_id", "article_text", "writer_summary", "text-davinci-002_summary",
-                      "overall_writer_better", "informative_writer_better"}), merging=True, criteria=("overall", "informative")))
+add(
+    Format(
+        "bool_or_string_label",
+        "News summaries compared (Zhang et al.)",
+        (
+            {
+                "article_text": text,
+                "writer_summary": text,
+                "text-davinci-002_summary": text,
+                "overall_writer_better": anything,
+            },
+        ),
+        TwoResponses(
+            first_of("article_text"),
+            first_of("writer_summary"),
+            first_of("text-davinci-002_summary"),
+            lambda fields, criterion: Label(code(fields.get(f"{criterion or 'overall'}_writer_better"), _BOOL_CODES)),
+            judge="evaluator_id",
+            group=("article_id",),
+        ),
+        frozenset(
+            {
+                "article_id",
+                "evaluator_id",
+                "article_text",
+                "writer_summary",
+                "text-davinci-002_summary",
+                "overall_writer_better",
+                "informative_writer_better",
+            }
+        ),
+        merging=True,
+        criteria=("overall", "informative"),
+    )
+)
 
 
 def _argilla(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
     for record in records:
         fields = record.value
-        question = next((key[:-len(".responses")] for key in fields if key.endswith(".responses")), None)
+        question = next((key[: -len(".responses")] for key in fields if key.endswith(".responses")), None)
         if question is not None:
             yield from _argilla_two(record, question)
             continue
-        asked = next((key[:-len("-suggestion")] for key in fields if key.endswith("-suggestion")), None)
+        asked = next((key[: -len("-suggestion")] for key in fields if key.endswith("-suggestion")), None)
         answers = sorted(key for key in fields if re.fullmatch(r"response-?\d+", key))
         if asked is None or len(answers) < 2:
             yield Skip(record, "missing_response")
@@ -115,7 +215,8 @@ def _argilla(records: Iterable[Record], criterion: str | None) -> Iterator[Outco
 
 
 def _argilla_two(record: Record, question: str) -> Iterator[Outcome]:
-    """Argilla 2: the answers, their users and their status are parallel lists; drafts and discarded ones are no votes."""
+    """Argilla 2: the answers, their users and their status are parallel lists; drafts and discarded ones are no
+    votes."""
     fields = record.value
     said, users, states = (fields.get(f"{question}.responses{part}") for part in ("", ".users", ".status"))
     votes = []
@@ -134,23 +235,50 @@ def _argilla_one(record: Record, entries: Any, answers: list[str]) -> Iterator[O
     """Argilla 1: each submitted answer ranks the responses; each ranking votes on each two of them."""
     ballots: list[tuple[str | None, dict[str, float]]] = []
     for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("status", "submitted") == "submitted" and isinstance(entry.get("value"), list):
-            ranks = {str(item.get("value")): number(item.get("rank")) for item in entry["value"] if isinstance(item, dict)}
-            ballots.append((name(entry.get("user_id")), {key: -rank for key, rank in ranks.items() if rank is not None}))
+        if (
+            isinstance(entry, dict)
+            and entry.get("status", "submitted") == "submitted"
+            and isinstance(entry.get("value"), list)
+        ):
+            ranks = {
+                str(item.get("value")): number(item.get("rank")) for item in entry["value"] if isinstance(item, dict)
+            }
+            ballots.append(
+                (name(entry.get("user_id")), {key: -rank for key, rank in ranks.items() if rank is not None})
+            )
     fields = record.value
     places = {key: place for place, key in enumerate(answers)}
     items = [Item(fields.get(key), -float(place)) for key, place in places.items()]
-    for number_of_pair, outcome in enumerate(all_pairs(record, prompt_of(first_of("prompt")(fields)), items, ranks=True)):
+    for number_of_pair, outcome in enumerate(
+        all_pairs(record, prompt_of(first_of("prompt")(fields)), items, ranks=True)
+    ):
         if not isinstance(outcome, Skip):
-            first, second = [(a, b) for i, a in enumerate(answers) for b in answers[i + 1:]][number_of_pair]
+            first, second = [(a, b) for i, a in enumerate(answers) for b in answers[i + 1 :]][number_of_pair]
             outcome.winner = None
-            outcome.votes = tuple(Vote(who, (ranks[first] > ranks[second]) - (ranks[first] < ranks[second]))
-                                  for who, ranks in ballots if first in ranks and second in ranks)
+            outcome.votes = tuple(
+                Vote(who, (ranks[first] > ranks[second]) - (ranks[first] < ranks[second]))
+                for who, ranks in ballots
+                if first in ranks and second in ranks
+            )
         yield outcome
 
 
-add(Format("argilla", "Argilla export",
-           ({"prompt": text, "response-1": text, "response-2": text, "preference": anything},
-            {"prompt": text, "chosen": text, "rejected": text, "better.responses": anything, "better.responses.status": anything},
-            {"chosen": text, "rejected": text, "id": anything, "status": text}),
-           _argilla, frozenset({"prompt", "response-1", "response-2", "chosen", "rejected", "id", "external_id", "metadata"})))
+add(
+    Format(
+        "argilla",
+        "Argilla export",
+        (
+            {"prompt": text, "response-1": text, "response-2": text, "preference": anything},
+            {
+                "prompt": text,
+                "chosen": text,
+                "rejected": text,
+                "better.responses": anything,
+                "better.responses.status": anything,
+            },
+            {"chosen": text, "rejected": text, "id": anything, "status": text},
+        ),
+        _argilla,
+        frozenset({"prompt", "response-1", "response-2", "chosen", "rejected", "id", "external_id", "metadata"}),
+    )
+)

@@ -73,14 +73,41 @@ def _flat(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]
         yield from _walk(source, fields, [], name(fields.get("message_tree_id")))
 
 
-_USED = frozenset({"message_tree_id", "prompt", "message_id", "parent_id", "user_id", "text", "role", "rank", "replies",
-                   "created_date", "review_count", "deleted", "synthetic", "model_name"})
+_USED = frozenset(
+    {
+        "message_tree_id",
+        "prompt",
+        "message_id",
+        "parent_id",
+        "user_id",
+        "text",
+        "role",
+        "rank",
+        "replies",
+        "created_date",
+        "review_count",
+        "deleted",
+        "synthetic",
+        "model_name",
+    }
+)
 
 
 def _node(value: Any) -> bool:
     return isinstance(value, dict) and "message_id" in value
 
 
-add(Format("oasst_tree", "OpenAssistant message trees", ({"message_tree_id": anything, "prompt": _node},), _trees, _USED))
-add(Format("oasst_flat", "OpenAssistant messages", ({"message_id": text, "parent_id": anything, "text": text, "role": text},),
-           _flat, _USED))
+add(
+    Format(
+        "oasst_tree", "OpenAssistant message trees", ({"message_tree_id": anything, "prompt": _node},), _trees, _USED
+    )
+)
+add(
+    Format(
+        "oasst_flat",
+        "OpenAssistant messages",
+        ({"message_id": text, "parent_id": anything, "text": text, "role": text},),
+        _flat,
+        _USED,
+    )
+)
