@@ -38,7 +38,13 @@ TABLE = [
     ("chosen_text", 6.5, 5.9, 8.3, 9.0), ("rejected", 3.9, 3.6, 6.8, 7.4), ("rejected_text", 5.8, 5.3, 8.0, 8.7),
     ("plum", 6.4, 5.9, 7.2, 7.8), ("plum_text", 7.8, 7.2, 8.7, 9.5), ("error", 6.5, 6.0, 6.9, 7.5),
 ]
-ON_SURFACE = [("green", 3.4, 7.3), ("green_text", 6.1, 8.5), ("amber", 2.3, 9.2), ("amber_text", 6.4, 9.2), ("off", 2.6, 2.9)]
+ON_SURFACE = [
+    ("green", 3.4, 7.3),
+    ("green_text", 6.1, 8.5),
+    ("amber", 2.3, 9.2),
+    ("amber_text", 6.4, 9.2),
+    ("off", 2.6, 2.9),
+]
 TEXTS = ("text", "text2", "text3", "chosen_text", "rejected_text", "plum_text", "green_text", "amber_text", "error")
 MARKS = ("line2", "neutral", "chosen", "rejected", "plum", "green")
 
@@ -57,7 +63,9 @@ def test_that_black_on_white_has_contrast_21() -> None:
 
 
 @pytest.mark.parametrize(("token", "light", "light_bg", "dark", "dark_bg"), TABLE)
-def test_that_contrast_is_what_the_guide_says(token: str, light: float, light_bg: float, dark: float, dark_bg: float) -> None:
+def test_that_contrast_is_what_the_guide_says(
+    token: str, light: float, light_bg: float, dark: float, dark_bg: float
+) -> None:
     for colors, surface, ground in ((LIGHT, light, light_bg), (DARK, dark, dark_bg)):
         assert contrast(getattr(colors, token), colors.surface) == pytest.approx(surface, abs=0.06)
         assert contrast(getattr(colors, token), colors.bg) == pytest.approx(ground, abs=0.06)

@@ -315,7 +315,10 @@ def test_that_a_stale_card_is_paler(qtbot: QtBot) -> None:
 
     def darkest() -> int:
         image = card.pages.grab().toImage()
-        return min(image.pixelColor(x, y).lightness() for x in range(0, image.width(), 2) for y in range(image.height()))
+        return min(
+            image.pixelColor(x, y).lightness() for x in range(0, image.width(), 2) for y in range(image.height())
+        )
+
     before = darkest()
     card.show_stale("Computed for 5,180 pairs")
     QApplication.processEvents()
@@ -389,7 +392,9 @@ def test_that_the_ring_follows_the_keyboard_focus(qtbot: QtBot, qapp: QApplicati
 def test_that_both_marks_are_told_apart_without_colour(qtbot: QtBot) -> None:
     text = MarkedText()
     qtbot.addWidget(text)
-    styles = {mark: text.text_format(Span("x", mark)).underlineStyle() for mark in ("chosen", "rejected", "raises", "lowers")}
+    styles = {
+        mark: text.text_format(Span("x", mark)).underlineStyle() for mark in ("chosen", "rejected", "raises", "lowers")
+    }
     assert styles["chosen"] == styles["raises"] == QTextCharFormat.UnderlineStyle.SingleUnderline
     assert styles["rejected"] == styles["lowers"] == QTextCharFormat.UnderlineStyle.DotLine
     assert text.text_format(Span("x", "chosen")).background().color() == color("chosen_mark")
@@ -597,12 +602,26 @@ def test_that_a_bad_token_is_marked_and_explained(qtbot: QtBot) -> None:
 
 def test_that_every_widget_follows_the_theme_there_and_back(qtbot: QtBot, qapp: QApplication) -> None:
     card = Card("Scores", "1,036 pairs")
-    bars, facet, strip, view, field = HorizontalBars(), FacetHistogram("Margin"), RewardStrip(), DiffView(), TokenField()
+    bars, facet, strip, view, field = (
+        HorizontalBars(),
+        FacetHistogram("Margin"),
+        RewardStrip(),
+        DiffView(),
+        TokenField(),
+    )
     bars.set_rows([("alpha", 10, 3)], ["alpha"])
     facet.set_range(0.2, 0.7)
     view.set_pair("a b", "a c", 0.1, 0.2)
     field.set_tokens(["a:b"])
-    for widget in (bars, facet, strip, view, field, Chip("x", "y", "database", menu=True), NumberStrip([("a", "1", "b")])):
+    for widget in (
+        bars,
+        facet,
+        strip,
+        view,
+        field,
+        Chip("x", "y", "database", menu=True),
+        NumberStrip([("a", "1", "b")]),
+    ):
         card.add(widget)
     shown(qtbot, card, 420, 520)
     first = card.grab().toImage()

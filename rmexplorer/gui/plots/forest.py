@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelection,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -40,7 +50,10 @@ class ForestMark:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One row: name, grey line below it, marks, chance bar, density hill, texts left (before) and right of the axis."""
+    """One row: name, grey line below it, marks, chance bar, density hill, texts left (before) and right of the axis.
+
+    `tip` is what its tooltip and a screen reader say besides.
+    """
 
     name: str
     sub: str = ""
@@ -53,6 +66,7 @@ class ForestRow:
     tone: str = "neutral"
     strong: bool = False
     enabled: bool = True
+    tip: str = ""
 
 
 @dataclass
@@ -120,7 +134,7 @@ class ForestModel(QAbstractListModel):
             for mark in row.marks:
                 interval = f" ({signed(mark.low)} to {signed(mark.high)})" if np.isfinite(mark.low) else ""
                 lines.append(f"{mark.kind}: {signed(mark.value)}{interval}")
-            return "\n".join(lines + ([row.right] if row.right else []))
+            return "\n".join(lines + [text for text in (row.right, row.tip) if text])
         return None
 
 
@@ -321,7 +335,7 @@ class ForestPlot(QWidget):
         column.addWidget(self.list)
         column.addWidget(self.axis)
         column.addStretch()
-        self.list.selectionModel().currentChanged.connect(self._changed)
+        self.list.selectionModel().selectionChanged.connect(self._changed)
         self.list.activated.connect(self._activated)
         themes.theme_changed.connect(self.list.viewport().update)
 
@@ -362,9 +376,9 @@ class ForestPlot(QWidget):
         chosen.blockSignals(blocked)
         self.list.viewport().update()
 
-    def _changed(self, current: QModelIndex, previous: QModelIndex) -> None:
-        if current.isValid():
-            self.rowSelected.emit(current.row())
+    def _changed(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        if selected.indexes():
+            self.rowSelected.emit(selected.indexes()[0].row())
 
     def _activated(self, index: QModelIndex) -> None:
         self.rowActivated.emit(index.row())

@@ -62,7 +62,7 @@ def inside(polygon: Floats, x: Floats, y: Floats) -> np.ndarray:
 
 
 class View(pg.ViewBox):
-    """The data area: a drag brushes (rectangle or lasso) where that is on, else pans; the wheel zooms at the pointer."""
+    """The data area: a drag brushes (rectangle or lasso) where that is on, else pans; the wheel zooms."""
 
     brushed = Signal(object, str)
     pressed = Signal(object, object)
@@ -128,6 +128,7 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     brushed = Signal(object, str)
     pressed = Signal(object, object)
+    tool_changed = Signal(str)
 
     def __init__(self, x_kind: str = "number", y_kind: str = "number", grid: str = "y", left_width: int = 40,
                  parent: QWidget | None = None) -> None:
@@ -229,6 +230,7 @@ class PlotView(pg.GraphicsLayoutWidget):
         """What a drag does: "" pans, rectangle or lasso brush."""
         self.box.tool = tool
         self.viewport().setCursor(Qt.CursorShape.CrossCursor if tool else Qt.CursorShape.ArrowCursor)
+        self.tool_changed.emit(tool)
 
     def set_brush(self, polygon: Floats | None) -> None:
         """Show a brush, or none."""

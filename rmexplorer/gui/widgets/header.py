@@ -11,7 +11,6 @@ from rmexplorer.gui.widgets.buttons import GhostButton, SecondaryButton
 from rmexplorer.gui.widgets.labels import ElidedLabel, Headline, label
 from rmexplorer.gui.widgets.states import IconLabel
 
-
 COMPUTED = "How is this computed?"
 LEAST_OF_QUESTION = 0.6
 
