@@ -140,15 +140,15 @@ class Responses:
             how = {"margins": self.mean_margin, "wrong": self.wrong}.get(view, self.unsure).how
             return wording.method_line(
                 wording.pairs_of(self.pairs, split),
-                "margin is reward of the chosen minus reward of the rejected response",
-                "one pair per prompt is shown" if self.one_per_prompt else "",
+                f"margin = reward chosen {wording.MINUS} rejected",
+                "one per prompt is shown" if self.one_per_prompt else "",
                 wording.intervals(how),
             )
         return wording.method_line(
             f"top and bottom {wording.counted(self.tail)} of {wording.counted(self.responses)} responses in "
             f"{wording.pairs_of(self.pairs, split)}",
-            "one response per prompt is shown" if self.one_per_prompt else "",
-            "rewards in SD from the mean",
+            "one per prompt is shown" if self.one_per_prompt else "",
+            "rewards in SD",
             wording.intervals(self.top_rejected.how),
         )
 

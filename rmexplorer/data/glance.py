@@ -1,4 +1,5 @@
-"""What a list shows of a pair at a glance: the last turn of its prompt, and how many annotators agree with its label."""
+"""What a list shows of a pair at a glance: the last turn of its prompt, and how many annotators agree with its
+label."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ class ListedLine:
 class ListedCard:
     """What a card shows: number, bar and label at the left, texts and a grey line at the right.
 
-    pair: row of Dataset.pairs; bar: end of the bar in [-1, 1], from the middle; mark: chosen, rejected or none; end: a
-    line above the card that says what ends before it.
+    pair: row of Dataset.pairs; bar: end of the bar in [-1, 1], from the middle; mark: chosen, rejected or none; filler:
+    what stands, in grey, in a line that the texts leave empty; end: a line above the card that says what ends before it.
     """
 
     pair: int
@@ -74,6 +74,7 @@ class ListedCard:
     texts: tuple[ListedLine, ...]
     meta: str
     tip: str
+    filler: str = ""
     end: str = ""
 
 
@@ -143,8 +144,8 @@ class CardPainter(QStyledItemDelegate):
     def left_width(self) -> int:
         """Width of the column of numbers."""
         number, small = QFontMetrics(font("title")), QFontMetrics(font("small"))
-        widest = small.horizontalAdvance("rejected") + px(16) if self.view.text_lines < 3 else small.horizontalAdvance("margin +0.00")
-        return max(number.horizontalAdvance("+00.00"), widest, px(BAR)) + px(16)
+        widest = small.horizontalAdvance(self.view.widest_label) + (px(14) if self.view.marked else 0)
+        return max(number.horizontalAdvance("+0.00"), widest, px(BAR)) + px(16)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """As wide as the list, as high as its texts need."""
@@ -237,7 +238,11 @@ class CardPainter(QStyledItemDelegate):
         metrics = QFontMetrics(font("body"))
         step, y = self._step(metrics), room.top()
         signs = self._signs(painter, room, card)
-        for place, line in enumerate(card.texts):
+        bottom = y + self.view.text_lines * step
+        filler = (ListedLine(card.filler, quiet=True),) if card.filler else ()
+        for place, line in enumerate((*card.texts, *filler)):
+            if y >= bottom:
+                break
             painter.setFont(font("body"))
             indent = px(16) if line.mark else 0
             if line.mark:
@@ -311,6 +316,7 @@ class CardList(QListView):
         super().__init__()
         self.desk, self.text_lines, self.same_source = desk, text_lines, same_source
         self._following = False
+        self.widest_label, self.marked = "", False
         self.cards = CardModel(self)
         self.painter_of_cards = CardPainter(self)
         self.setModel(self.cards)
@@ -339,13 +345,15 @@ class CardList(QListView):
 
     def put(self, cards: Sequence[ListedCard]) -> None:
         """Show other cards; the place is kept where the pair of the current card is still there."""
+        self.widest_label = max((card.label for card in cards), key=len, default="")
+        self.marked = any(card.mark for card in cards)
         same = [(card.pair, card.number) for card in cards] == [(card.pair, card.number) for card in self.cards.cards]
         scrolled = self.verticalScrollBar().value() if same else 0
         self.painter_of_cards.forget()
         self.cards.put(cards)
+        self.doItemsLayout()
+        self.verticalScrollBar().setValue(scrolled)
         self.follow(self.desk.state)
-        if same:
-            self.verticalScrollBar().setValue(scrolled)
 
     def follow(self, state: State) -> None:
         """Make the card of the pair in the inspector the current one, if there is one."""

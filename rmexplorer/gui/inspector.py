@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from unicodedata import bidirectional
+
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -20,6 +23,7 @@ from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.data.dataset import TIE
+from rmexplorer.data.glance import ASSISTANT, votes_for_label
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import (
     DiffView,
@@ -38,6 +42,7 @@ from rmexplorer.project import Mark
 from rmexplorer.statistics import sigmoid
 from rmexplorer.wording import counted, number
 
+TURN = re.compile(r"\n\n(?:Human|Assistant): ")
 NOTE_DELAY = 400
 PROMPT_CHARACTERS = 420
 STRIP_SAMPLE = 20_000
@@ -295,9 +300,9 @@ class Inspector(QWidget):
             first, second = float(state.rewards.first[pair]), float(state.rewards.second[pair])
             better, worse = (second, first) if dataset.winner[pair] == -1 else (first, second)
             values = (better if np.isfinite(better) else None, worse if np.isfinite(worse) else None)
-        self.view.chosen.name.setText("First" if tie else "Chosen")
-        self.view.rejected.name.setText("Second" if tie else "Rejected")
-        self.view.set_pair(chosen, rejected, *values)
+        self.view.chosen.set_kind(*(("people", "First") if tie else ("chosen", "Chosen")))
+        self.view.rejected.set_kind(*(("people", "Second") if tie else ("rejected", "Rejected")))
+        self.view.set_pair(chosen.strip(), rejected.strip(), *values)
         self._show_prompt(dataset.prompts["text"][int(dataset.prompt[pair])])
         self._show_verdict(tie, *values)
 
@@ -310,7 +315,7 @@ class Inspector(QWidget):
             self.chance.setText("no reward yet")
             self.probability.setText("")
             return
-        self.strip.set_marks([("chosen", better), ("rejected", worse)])
+        self.strip.set_marks([("1", better), ("2", worse)] if tie else [("chosen", better), ("rejected", worse)])
         margin = better - worse
         if tie:
             self.sign.set_icon("info", "text3")
@@ -329,10 +334,13 @@ class Inspector(QWidget):
         self.probability.setToolTip(f"σ(margin), margin {signed(margin)}")
 
     def _show_prompt(self, text: str) -> None:
-        text = text.strip()
+        text = ASSISTANT.sub("", text).strip()
         long = len(text) > PROMPT_CHARACTERS and not self._whole_prompt
         self.more.setVisible(long)
-        self.prompt.setText("… " + text[-PROMPT_CHARACTERS:].lstrip() if long else text or "(no prompt)")
+        shown = "… " + end_of(text, PROMPT_CHARACTERS) if long else text or "(no prompt)"
+        rtl = reads_right_to_left(shown)
+        self.prompt.setLayoutDirection(Qt.LayoutDirection.RightToLeft if rtl else Qt.LayoutDirection.LeftToRight)
+        self.prompt.setText(shown)
 
     def _show_whole_prompt(self) -> None:
         self._whole_prompt = True
@@ -357,14 +365,9 @@ class Inspector(QWidget):
 
     def _people(self, state: State, pair: int, winner: int) -> str:
         assert state.dataset is not None
-        votes = state.dataset.votes
-        low, high = votes["pair"].search_sorted(pair, side="left"), votes["pair"].search_sorted(pair, side="right")
-        choices = votes["choice"].slice(int(low), int(high) - int(low)).to_list()
-        if len(choices) < 2:
-            return ""
-        agree = sum(choice == winner for choice in choices)
+        agree, votes = (int(count[0]) for count in votes_for_label(state.dataset, np.array([pair])))
         what = "call it a tie" if winner == TIE else "prefer the chosen response"
-        return f"{agree} of {len(choices)} {what}"
+        return f"{agree} of {votes} {what}" if votes > 1 else ""
 
     def _fact(self, name: str, text: str) -> None:
         line, value = self.facts[name]
@@ -390,12 +393,24 @@ class Inspector(QWidget):
 
 
 def length_sentence(chosen: int, rejected: int) -> str:
-    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 to 365 characters)"."""
+    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
     if chosen == rejected:
         return f"Both have {counted(chosen, 'character')}"
     longer, shorter, name = (chosen, rejected, "Chosen") if chosen > rejected else (rejected, chosen, "Rejected")
     if shorter == 0:
         return f"{name} has {counted(longer, 'character')}, the other none"
     times = longer / shorter
-    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, 1)} times as long"
-    return f"{name} is {by} ({longer:,} to {shorter:,} characters)"
+    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, int(times < 10))} times as long"
+    return f"{name} is {by} ({counted(longer, 'character')})"
+
+
+def end_of(text: str, most: int) -> str:
+    """The end of a text: from the first turn that begins within its last `most` characters, or else the first word."""
+    end = text[-most:]
+    turn = TURN.search(end[: most // 2])
+    return end[turn.end() - len(turn.group().lstrip()):] if turn else end.split(maxsplit=1)[-1]
+
+
+def reads_right_to_left(text: str) -> bool:
+    """Whether the first letter with a direction is Hebrew, Arabic or another that reads from the right."""
+    return next((kind in ("R", "AL") for sign in text if (kind := bidirectional(sign)) in ("L", "R", "AL")), False)

@@ -105,7 +105,7 @@ def response_cards(dataset: Dataset, sources: _Sources, listed: ResponseList, fa
         tip = (f"{number(z, signed=True)} SD from the mean · reward {number(reward, signed=True)}\n\n"
                f"Prompt: {_cut(last_turn(prompts[place]))}")
         cards.append(ListedCard(int(listed.pair[place]), number(z, signed=True), z / far, kind, kind, (ListedLine(text, lines=2),),
-                                meta, tip, end if place == first else ""))
+                                meta, tip, f"to: {last_turn(prompts[place])}", end if place == first else ""))
     return cards
 
 
@@ -384,7 +384,9 @@ class ResponsesPane(Pane):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A low window leaves more room to the lists."""
         super().resizeEvent(event)
-        self.tails.setFixedHeight(px(166 if self.height() > px(LOW) else 138))
+        low = self.height() < px(LOW)
+        self.tails.setFixedHeight(px(138 if low else 166))
+        self.tails.x_title.setVisible(not low)
 
     def _walk(self, place: int) -> None:
         """Let next and previous step through a list."""

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
-from rmexplorer.gui.theme import color, font, px, set_font, themes
+from rmexplorer.gui.theme import color, font, px, set_font, set_role, themes
 from rmexplorer.gui.widgets.buttons import LinkButton
 from rmexplorer.gui.widgets.labels import Mark, label, signed
 
@@ -213,7 +213,8 @@ class ResponseView(QFrame):
         column.setSpacing(0)
         top = QHBoxLayout()
         top.setSpacing(px(5))
-        top.addWidget(Mark(kind, 10))
+        self.mark = Mark(kind, 10)
+        top.addWidget(self.mark)
         self.name = label(name, kind, weight=600)
         self.reward = label("", weight=600)
         top.addWidget(self.name)
@@ -231,6 +232,15 @@ class ResponseView(QFrame):
         column.addWidget(self.more)
         self.spans: list[Span] = []
         self.all = False
+
+    def set_kind(self, kind: str, name: str) -> None:
+        """Show as another kind: chosen, rejected, or people for a response of a tie."""
+        self.kind = self.mark.kind = kind
+        self.mark.setAccessibleName(kind)
+        set_role(self.name, kind)
+        self.name.setText(name)
+        self.mark.update()
+        self.update()
 
     def show_spans(self, spans: Sequence[Span], reward: float | None) -> None:
         """Replace text and reward."""
@@ -255,7 +265,7 @@ class ResponseView(QFrame):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         stroke = painter.pen()
-        stroke.setColor(color(self.kind if self.kind in ("chosen", "rejected") else "text"))
+        stroke.setColor(color(self.kind if self.kind in ("chosen", "rejected") else "neutral"))
         stroke.setWidthF(3)
         stroke.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(stroke)

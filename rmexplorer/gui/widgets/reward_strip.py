@@ -81,7 +81,9 @@ class RewardStrip(QWidget):
 
     def _range(self) -> tuple[float, float]:
         values = [value for _, value in self.marks]
-        room = (self.high - self.low) * 0.04
+        # a number beside the outermost marks
+        beside = QFontMetricsF(font("small_strong")).horizontalAdvance("+0.00") + px(14)
+        room = (self.high - self.low) * min(0.25, beside / max(self.width() - 2 * beside, 1))
         return min([self.low, *(value - room for value in values)]), max(
             [self.high, *(value + room for value in values)]
         )
