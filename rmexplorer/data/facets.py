@@ -17,7 +17,7 @@ MOST_NUMBERS = 6
 BINS = 32
 FIRST = ("source", "subset", "category", "dataset", "domain", "section", "task", "split")
 TITLES = {
-    "words": "Words, longer response", "length_ratio": "Chosen length ÷ rejected", "heldout": "Held out",
+    "words": "Words (longer)", "length_ratio": "Chosen ÷ rejected", "heldout": "Held out",
     "wrong": "Model prefers rejected", "tie": "Tie", "annotators": "Annotators agree", "starred": "Starred",
 }
 LOGARITHMIC = ("words", "length_ratio")

@@ -1,0 +1,135 @@
+"""The card of the pairs: rows, cards or the dataset card, with its header, footer and sort menu."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QWidget
+
+from rmexplorer.gui.pair_table import PairTable
+from rmexplorer.gui.summary import SummaryView
+from rmexplorer.gui.table import ORDERS, PairModel
+from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import Card, KeyCap, Segmented, label
+from rmexplorer.wording import counted
+
+VIEWS = (("table", "Table"), ("cards", "Cards"), ("summary", "Summary"))
+KEYS = (("J", "next"), ("K", "previous"), ("Space", "star"), ("Enter", "open"))
+SORT_MENU = (
+    ("pair", False, "Order of the file"),
+    ("words", True, "Longest first"),
+    ("words", False, "Shortest first"),
+    ("length_ratio", True, "Chosen longer first"),
+    ("length_ratio", False, "Rejected longer first"),
+    ("margin", False, "Lowest margin first"),
+    ("margin", True, "Highest margin first"),
+    ("certainty", False, "Least sure first"),
+)
+FALLS_FIRST = frozenset({"words", "length_ratio"})  # what a first press on the header sorts from high to low
+
+
+class PairList(Card):
+    """Pairs as a table or as cards, or the dataset card.
+
+    `resorted(key, descending)` and `viewed_as(view)` when a person asks for it.
+    """
+
+    resorted = Signal(str, bool)
+    viewed_as = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("Pairs", flush=True)
+        self.model = PairModel(self)
+        self.table = PairTable(self.model)
+        self.table.sorted_by.connect(self._header_pressed)
+        self.table.viewed.connect(self._show_place)
+        self.summary = SummaryView()
+        self.views = QStackedWidget()
+        self.views.addWidget(self.table)
+        self.views.addWidget(self.summary)
+        self.add(self.views, 1)
+        self.switch = Segmented(VIEWS, name="Show pairs as")
+        self.switch.changed.connect(self._switched)
+        self.add_header(self.switch)
+        self.sort_button = self.add_tool("arrow-up-down", "Sort", self._sort_menu)
+        self.body.setSpacing(0)
+        self.footer = self._footer()
+        self.add(self.footer)
+
+    def _footer(self) -> QWidget:
+        footer = QWidget()
+        footer.setFixedHeight(px(36))
+        row = QHBoxLayout(footer)
+        row.setContentsMargins(px(14), 0, px(14), 0)
+        row.setSpacing(px(6))
+        self.place = label("", "secondary", "small")
+        row.addWidget(self.place)
+        row.addStretch(1)
+        self.hints: list[QWidget] = []
+        for key, what in KEYS:
+            hint = QWidget()
+            inner = QHBoxLayout(hint)
+            inner.setContentsMargins(0, 0, px(6), 0)
+            inner.setSpacing(px(6))
+            inner.addWidget(KeyCap(key))
+            inner.addWidget(label(what, "hint", "small"))
+            row.addWidget(hint)
+            self.hints.append(hint)
+        return footer
+
+    @property
+    def view(self) -> str:
+        """table, cards or summary."""
+        return self.switch.current()
+
+    def show_rows(
+        self, frame: pl.DataFrame, rows: np.ndarray, sort: tuple[str, bool], reach: float, filtered: bool
+    ) -> None:
+        """List these rows of `frame`; `filtered` says whether a filter kept them."""
+        self.model.show(frame, rows, sort, reach)
+        count = f"{counted(len(rows))} match" if filtered else counted(len(rows))
+        self.set_subtitle(f"{count}, {ORDERS[sort]}")
+
+    def set_view(self, view: str) -> None:
+        """Show as table, cards or summary, without a signal."""
+        self.switch.set_current(view)
+        self.views.setCurrentWidget(self.summary if view == "summary" else self.table)
+        self.footer.setVisible(view != "summary")
+        self.sort_button.setVisible(view != "summary")
+        if view != "summary" and self.table.cards != (view == "cards"):
+            self.table.set_cards(view == "cards")
+
+    def _switched(self, view: str) -> None:
+        self.set_view(view)
+        self.viewed_as.emit(view)
+
+    def _header_pressed(self, key: str) -> None:
+        now, descending = self.model.sort
+        self.resorted.emit(key, not descending if now == key else key in FALLS_FIRST)
+
+    def sort_choices(self) -> list[tuple[str, bool, str]]:
+        """The orders that can be had now."""
+        return [choice for choice in SORT_MENU if self.model.has_margin or choice[0] not in ("margin", "certainty")]
+
+    def _sort_menu(self) -> None:
+        menu = QMenu(self)
+        menu.setAccessibleName("Sort pairs")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for key, descending, title in self.sort_choices():
+            action = menu.addAction(title)
+            action.setCheckable(True)
+            action.setChecked((key, descending) == self.model.sort)
+            action.triggered.connect(
+                lambda _=False, key=key, descending=descending: self.resorted.emit(key, descending)
+            )
+        menu.popup(self.sort_button.mapToGlobal(QPoint(0, self.sort_button.height() + 4)))
+
+    def _show_place(self, first: int, last: int) -> None:
+        count = len(self.model.rows)
+        self.place.setText(f"{first + 1:,}–{max(last, first + 1):,} of {count:,}" if count else "")
+        room = self.width() - px(180)
+        for hint in reversed(self.hints):
+            room -= hint.sizeHint().width() + px(6)
+        for place, hint in enumerate(self.hints):
+            hint.setVisible(room >= 0 or place < 2)
