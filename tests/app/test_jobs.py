@@ -1,0 +1,141 @@
+"""Jobs in threads and in the worker process, as Qt sees them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from rmexplorer.app.jobs import Compute, Jobs
+from rmexplorer.job import Job, Progress
+from rmexplorer.problem import Problem
+
+
+@pytest.fixture
+def jobs(qapp: QApplication) -> Iterator[Jobs]:
+    made = Jobs()
+    yield made
+    made.close()
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def count_to(n: int, seen: list[str], pause: float = 0.0) -> Job[int]:
+    try:
+        for number in range(n):
+            time.sleep(pause)
+            yield Progress(number, n, "counting")
+        return n
+    finally:
+        seen.append(f"closed in {threading.current_thread().name}")
+
+
+def failing() -> Job[None]:
+    yield Progress(0, 1)
+    raise Problem("the file is gone", "find it")
+
+
+def broken() -> Job[None]:
+    yield Progress(0, 1)
+    raise ZeroDivisionError("a bug")
+
+
+def test_that_a_thread_job_ends_with_its_result_and_beats(jobs: Jobs) -> None:
+    results, beats, seen = [], [], []
+    jobs.start("Counting", count_to(5, seen), results.append, lambda problem: None, each=beats.append)
+    until(lambda: bool(results))
+    assert results == [5]
+    assert [beat.done for beat in beats] == [0, 1, 2, 3, 4]
+    assert seen == ["closed in rmexplorer job"]
+    assert jobs.runs == []
+
+
+def test_that_a_paused_job_stands_still_and_goes_on(jobs: Jobs) -> None:
+    results, beats, seen = [], [], []
+    run = jobs.start("Counting", count_to(400, seen, 0.002), results.append, lambda problem: None, each=beats.append)
+    until(lambda: len(beats) > 5)
+    jobs.pause(run, True)
+    time.sleep(0.1)
+    QApplication.processEvents()
+    jobs.drain()
+    stood = len(beats)
+    time.sleep(0.2)
+    jobs.drain()
+    assert len(beats) == stood and run.paused and not results
+    jobs.pause(run, False)
+    until(lambda: bool(results))
+
+
+def test_that_cancel_closes_the_job_and_gives_no_result(jobs: Jobs) -> None:
+    results, ended, seen = [], [], []
+    run = jobs.start("Counting", count_to(100_000, seen, 0.001), results.append, lambda problem: None,
+                     cancelled=lambda: ended.append(True))
+    until(lambda: run.progress.done > 3)
+    asked = time.monotonic()
+    jobs.cancel(run)
+    until(lambda: bool(ended))
+    assert time.monotonic() - asked < 1
+    assert not results and seen
+
+
+def test_that_a_problem_reaches_the_person_and_a_bug_its_details(jobs: Jobs) -> None:
+    problems, crashes = [], []
+    jobs.crashed.connect(crashes.append)
+    jobs.start("Opening", failing(), lambda result: None, problems.append)
+    jobs.start("Opening", broken(), lambda result: None, problems.append)
+    until(lambda: len(problems) == 2)
+    assert str(problems[0]) == "the file is gone; find it"
+    assert "bug in rmexplorer" in str(problems[1])
+    assert "ZeroDivisionError" in crashes[0]
+
+
+def test_that_an_order_runs_in_another_process_and_its_problem_comes_back(jobs: Jobs) -> None:
+    problems: list[Problem] = []
+    jobs.order("Opening", "rmexplorer.workflows.opening", "open_files", (["/nowhere/missing.jsonl"],), lambda folder: None,
+               problems.append)
+    until(lambda: bool(problems), 60)
+    assert "missing.jsonl" in str(problems[0])
+
+
+def test_that_a_killed_worker_is_reported_and_started_anew(jobs: Jobs) -> None:
+    problems: list[Problem] = []
+    jobs.warm()
+    until(lambda: jobs._worker is not None and jobs._worker.pid is not None, 60)
+    jobs.order("Waiting", "rmexplorer.workflows.opening", "open_files", (["/dev/zero"],), lambda folder: None, problems.append)
+    os.kill(jobs._worker.pid, 9)
+    until(lambda: bool(problems), 60)
+    problems.clear()
+    jobs.order("Opening", "rmexplorer.workflows.opening", "open_files", (["/nowhere/missing.jsonl"],), lambda folder: None,
+               problems.append)
+    until(lambda: bool(problems), 60)
+    assert "missing.jsonl" in str(problems[0])
+
+
+def test_that_of_two_figures_with_one_key_only_the_latest_is_answered(qapp: QApplication) -> None:
+    compute, answers, go = Compute(), [], threading.Event()
+    compute.ask("a", go.wait, lambda result, error: answers.append(("first", result)))
+    compute.ask("b", lambda: "old", lambda result, error: answers.append(("b", result)))
+    compute.ask("b", lambda: "new", lambda result, error: answers.append(("b", result)))
+    compute.ask("a", lambda: 2, lambda result, error: answers.append(("second", result)))
+    go.set()
+    until(lambda: compute.idle)
+    assert answers == [("b", "new"), ("second", 2)]
+    compute.close()
+
+
+def test_that_an_error_in_a_figure_is_handed_over(qapp: QApplication) -> None:
+    compute, errors = Compute(), []
+    compute.ask("a", lambda: 1 / 0, lambda result, error: errors.append(error))
+    until(lambda: bool(errors))
+    assert isinstance(errors[0], ZeroDivisionError)
+    compute.close()
