@@ -11,6 +11,7 @@ from rmexplorer.analysis import analysis
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, encode, members, outcomes, sigmoid, wilson
 
 EXACT_NULL = 20_000
+HISTOGRAM_EDGES = np.linspace(0.5, 1.0, 41)
 DRAWS_AT_ONCE = 2_000_000
 
 
@@ -30,24 +31,6 @@ class Bins:
         return len(self.n)
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """One state of the model (as trained, or after scaling): curve and errors. `bin_of` (pairs,) is each pair's bin."""
-
-    temperature: float
-    bins: Bins
-    bin_of: np.ndarray
-    ece: float | None
-    ece_null95: float | None
-    nll: Estimate
-    brier: Estimate
-
-    @property
-    def beyond_chance(self) -> bool:
-        """Whether the calibration error is larger than chance would give a perfect model."""
-        return self.ece is not None and self.ece_null95 is not None and self.ece > self.ece_null95
-
-
 @dataclass(frozen=True)
 class SubsetCalibration:
     """Calibration error of one source against its own chance level; tone is "too sure", "too unsure" or ""."""
@@ -57,6 +40,29 @@ class SubsetCalibration:
     ece: float
     ece_null95: float
     tone: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One state of the model (as trained, or after scaling): curve and errors, of all pairs and of each source.
+
+    `bin_of` (pairs,) is each pair's bin; `histogram` (40,) counts pairs by confidence between HISTOGRAM_EDGES.
+    """
+
+    temperature: float
+    bins: Bins
+    bin_of: np.ndarray
+    ece: float | None
+    ece_null95: float | None
+    nll: Estimate
+    brier: Estimate
+    histogram: np.ndarray
+    subsets: tuple[SubsetCalibration, ...]
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the calibration error is larger than chance would give a perfect model."""
+        return self.ece is not None and self.ece_null95 is not None and self.ece > self.ece_null95
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +77,17 @@ class Calibration:
     band_confidence: np.ndarray
     band_low: np.ndarray
     band_high: np.ndarray
-    histogram_edges: np.ndarray
-    histogram: np.ndarray
-    subsets: tuple[SubsetCalibration, ...]
     null_how: str
 
-    def headline(self) -> str:
-        """What the model says against what people do near 80 %, and the error against chance."""
-        scores, bins = self.trained, self.trained.bins
+    @property
+    def stated(self) -> Scores:
+        """The state whose probabilities are shown to people: after scaling where a temperature is known."""
+        return self.trained if self.scaled is None else self.scaled
+
+    def headline(self, scores: Scores | None = None) -> str:
+        """What the model says against what people do near 80 %, and the error against chance; of `stated` by default."""
+        scores = self.stated if scores is None else scores
+        bins = scores.bins
         if self.n == 0 or scores.ece is None:
             return wording.too_few(0)
         spot = int(np.argmin(np.abs(bins.confidence - 0.8)))
@@ -96,13 +105,16 @@ class Calibration:
         )
         return wording.headline("W" + kept, error)
 
-    def method(self, split: str = "") -> str:
-        """Number of pairs, bins, how intervals and the chance level are made."""
+    def method(self, split: str = "", scores: Scores | None = None) -> str:
+        """Number of pairs, bins, temperature, how intervals and the chance level are made."""
+        scores = self.stated if scores is None else scores
+        scaled = f"after scaling by temperature {wording.number(scores.temperature)}"
         return wording.method_line(
             wording.pairs_of(self.n, split),
-            f"{wording.counted(len(self.trained.bins), 'bin')} of equal count",
+            f"{wording.counted(len(scores.bins), 'bin')} of equal count",
+            "" if self.scaled is None else "as trained" if scores is self.trained else scaled,
             "Wilson intervals",
-            f"scores: {wording.intervals(self.trained.nll.how)}" if self.trained.nll.how else "",
+            f"scores: {wording.intervals(scores.nll.how)}" if scores.nll.how else "",
             self.null_how,
             "equal rewards count as half",
         )
@@ -167,8 +179,8 @@ def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -
     return float(np.percentile(np.concatenate(found), 95))
 
 
-def _curve(margin: np.ndarray, bins: int | None, draws: int, seed: int) -> tuple[Bins, np.ndarray, float, float]:
-    """Bins, membership, calibration error and its chance level, of at least one pair."""
+def _binned(margin: np.ndarray, bins: int | None) -> tuple[Bins, np.ndarray, float, np.ndarray, np.ndarray]:
+    """Bins, membership, calibration error, sorted confidence and where its bins start, of at least one pair."""
     strength, n = np.abs(margin), len(margin)
     order, starts = _cut(strength, bins if bins is not None else min(15, max(1, n // 20)))
     confidence, right = sigmoid(strength[order]), outcomes(margin)[order]
@@ -178,17 +190,44 @@ def _curve(margin: np.ndarray, bins: int | None, draws: int, seed: int) -> tuple
     membership = np.empty(n, np.int16)
     membership[order] = np.repeat(np.arange(len(starts), dtype=np.int16), sizes)
     found = Bins(said / sizes, hits / sizes, low, high, sizes, confidence[starts], confidence[starts + sizes - 1])
-    return found, membership, float(np.abs(said - hits).sum() / n), _null95(confidence, starts, draws, seed)
+    return found, membership, float(np.abs(said - hits).sum() / n), confidence, starts
 
 
-def _scores(
-    margin: np.ndarray, temperature: float, clusters: Clusters, bins: int | None, draws: int, seed: int
-) -> Scores:
-    margin = margin / temperature
+def _curve(margin: np.ndarray, bins: int | None, draws: int, seed: int) -> tuple[Bins, np.ndarray, float, float]:
+    """Bins, membership, calibration error and its chance level, of at least one pair."""
+    found, membership, ece, confidence, starts = _binned(margin, bins)
+    return found, membership, ece, _null95(confidence, starts, draws, seed)
+
+
+def reliability(margin: np.ndarray, bins: int | None = None) -> tuple[Bins, np.ndarray]:
+    """The folded curve of margins (pairs,) alone, and each pair's bin (pairs,): quick, no scores, no chance level."""
+    margin = np.asarray(margin, float)
     if not len(margin):
         nothing = np.zeros(0)
         empty = Bins(nothing, nothing, nothing, nothing, np.zeros(0, np.int64), nothing, nothing)
-        return Scores(temperature, empty, np.zeros(0, np.int16), None, None, NOTHING, NOTHING)
+        return empty, np.zeros(0, np.int16)
+    found, membership, *_ = _binned(margin, bins)
+    return found, membership
+
+
+def confidence_counts(margin: np.ndarray) -> np.ndarray:
+    """(40,) pairs by confidence between HISTOGRAM_EDGES, of margins (pairs,)."""
+    counts: np.ndarray = np.histogram(sigmoid(np.abs(margin)), HISTOGRAM_EDGES)[0]
+    return counts
+
+
+def _scores(
+    margin: np.ndarray,
+    temperature: float,
+    clusters: Clusters,
+    sources: tuple[list[str], list[np.ndarray]],
+    bins: int | None,
+    draws: int,
+    seed: int,
+) -> Scores:
+    margin = margin / temperature
+    if not len(margin):
+        return Scores(temperature, *reliability(margin), None, None, NOTHING, NOTHING, confidence_counts(margin), ())
     found, membership, ece, null95 = _curve(margin, bins, draws, seed)
     return Scores(
         temperature,
@@ -198,6 +237,8 @@ def _scores(
         null95,
         clusters.mean(np.logaddexp(0.0, -margin)),
         clusters.mean(sigmoid(-margin) ** 2),
+        confidence_counts(margin),
+        tuple(_subset(name, margin[part], bins, 400, seed) for name, part in zip(*sources, strict=True)),
     )
 
 
@@ -233,14 +274,10 @@ def calibration(
     margin = np.asarray(margin, float)
     clusters, n = Clusters(prompt), len(margin)
     draws = 1000 if n <= 4000 else 400
-    trained = _scores(margin, 1.0, clusters, bins, draws, seed)
-    scaled = None if temperature is None else _scores(margin, temperature, clusters, bins, draws, seed)
     names, codes = encode(subset)
-    rows = members(codes, len(names)) if names != [""] else []
-    subsets = tuple(_subset(name, margin[part], bins, 400, seed) for name, part in zip(names, rows, strict=False))
+    sources = ([], []) if names == [""] else (names, members(codes, len(names)))
+    trained = _scores(margin, 1.0, clusters, sources, bins, draws, seed)
+    scaled = None if temperature is None else _scores(margin, temperature, clusters, sources, bins, draws, seed)
     band = perfect_band(n / max(len(trained.bins), 1))
-    counts, edges = np.histogram(sigmoid(np.abs(margin)), bins=40, range=(0.5, 1.0))
     null_how = f"chance level: {wording.counted(draws)} draws of a perfect model" if n else ""
-    return Calibration(
-        n, clusters.prompts, int((margin == 0).sum()), trained, scaled, *band, edges, counts, subsets, null_how
-    )
+    return Calibration(n, clusters.prompts, int((margin == 0).sum()), trained, scaled, *band, null_how)

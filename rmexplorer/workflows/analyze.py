@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.analysis.accuracy import Accuracy
-from rmexplorer.analysis.calibration import Calibration, fit_temperature
+from rmexplorer.analysis.calibration import Calibration, Scores, fit_temperature
 from rmexplorer.analysis.length_style import LengthStyle, length_slope
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.statistics import Estimate, encode, outcomes
@@ -25,8 +25,9 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
     """All that can be said of these pairs, with the keys of `analyze --json` (CLI.md).
 
     `source`: "model" or "columns", where the rewards come from; without rewards what needs them is null.
-    `temperature` is that of the validation pairs; where none is known, the one that fits these pairs is reported, and
-    applied to nothing.
+    `temperature` is that of a head's validation pairs, which its rewards were already divided by: the calibration is of
+    these probabilities, and `as_trained` of those before. Where none is known, the one that fits these pairs is
+    reported, and applied to nothing.
     """
     warnings = [f"{given.unscored} pairs have no score and are left out"] if given.unscored else []
     found: dict[str, Any] = {
@@ -41,9 +42,7 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
         found["accuracy"] = {**_estimate(accurate.accuracy), "ties": accurate.ties}
         if accurate.subsets:
             found["by"] = {"subset": {part.name: _estimate(part.accuracy) for part in accurate.subsets}}
-        found["calibration"] = _calibration(
-            run("calibration", given), fit_temperature(given["margin"]) if temperature is None else temperature
-        )
+        found["calibration"] = _calibration(given, temperature)
     found["length"] = _length(given)
     rates, said = win_rates(given)
     if rates:
@@ -56,14 +55,22 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {"value": estimate.value, "n": estimate.n, "ci": estimate.ci}
 
 
-def _calibration(found: Calibration, temperature: float) -> dict[str, Any]:
-    scores, bins = found.trained, found.trained.bins
+def calibration_of(given: Columns, temperature: float | None) -> Calibration:
+    """The calibration of rewards that were already divided by `temperature`; None: of rewards as they are."""
+    if temperature is None:
+        found: Calibration = run("calibration", given)
+    else:
+        found = run("calibration", given, margin=given["margin"] * temperature, temperature=temperature)
+    return found
+
+
+def _calibration(given: Columns, temperature: float | None) -> dict[str, Any]:
+    found = calibration_of(given, temperature)
+    scores, bins = found.stated, found.stated.bins
     return {
-        "ece": scores.ece,
-        "ece_null95": scores.ece_null95,
-        "brier": scores.brier.value,
-        "nll": scores.nll.value,
-        "temperature": temperature,
+        **_errors(scores),
+        "temperature": fit_temperature(given["margin"]) if temperature is None else temperature,
+        "as_trained": None if temperature is None else _errors(found.trained),
         "bins": [
             {
                 "p": float(bins.confidence[row]),
@@ -74,6 +81,10 @@ def _calibration(found: Calibration, temperature: float) -> dict[str, Any]:
             for row in range(len(bins))
         ],
     }
+
+
+def _errors(scores: Scores) -> dict[str, float | None]:
+    return {"ece": scores.ece, "ece_null95": scores.ece_null95, "brier": scores.brier.value, "nll": scores.nll.value}
 
 
 def _length(given: Columns) -> dict[str, Any]:

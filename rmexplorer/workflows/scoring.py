@@ -121,7 +121,8 @@ def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict
     first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
     held = heldout_of(dataset, checkpoint)
     yield Progress(0, 0, "analysing")
-    return analyze(columns(dataset, first, second, mask=held if held.any() else None), "model")
+    given = columns(dataset, first, second, mask=held if held.any() else None)
+    return analyze(given, "model", checkpoint.temperature)
 
 
 def describe_pair(

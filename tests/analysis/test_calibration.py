@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rmexplorer.analysis.calibration import Calibration, calibration, fit_temperature
+from rmexplorer.analysis.calibration import Calibration, calibration, confidence_counts, fit_temperature, reliability
 from rmexplorer.statistics import outcomes, sigmoid
 
 margins = arrays.arrays(float, st.integers(1, 300), elements=st.floats(-30, 30, width=16))
@@ -106,12 +106,15 @@ def test_that_planted_overconfidence_is_found_named_and_mended() -> None:
     boastful = margin[1500:]
     assert fit_temperature(boastful) == pytest.approx(2.5, rel=0.15)
     found = calibration(margin, np.arange(3000), subset, temperature=fit_temperature(margin))
-    tones = {part.name: part.tone for part in found.subsets}
+    tones = {part.name: part.tone for part in found.trained.subsets}
     assert tones == {"honest": "", "boastful": "too sure"}
     assert found.trained.beyond_chance
-    assert found.scaled is not None and found.scaled.ece < found.trained.ece
-    assert "more than chance would give" in found.headline()
-    assert calibration(perfect(3000, 3, 1.0, honest=3.0), np.arange(3000), subset).subsets[0].tone == "too unsure"
+    assert found.stated is found.scaled and found.scaled.ece < found.trained.ece
+    assert "more than chance would give" in found.headline(found.trained)
+    assert {part.name: part.tone for part in found.scaled.subsets}["boastful"] == "too sure"
+    assert "as trained" in found.method("", found.trained) and "after scaling by temperature" in found.method()
+    modest = calibration(perfect(3000, 3, 1.0, honest=3.0), np.arange(3000), subset)
+    assert modest.stated.subsets[0].tone == "too unsure"
 
 
 def test_that_the_headline_reads_as_the_guide_says() -> None:
@@ -135,8 +138,24 @@ def test_that_the_band_holds_the_bins_of_a_perfect_model() -> None:
 
 def test_that_the_histogram_counts_every_pair() -> None:
     found = calibrated(np.concatenate([perfect(500, 2), [0.0, 40.0, -40.0]]))
-    assert found.histogram.sum() == 503
+    assert found.trained.histogram.sum() == 503
     assert found.ties == 1
+
+
+@given(margins)
+def test_that_the_curve_alone_is_the_curve_of_the_scores(margin: np.ndarray) -> None:
+    bins, bin_of = reliability(margin)
+    found = calibrated(margin).trained
+    assert np.array_equal(bin_of, found.bin_of)
+    assert np.array_equal(bins.rate, found.bins.rate) and np.array_equal(bins.n, found.bins.n)
+    assert np.array_equal(confidence_counts(margin), found.histogram)
+
+
+def test_that_the_headline_speaks_of_the_probabilities_that_are_shown() -> None:
+    margin = perfect(2000, 4, 2.0, honest=0.4)
+    found = calibrated(margin, temperature=2.5)
+    assert found.headline() == found.headline(found.scaled) != found.headline(found.trained)
+    assert calibrated(margin / 2.5).headline() == found.headline()
 
 
 @pytest.mark.parametrize("margin, temperature", [

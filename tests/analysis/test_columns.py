@@ -148,8 +148,22 @@ def test_that_analyze_gives_the_golden_numbers(build: Build, golden_margin: np.n
                                     "accuracy_chosen_shorter", "reward_length_correlation", "matched_length_accuracy"}
     assert "win_rates" not in found
     json.dumps(found, allow_nan=False)
-    known = analyze(columns(dataset, golden_margin, np.zeros(n)), "model", temperature=1.5)
-    assert known["calibration"]["temperature"] == 1.5
+    assert found["calibration"]["as_trained"] is None
+
+
+def test_that_analyze_reports_a_head_after_scaling_and_as_trained(build: Build, golden_margin: np.ndarray) -> None:
+    n, temperature = len(golden_margin), 2.052289
+    dataset = build(prompt=[f"p{row}" for row in range(n)], first=[f"{row} word" for row in range(n)],
+                    second=[f"{row} other" for row in range(n)], winner=[1] * n)
+    found = analyze(columns(dataset, golden_margin / temperature, np.zeros(n)), "model", temperature)["calibration"]
+    assert found["temperature"] == temperature
+    assert found["nll"] == pytest.approx(0.639755, abs=1e-6)
+    assert found["as_trained"]["nll"] == pytest.approx(0.682549, abs=1e-6)
+    assert found["as_trained"]["brier"] == pytest.approx(0.246925, abs=1e-6)
+    alone = analyze(columns(dataset, golden_margin / temperature, np.zeros(n)), "columns")["calibration"]
+    assert {key: found[key] for key in ("ece", "ece_null95", "brier", "nll")} == pytest.approx(
+        {key: alone[key] for key in ("ece", "ece_null95", "brier", "nll")})
+    assert [part["p"] for part in found["bins"]] == pytest.approx([part["p"] for part in alone["bins"]])
 
 
 def test_that_analyze_answers_without_rewards_and_without_pairs(small: Dataset) -> None:
