@@ -3,79 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QPointF,
-    QRect,
-    QRectF,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QFocusEvent,
-    QFontMetrics,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QResizeEvent,
-    QTextLayout,
-    QTextOption,
-)
-from PySide6.QtWidgets import QFrame, QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtCore import QAbstractListModel, QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QListView, QMenu, QWidget
 
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, themes
-from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.card_painter import CARD, CardPainter, Index, ListedCard
+from rmexplorer.gui.theme import px, themes
 from rmexplorer.project import Mark
 
-Index = QModelIndex | QPersistentModelIndex
-CARD = Qt.ItemDataRole.UserRole
-LONGEST = 600  # characters of a text that are laid out for its few lines
 SPOKEN = 160
-INSET = 4
-BAR = 44
-
-
-@dataclass(frozen=True)
-class ListedLine:
-    """One text of a card: its mark (chosen, rejected or none), how many lines it may take, and whether it is grey."""
-
-    text: str
-    mark: str = ""
-    lines: int = 1
-    quiet: bool = False
-
-
-@dataclass(frozen=True)
-class ListedCard:
-    """What a card shows: number, bar and label at the left, texts and a grey line at the right.
-
-    pair: row of Dataset.pairs; bar: end of the bar in [-1, 1], from the middle; mark: chosen, rejected or none; filler:
-    what stands, in grey, in a line that the texts leave empty; end: a line above the card that says what ends before it.
-    """
-
-    pair: int
-    number: str
-    bar: float
-    label: str
-    mark: str
-    texts: tuple[ListedLine, ...]
-    meta: str
-    tip: str
-    filler: str = ""
-    end: str = ""
 
 
 class CardModel(QAbstractListModel):
@@ -114,192 +56,17 @@ class CardModel(QAbstractListModel):
     def spoken(self, card: ListedCard) -> str:
         """A card as a screen reader says it."""
         mark, mask = self.state.marks.get(card.pair, Mark()), self.state.selection.mask
-        words = [f"Pair {card.pair + 1:,}", card.number, card.label,
-                 "selected" if mask is not None and mask[card.pair] else "", "starred" if mark.star else "",
-                 "has a note" if mark.note else "",
-                 *(f"{line.mark} {line.text[:SPOKEN]}".strip() for line in card.texts), card.meta]
+        words = [
+            f"Pair {card.pair + 1:,}",
+            card.number,
+            card.label,
+            "selected" if mask is not None and mask[card.pair] else "",
+            "starred" if mark.star else "",
+            "has a note" if mark.note else "",
+            *(f"{line.mark} {line.text[:SPOKEN]}".strip() for line in card.texts),
+            card.meta,
+        ]
         return ", ".join(word for word in words if word)
-
-
-class CardPainter(QStyledItemDelegate):
-    """Paints one card; broken lines are kept for each width, and forgotten when the list or its width changes."""
-
-    def __init__(self, view: CardList) -> None:
-        super().__init__(view)
-        self.view = view
-        self._lines: dict[tuple[int, int, int], list[str]] = {}
-
-    def forget(self) -> None:
-        """Lay out texts anew."""
-        self._lines.clear()
-
-    def height(self) -> int:
-        """Height of every card in this list."""
-        body, small = QFontMetrics(font("body")), QFontMetrics(font("small"))
-        return px(24) + self.view.text_lines * self._step(body) + small.height() + px(2)
-
-    def _step(self, metrics: QFontMetrics) -> int:
-        return round(metrics.height() * 1.16)
-
-    def left_width(self) -> int:
-        """Width of the column of numbers."""
-        number, small = QFontMetrics(font("title")), QFontMetrics(font("small"))
-        widest = small.horizontalAdvance(self.view.widest_label) + (px(14) if self.view.marked else 0)
-        return max(number.horizontalAdvance("+0.00"), widest, px(BAR)) + px(16)
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """As wide as the list, as high as its texts need."""
-        return QSize(px(160), self.height())
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Paint ground, numbers, texts and signs."""
-        card: ListedCard | None = index.data(CARD)
-        if card is None:
-            return
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        room: QRect = option.rect
-        last = index.row() == index.model().rowCount() - 1
-        self._ground(painter, room, card, index.row() == self.view.currentIndex().row(), last)
-        left = room.left() + px(16)
-        self._numbers(painter, QRect(left, room.top() + px(11), self.left_width() - px(16), room.height()), card)
-        start = left + self.left_width()
-        self._texts(painter, QRect(start, room.top() + px(11), room.right() - px(14) - start, room.height() - px(20)),
-                    index.row(), card)
-        painter.restore()
-
-    def _ground(self, painter: QPainter, room: QRect, card: ListedCard, current: bool, last: bool) -> None:
-        state = self.view.state
-        box = QRectF(room).adjusted(px(INSET), 2, -px(INSET), -2)
-        if not last:
-            painter.setPen(pen("line"))
-            painter.drawLine(QPointF(room.left() + px(16), room.bottom() + 0.5), QPointF(room.right() - px(14), room.bottom() + 0.5))
-        here = state.focus == card.pair
-        selected = state.selection.mask is not None and bool(state.selection.mask[card.pair])
-        painter.setPen(Qt.PenStyle.NoPen)
-        if here:
-            painter.setBrush(brush("plum_tint"))
-            painter.drawRoundedRect(box, themes.metrics.radius, themes.metrics.radius)
-        if here or selected:  # a solid bar for the pair in the inspector, a dashed one for a selected pair
-            stroke = pen("plum", 3.0, "solid" if here and not selected else "dash")
-            stroke.setCapStyle(Qt.PenCapStyle.FlatCap)
-            painter.setPen(stroke)
-            painter.drawLine(QPointF(box.left() + 1.5, box.top() + px(3)), QPointF(box.left() + 1.5, box.bottom() - px(3)))
-        if current and self.view.hasFocus():
-            painter.setPen(pen("plum", 2.0))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), themes.metrics.radius, themes.metrics.radius)
-        if card.end:
-            self._end(painter, room, card.end)
-
-    def _end(self, painter: QPainter, room: QRect, text: str) -> None:
-        painter.setFont(font("smallest"))
-        metrics = QFontMetrics(painter.font())
-        width, y = metrics.horizontalAdvance(text) + px(12), room.top() - 0.5
-        left, right = room.left() + px(16), room.right() - px(14)
-        painter.setPen(pen("surface", 1.0))
-        painter.drawLine(QPointF(left, y), QPointF(right, y))
-        painter.setPen(pen("plum", 1.0, "dash"))
-        painter.drawLine(QPointF(left, y), QPointF(right, y))
-        box = QRectF(right - width, y - metrics.height() / 2, width, metrics.height())
-        painter.fillRect(box, brush("surface"))
-        painter.setPen(color("plum_text"))
-        painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), text)
-
-    def _numbers(self, painter: QPainter, room: QRect, card: ListedCard) -> None:
-        painter.setFont(font("title"))
-        painter.setPen(color("text"))
-        metrics = QFontMetrics(painter.font())
-        painter.drawText(QPointF(room.left(), room.top() + metrics.ascent()), card.number)
-        y = room.top() + metrics.height() + px(6)
-        self._bar(painter, room.left(), y, card.bar)
-        painter.setFont(font("small"))
-        small = QFontMetrics(painter.font())
-        base = y + px(9) + small.ascent()
-        start = float(room.left())
-        if card.mark:
-            paint_mark(painter, card.mark, QPointF(start + px(5), base - small.ascent() / 2 + 1.5), px(9))
-            start += px(14)
-        painter.setPen(color(f"{card.mark}_text" if card.mark else "text2"))
-        painter.drawText(QPointF(start, base), card.label)
-
-    def _bar(self, painter: QPainter, left: int, y: int, end: float) -> None:
-        middle, half = left + px(BAR) / 2, px(BAR) / 2
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(brush("line"))
-        painter.drawRoundedRect(QRectF(left, y, px(BAR), px(3)), 1.5, 1.5)
-        at = middle + half * max(-1.0, min(1.0, end))
-        painter.setBrush(brush("neutral"))
-        painter.drawRoundedRect(QRectF(min(middle, at), y, max(abs(at - middle), 2.0), px(3)), 1.5, 1.5)
-        painter.setPen(pen("line2"))
-        painter.drawLine(QPointF(middle, y - 2), QPointF(middle, y + px(3) + 2))
-
-    def _texts(self, painter: QPainter, room: QRect, row: int, card: ListedCard) -> None:
-        metrics = QFontMetrics(font("body"))
-        step, y = self._step(metrics), room.top()
-        signs = self._signs(painter, room, card)
-        bottom = y + self.view.text_lines * step
-        filler = (ListedLine(card.filler, quiet=True),) if card.filler else ()
-        for place, line in enumerate((*card.texts, *filler)):
-            if y >= bottom:
-                break
-            painter.setFont(font("body"))
-            indent = px(16) if line.mark else 0
-            if line.mark:
-                paint_mark(painter, line.mark, QPointF(room.left() + px(5), y + step / 2), px(9))
-            painter.setPen(color("text2" if line.quiet else "text"))
-            width = room.width() - indent - (signs if place == 0 and line.lines == 1 else 0)
-            for text in self.broken(row, place, line, width):
-                painter.drawText(QRect(room.left() + indent, y, width, step), int(Qt.AlignmentFlag.AlignVCenter), text)
-                y += step
-        painter.setFont(font("small"))
-        painter.setPen(color("text2"))
-        small = QFontMetrics(painter.font())
-        width = room.width() - signs
-        painter.drawText(QPointF(room.left(), room.bottom() - small.descent()),
-                         small.elidedText(card.meta, Qt.TextElideMode.ElideRight, width))
-
-    def _signs(self, painter: QPainter, room: QRect, card: ListedCard) -> int:
-        """Star and note at the lower right; returns the width they take."""
-        mark = self.view.state.marks.get(card.pair, Mark())
-        names = [name for name, there in (("star", mark.star), ("sticky-note", mark.note)) if there]
-        for place, name in enumerate(names):
-            at = QPoint(room.right() - px(14) - place * px(18), room.bottom() - px(14))
-            painter.drawPixmap(at, pixmap(name, "plum", 14))
-        return px(18) * len(names)
-
-    def broken(self, row: int, place: int, line: ListedLine, width: int) -> list[str]:
-        """The lines of a text at a width, the last one ended by "…" where more follows."""
-        key = (row, place, width)
-        if key not in self._lines:
-            self._lines[key] = broken(line.text, width, line.lines)
-        return self._lines[key]
-
-
-def broken(text: str, width: int, most: int) -> list[str]:
-    """A text in at most `most` lines of the body font at `width` px; white space is one blank; "…" where it goes on."""
-    metrics = QFontMetrics(font("body"))
-    cut = len(text) > LONGEST
-    text = " ".join(text[:LONGEST].split()) + ("…" if cut else "")
-    option = QTextOption()
-    option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
-    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-    layout = QTextLayout(text, font("body"))
-    layout.setTextOption(option)
-    found: list[str] = []
-    start = 0
-    units = text.encode("utf-16-le", "surrogatepass")  # Qt counts UTF-16 units
-    layout.beginLayout()
-    while len(found) < most and (line := layout.createLine()).isValid():
-        line.setLineWidth(width)
-        start, length = line.textStart(), line.textLength()
-        if len(found) == most - 1:
-            rest = units[2 * start:].decode("utf-16-le", "replace")
-            found.append(metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width))
-        else:
-            found.append(units[2 * start:2 * (start + length)].decode("utf-16-le", "replace").strip())
-    layout.endLayout()
-    return found or ["(empty)"]
 
 
 class CardList(QListView):
@@ -311,8 +78,10 @@ class CardList(QListView):
     left_for = Signal(int)
     entered_list = Signal()
 
-    def __init__(self, desk: Desk, name: str, text_lines: int, same_source: Callable[[int], tuple[str, np.ndarray] | None]) -> None:
-        """`text_lines`: lines of text in a card; `same_source(pair)`: (source, rows of pairs of that source) or None."""
+    def __init__(
+        self, desk: Desk, name: str, text_lines: int, same_source: Callable[[int], tuple[str, np.ndarray] | None]
+    ) -> None:
+        """`text_lines`: lines of text in a card; `same_source(pair)`: (source, rows of its pairs) or None."""
         super().__init__()
         self.desk, self.text_lines, self.same_source = desk, text_lines, same_source
         self._following = False
@@ -353,19 +122,21 @@ class CardList(QListView):
         self.cards.put(cards)
         self.doItemsLayout()
         self.verticalScrollBar().setValue(scrolled)
-        self.follow(self.desk.state)
+        self.follow(self.desk.state, scroll=False)
 
-    def follow(self, state: State) -> None:
-        """Make the card of the pair in the inspector the current one, if there is one."""
+    def follow(self, state: State, scroll: bool = True) -> None:
+        """Make the card of the pair in the inspector the current one, if there is one, and go where it stands."""
         self.cards.state = state
         current = self.current_pair()
         if state.focus is not None and current != state.focus:
             rows = np.flatnonzero(self.pairs == state.focus)
             if len(rows):
                 self._following = True
-                self.selectionModel().setCurrentIndex(self.cards.index(int(rows[0])),
-                                                      QItemSelectionModel.SelectionFlag.ClearAndSelect)
-                self.scrollTo(self.currentIndex())
+                self.selectionModel().setCurrentIndex(
+                    self.cards.index(int(rows[0])), QItemSelectionModel.SelectionFlag.ClearAndSelect
+                )
+                if scroll:
+                    self.scrollTo(self.currentIndex())
                 self._following = False
         self.viewport().update()
 
@@ -432,9 +203,14 @@ class CardList(QListView):
         plain = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         row = self.currentIndex().row()
         acts: dict[int, Callable[[], object]] = {
-            Qt.Key.Key_J: lambda: self.go(row + 1), Qt.Key.Key_K: lambda: self.go(row - 1),
-            Qt.Key.Key_Return: self._open, Qt.Key.Key_Enter: self._open, Qt.Key.Key_Space: self.star,
-            Qt.Key.Key_N: self.note, Qt.Key.Key_Left: lambda: self.left_for.emit(-1), Qt.Key.Key_Right: lambda: self.left_for.emit(1),
+            Qt.Key.Key_J: lambda: self.go(row + 1),
+            Qt.Key.Key_K: lambda: self.go(row - 1),
+            Qt.Key.Key_Return: self._open,
+            Qt.Key.Key_Enter: self._open,
+            Qt.Key.Key_Space: self.star,
+            Qt.Key.Key_N: self.note,
+            Qt.Key.Key_Left: lambda: self.left_for.emit(-1),
+            Qt.Key.Key_Right: lambda: self.left_for.emit(1),
         }
         if plain and key in acts:
             acts[key]()
@@ -477,10 +253,16 @@ class CardList(QListView):
         mark = self.state.marks.get(-1 if pair is None else pair, Mark())
         source = None if pair is None else self.same_source(pair)
         entries: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("Inspect", "Return", self._open), ("Remove star" if mark.star else "Star", "Space", self.star),
+            ("Inspect", "Return", self._open),
+            ("Remove star" if mark.star else "Star", "Space", self.star),
             ("Edit note" if mark.note else "Write a note", "N", self.note),
-            (f"Select all {len(source[1]):,} pairs of source {source[0]}" if source else "Select similar", "", self.select_same),
-            ("Copy pair", "Ctrl+C", self.copy))
+            (
+                f"Select all {len(source[1]):,} pairs of source {source[0]}" if source else "Select similar",
+                "",
+                self.select_same,
+            ),
+            ("Copy pair", "Ctrl+C", self.copy),
+        )
         for text, key, act in entries:
             action = menu.addAction(f"{text}\t{key}" if key else text)
             action.triggered.connect(lambda _=False, act=act: act())
@@ -494,7 +276,11 @@ class CardList(QListView):
         """The first card is current when the keyboard comes and none was."""
         super().focusInEvent(event)
         self.entered_list.emit()
-        by_key = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.OtherFocusReason)
+        by_key = event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+            Qt.FocusReason.OtherFocusReason,
+        )
         if by_key and not self.currentIndex().isValid():
             self.go(0)
         self.viewport().update()

@@ -189,7 +189,7 @@ class Inspector(QWidget):
             row = QHBoxLayout(line)
             row.setContentsMargins(0, 0, 0, 0)
             key = label(name, "secondary", "small")
-            key.setFixedWidth(px(76))
+            key.setFixedWidth(px(60))
             value = ElidedLabel("", "", "small", 500)
             row.addWidget(key)
             row.addWidget(value, 1)

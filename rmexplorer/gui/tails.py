@@ -80,7 +80,10 @@ class Tails(Item):
     def _words(self, painter: QPainter, view: QRectF, low: float, high: float) -> None:
         painter.setFont(font("small_strong"))
         metrics = QFontMetricsF(painter.font())
-        for text, at, side in ((f"lowest {share_text(self.share)}", low, -1), (f"highest {share_text(self.share)}", high, 1)):
+        for text, at, side in (
+            (f"lowest {share_text(self.share)}", low, -1),
+            (f"highest {share_text(self.share)}", high, 1),
+        ):
             width = metrics.horizontalAdvance(text)
             inside = low - view.left() if side < 0 else view.right() - high
             left = at + side * px(8) - (width if side < 0 else 0)
@@ -157,8 +160,15 @@ class TailCard(PlotCard):
     tail_pressed = Signal(int, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Reward of every response", "drag a handle, or move it with arrows", "", "Reward →",
-                         grid="none", left_width=0, parent=parent)
+        super().__init__(
+            "Reward of every response",
+            "drag a handle, or move it with arrows",
+            "",
+            "Reward →",
+            grid="none",
+            left_width=0,
+            parent=parent,
+        )
         self.view.set_zoomable(False)
         self.result: Responses | None = None
         self.chosen = StepHistogram([0.0, 1.0], [0.0], "chosen", fill=26)
@@ -183,10 +193,18 @@ class TailCard(PlotCard):
         for name, place in (("rejected", int(np.argmin(ahead))), ("chosen", int(np.argmax(ahead)))):
             if found.pairs:  # above all steps that the word stands over
                 wide = max(2, len(middle) // 15)
-                height = float(higher[max(0, place - wide):place + wide + 1].max())
-                self.view.add_label(name, float(middle[place]), height, f"{name}_text", "above", 600, boxed=False, gap=2.0)
-        self.set_table({"from": found.histogram_edges[:-1], "to": found.histogram_edges[1:],
-                        "chosen": found.histogram_chosen, "rejected": found.histogram_rejected})
+                height = float(higher[max(0, place - wide) : place + wide + 1].max())
+                self.view.add_label(
+                    name, float(middle[place]), height, f"{name}_text", "above", 600, boxed=False, gap=2.0
+                )
+        self.set_table(
+            {
+                "from": found.histogram_edges[:-1],
+                "to": found.histogram_edges[1:],
+                "chosen": found.histogram_chosen,
+                "rejected": found.histogram_rejected,
+            }
+        )
         self._place(found.share)
 
     def _place(self, share: float) -> None:
@@ -221,9 +239,12 @@ class TailCard(PlotCard):
         place = int(np.searchsorted(found.histogram_edges, x, "right")) - 1
         if not 0 <= place < len(found.histogram_chosen):
             return None
-        low, high = found.histogram_edges[place:place + 2]
-        return [f"Reward {low:+.2f} to {high:+.2f}".replace("-", "\u2212"), f"● chosen {found.histogram_chosen[place]:,}",
-                f"◆ rejected {found.histogram_rejected[place]:,}"]
+        low, high = found.histogram_edges[place : place + 2]
+        return [
+            f"Reward {low:+.2f} to {high:+.2f}".replace("-", "\u2212"),
+            f"● chosen {found.histogram_chosen[place]:,}",
+            f"◆ rejected {found.histogram_rejected[place]:,}",
+        ]
 
     def show_selection(self, rewards: np.ndarray | None) -> None:
         """Overlay the histogram of the rewards of selected pairs, or none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 from rmexplorer import wording
 from rmexplorer.analysis.responses import SHARES, VIEWS, PairList, ResponseList, Responses, share_text
 from rmexplorer.app.state import State
-from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.glance import last_turn, votes_for_label
-from rmexplorer.gui.cards import CardList, ListedCard, ListedLine
+from rmexplorer.gui.cards import CardList
+from rmexplorer.gui.listing import Drawn, Sources, drawn
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import save_table
 from rmexplorer.gui.tails import TailCard
@@ -25,11 +23,9 @@ from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, IconLabel, Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import sigmoid
-from rmexplorer.workflows.columns import Columns, run
-from rmexplorer.wording import counted, number
+from rmexplorer.wording import counted
 
 SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
-TIP = 280
 LOW = 660
 TITLES = {
     "extremes": (("Highest reward", "arrow-up"), ("Lowest reward", "arrow-down")),
@@ -38,116 +34,17 @@ TITLES = {
     "unsure": (("Least sure", "arrow-left-right"),),
 }
 EMPTY = {
-    "extremes": "No response is left here.", "margins": "No pair is left here.",
-    "wrong": "The model prefers the chosen response in every pair here.", "unsure": "No pair is left here.",
+    "extremes": "No response is left here.",
+    "margins": "No pair is left here.",
+    "wrong": "The model prefers the chosen response in every pair here.",
+    "unsure": "No pair is left here.",
 }
 FORMULA = (
-    "The reward r(prompt, response) is the output of the head divided by the temperature, so P(chosen) = σ(r chosen − r rejected). "
-    "Lists show (r − mean) / SD over the distinct responses of the whole dataset. A tail of 1% holds the 1% of distinct responses "
-    "with the highest (lowest) reward; the share rejected counts, for each, the pairs it lost. The command writes the reward of "
-    "every response to a file."
+    "The reward r(prompt, response) is the output of the head divided by the temperature, so P(chosen) = σ(r chosen − "
+    "r rejected). Lists show (r − mean) / SD over the distinct responses of the whole dataset. A tail of 1% holds the 1% "
+    "of distinct responses with the highest (lowest) reward; the share rejected counts, for each of them, the pairs that "
+    "it lost. The command writes the reward of every response to a file."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A result with what the cards of each view need; made in the thread of figures."""
-
-    found: Responses
-    cards: tuple[list[ListedCard], ...]
-    view: str
-    nothing: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Sources:
-    """The source of each decided pair, by the row of the pair; '' where the file names none."""
-
-    columns: Columns
-
-    def of(self, pairs: np.ndarray) -> list[str]:
-        """(n,) sources of pairs."""
-        place = np.searchsorted(self.columns.rows, pairs)
-        return [str(name) for name in self.columns["subset"][place]]
-
-    def rows(self, pair: int) -> tuple[str, np.ndarray] | None:
-        """The source of a pair and all rows of it, or None where the pair has none."""
-        rows = self.columns.rows
-        place = int(np.searchsorted(rows, pair))
-        if place >= len(rows) or rows[place] != pair or not self.columns["subset"][place]:
-            return None
-        name = self.columns["subset"][place]
-        return str(name), rows[self.columns["subset"] == name]
-
-
-def response_cards(dataset: Dataset, sources: _Sources, listed: ResponseList, far: float, edge: float | None, end: str,
-                   above: bool) -> list[ListedCard]:
-    """The cards of a list of responses; `far` is the |z| of a full bar, `edge` the reward at which the tail ends."""
-    texts = dataset.responses["text"].gather(listed.response).to_list()
-    prompts = dataset.prompts["text"].gather(dataset.prompt[listed.pair]).to_list()
-    agree, votes = votes_for_label(dataset, listed.pair)
-    names = sources.of(listed.pair)
-    beyond = np.flatnonzero(listed.reward < edge if above else listed.reward > edge) if edge is not None else []
-    first = int(beyond[0]) if len(beyond) and beyond[0] > 0 else -1
-    cards = []
-    for place, text in enumerate(texts):
-        won = bool(listed.was_chosen[place])
-        share = float(listed.chosen_share[place])
-        kind = "chosen" if won else "rejected"
-        people = ""
-        if votes[place] > 1:
-            liked = int(agree[place]) if won else int(votes[place] - agree[place])
-            people = f"{liked} of {votes[place]} prefer it"
-        elif 0 < share < 1:
-            people = f"chosen in {wording.percent(share)} of its pairs"
-        z, reward = float(listed.z[place]), float(listed.reward[place])
-        meta = wording.method_line(counted(int(listed.words[place]), "word"), names[place], people)
-        tip = (f"{number(z, signed=True)} SD from the mean · reward {number(reward, signed=True)}\n\n"
-               f"Prompt: {_cut(last_turn(prompts[place]))}")
-        cards.append(ListedCard(int(listed.pair[place]), number(z, signed=True), z / far, kind, kind, (ListedLine(text, lines=2),),
-                                meta, tip, f"to: {last_turn(prompts[place])}", end if place == first else ""))
-    return cards
-
-
-def pair_cards(dataset: Dataset, sources: _Sources, listed: PairList, far: float, by_probability: bool) -> list[ListedCard]:
-    """The cards of a list of pairs, with P(chosen) or the margin as number; `far` is the |margin| of a full bar."""
-    texts = dataset.responses["text"]
-    chosen, rejected = (texts.gather(side[listed.pair]).to_list() for side in (dataset.chosen, dataset.rejected))
-    prompts = dataset.prompts["text"].gather(dataset.prompt[listed.pair]).to_list()
-    agree, votes = votes_for_label(dataset, listed.pair)
-    names, chance = sources.of(listed.pair), sigmoid(listed.margin)
-    cards = []
-    for place, (good, bad) in enumerate(zip(chosen, rejected, strict=True)):
-        margin = float(listed.margin[place])
-        people = f"{agree[place]} of {votes[place]} prefer the chosen" if votes[place] > 1 else ""
-        words = f"{len(good.split()):,} against {len(bad.split()):,} words"
-        p, m = f"P {number(float(chance[place]))}", number(margin, signed=True)
-        tip = f"P(chosen) {number(float(chance[place]))} · margin {m}\n\nPrompt: {_cut(last_turn(prompts[place]))}"
-        lines = (ListedLine(last_turn(prompts[place]) or "(no prompt)", quiet=True), ListedLine(good, "chosen"), ListedLine(bad, "rejected"))
-        meta = wording.method_line(f"pair {int(listed.pair[place]) + 1:,}", words, names[place], people)
-        cards.append(ListedCard(int(listed.pair[place]), p if by_probability else m, margin / far, f"margin {m}" if by_probability else p,
-                                "", lines, meta, tip))
-    return cards
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TIP else text[:TIP].rstrip() + "…"
-
-
-def drawn(columns: Columns, mask: np.ndarray, view: str, share: float | None, one: bool, nothing: str) -> Drawn:
-    """Compute the lists over the pairs of `mask` (pairs,) and write the cards of a view."""
-    given = columns.take(mask)
-    dataset, sources = columns.dataset, _Sources(columns)
-    found: Responses = run("responses", given, share=share, one_per_prompt=one)
-    if view == "extremes":
-        far = max([1.0, *(float(abs(part.z).max()) for part in (found.highest, found.lowest) if len(part))])
-        end = f"{share_text(found.share)} ends here"
-        return Drawn(found, (response_cards(dataset, sources, found.highest, far, found.high_edge, end, True),
-                             response_cards(dataset, sources, found.lowest, far, found.low_edge, end, False)), view, nothing)
-    lists = {"margins": (found.largest_margins, found.smallest_margins), "wrong": (found.confident_mistakes,),
-             "unsure": (found.least_sure,)}[view]
-    far = max([1e-9, *(float(abs(part.margin).max()) for part in (found.largest_margins, found.smallest_margins) if len(part))])
-    return Drawn(found, tuple(pair_cards(dataset, sources, part, far, view != "margins") for part in lists), view, nothing)
 
 
 class ListCard(Card):
@@ -181,7 +78,9 @@ class ListCard(Card):
         metrics = QFontMetrics(self.subtitle_label.font())
         short = self.subtitle.replace(" by people", "")
         shorter = short.split(" (")[0]
-        self.set_subtitle(next((text for text in (self.subtitle, short) if metrics.horizontalAdvance(text) <= room), shorter))
+        self.set_subtitle(
+            next((text for text in (self.subtitle, short) if metrics.horizontalAdvance(text) <= room), shorter)
+        )
 
 
 @pane
@@ -202,8 +101,11 @@ class ResponsesPane(Pane):
         view, share = kept.get("view"), kept.get("share")
         self.view = view if view in VIEWS else "extremes"
         self.share: float | None = share if share in SHARES else None
-        self.modes = Segmented((("extremes", "Extremes"), ("margins", "Margins"), ("wrong", "Most wrong"), ("unsure", "Least sure")),
-                               self.view, "List")
+        self.modes = Segmented(
+            (("extremes", "Extremes"), ("margins", "Margins"), ("wrong", "Most wrong"), ("unsure", "Least sure")),
+            self.view,
+            "List",
+        )
         self.modes.changed.connect(self._mode)
         self.header.add_action(self.modes)
         self.header.set_computed(FORMULA, "rmexplorer score FILE --model HEAD --out scored.jsonl")
@@ -220,7 +122,9 @@ class ResponsesPane(Pane):
             row.addWidget(card, 1)
             card.cards.left_for.connect(lambda by, place=place: self._beside(place + by))
             card.cards.entered_list.connect(lambda place=place: self._walk(place))
-            card.tool_select = card.add_tool("square-dashed", "Select these pairs", lambda place=place: self._select_list(place))
+            card.tool_select = card.add_tool(
+                "square-dashed", "Select these pairs", lambda place=place: self._select_list(place)
+            )
             card.add_tool("file-down", "Save this list as CSV", lambda place=place: self._ask_csv(place))
         self.body.addLayout(row, 1)
         self._name_lists(None)
@@ -228,7 +132,9 @@ class ResponsesPane(Pane):
     def _switches(self, one: bool) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(px(14))
-        self.scope = Segmented((("heldout", "Held-out"), ("training", "Training"), ("all", "All")), self.desk.state.scope, "Pairs")
+        self.scope = Segmented(
+            (("heldout", "Held-out"), ("training", "Training"), ("all", "All")), self.desk.state.scope, "Pairs"
+        )
         self.scope.changed.connect(self.desk.set_scope)
         self.only = QCheckBox("Selection only")
         self.only.setToolTip("List only the selected pairs")
@@ -298,8 +204,11 @@ class ResponsesPane(Pane):
             card.cards.text_lines = 2 if result.view == "extremes" else 3
             card.cards.put(result.cards[place])
             if not found.pairs:
-                card.show_empty(result.nothing, "Clear the filter" if state.matching is not None else "",
-                                lambda: self.desk.set_query(""))
+                card.show_empty(
+                    result.nothing,
+                    "Clear the filter" if state.matching is not None else "",
+                    lambda: self.desk.set_query(""),
+                )
             elif not result.cards[place]:
                 card.show_empty(EMPTY[result.view])
             else:
@@ -321,8 +230,10 @@ class ResponsesPane(Pane):
         if not found.pairs:
             return ["", ""]
         if result.view == "extremes":
-            return [wording.with_interval(found.top_rejected, shares=True, name=False, of="rejected by people"),
-                    wording.with_interval(found.bottom_chosen, shares=True, name=False, of="chosen by people")]
+            return [
+                wording.with_interval(found.top_rejected, shares=True, name=False, of="rejected by people"),
+                wording.with_interval(found.bottom_chosen, shares=True, name=False, of="chosen by people"),
+            ]
         if result.view == "margins":
             return ["surest of the chosen", "surest of the rejected"]
         if result.view == "wrong":
@@ -399,14 +310,18 @@ class ResponsesPane(Pane):
             self._walk(0)
 
     def _same_source(self, pair: int) -> tuple[str, np.ndarray] | None:
-        return None if self.desk.state.columns is None else _Sources(self.desk.state.columns).rows(pair)
+        return None if self.desk.state.columns is None else Sources(self.desk.state.columns).rows(pair)
 
     def tail_pairs(self, side: int) -> np.ndarray:
         """Rows of all pairs with a response in a tail (1 highest, -1 lowest)."""
         state = self.desk.state
         if self.result is None or state.columns is None or state.shown is None:
             return np.zeros(0, np.int64)
-        mask = state.shown if not self.only.isChecked() or state.selection.mask is None else state.shown & state.selection.mask
+        mask = (
+            state.shown
+            if not self.only.isChecked() or state.selection.mask is None
+            else state.shown & state.selection.mask
+        )
         part = state.columns.take(mask)
         both = part["reward_chosen"], part["reward_rejected"]
         edge = self.result.found.high_edge if side > 0 else self.result.found.low_edge
@@ -442,9 +357,22 @@ class ResponsesPane(Pane):
         part: ResponseList | PairList
         if self.view == "extremes":
             part = (found.highest, found.lowest)[place]
-            text = [] if self.desk.state.dataset is None else self.desk.state.dataset.responses["text"].gather(part.response).to_list()
-            return {"pair": part.pair + 1, "reward": part.reward, "z": part.z, "label": np.where(part.was_chosen, "chosen", "rejected"),
-                    "words": part.words, "response": text}
-        part = {"margins": (found.largest_margins, found.smallest_margins), "wrong": (found.confident_mistakes,),
-                "unsure": (found.least_sure,)}[self.view][place]
+            text = (
+                []
+                if self.desk.state.dataset is None
+                else self.desk.state.dataset.responses["text"].gather(part.response).to_list()
+            )
+            return {
+                "pair": part.pair + 1,
+                "reward": part.reward,
+                "z": part.z,
+                "label": np.where(part.was_chosen, "chosen", "rejected"),
+                "words": part.words,
+                "response": text,
+            }
+        part = {
+            "margins": (found.largest_margins, found.smallest_margins),
+            "wrong": (found.confident_mistakes,),
+            "unsure": (found.least_sure,),
+        }[self.view][place]
         return {"pair": part.pair + 1, "margin": part.margin, "p_chosen": sigmoid(part.margin)}
