@@ -1,107 +1,176 @@
-"""The columnar way in: plain string columns become comparisons without a loop over rows."""
+"""The quick way in: plain texts in columns become comparisons without a look at each record."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from rmexplorer.data.assemble import Parts
+from rmexplorer.data.build import PREVIEW, column_of
 from rmexplorer.data.containers import Table
 from rmexplorer.data.formats import Format
 from rmexplorer.data.schema import SKIPPED
+from rmexplorer.data.shapes import name, number
+from rmexplorer.job import Job, Progress
 
+CHUNK = 20_000
 LONG = 200
-PREVIEW = 80
-_REWARDS = ("scores_chosen", "scores_rejected")
-_MODELS = ("chosen_model", "rejected_model")
+_TEXTS = ("__prompt", "__chosen", "__rejected")
+_NUMBERS = {"margin": "__strength", "scores_chosen": "__score_first", "scores_rejected": "__score_second"}
+_NAMES = {"chosen_model": "__model_first", "rejected_model": "__model_second"}
+_RENAMED = {
+    "__prompt": "prompt", "__chosen": "first", "__rejected": "second", "__strength": "strength",
+    "__score_first": "score_first", "__score_second": "score_second", "__model_first": "model_first",
+    "__model_second": "model_second", "__record": "record", "__line": "line",
+}  # fmt: skip
 
 
-def fast_parts(format: Format, tables: list[tuple[str, Table]], labels: list[str]) -> Parts | None:
-    """Parts of columnar files of plain strings, or None where the format or the columns need a look at each record."""
-    frames = [table.frame() for _, table in tables]
-    if format.columns is None or any(frame is None for frame in frames):
+def fast_parts(
+    format: Format, tables: list[tuple[str, Table]], labels: list[str], keys: Sequence[str], warnings: Sequence[str]
+) -> Job[Parts | None]:
+    """Parts of files of plain texts, or None where the format or a cell needs a look at each record.
+
+    keys: the fields that become facet columns. A cell that is no text is a missing one; a chat anywhere means None.
+    """
+    if format.columns is None:
         return None
-    whole = [frame for frame in frames if frame is not None]
-    if any(frame.schema != whole[0].schema or not _plain(frame, format.columns) for frame in whole):
+    whole = [table.frame() for _, table in tables]
+    frames = [frame for frame in whole if frame is not None]
+    bad: list[tuple[int, int | None, str, str]] = []
+    if len(frames) == len(tables):
+        frames = [_of_columns(format, frame, keys, label) for frame, label in zip(frames, labels, strict=True)]
+        heights = [frame.height for frame in frames if frame is not None]
+        records = sum(heights)
+    elif frames:
         return None
-    if len(whole) > 1 and "subset" not in whole[0].columns:
-        whole = [frame.with_columns(pl.lit(label).alias("subset")) for frame, label in zip(whole, labels, strict=True)]
-    return _parts(format, pl.concat(whole, rechunk=False))
+    else:
+        frames, bad, records = yield from _of_records(format, tables, labels, keys)
+    if not frames or any(frame is None for frame in frames):
+        return None
+    try:
+        joined = pl.concat(frames, how="vertical_relaxed", rechunk=False)
+    except pl.exceptions.PolarsError:
+        return None
+    if "__record" not in joined.columns:
+        joined = joined.with_row_index("__record").with_columns(pl.lit(None, dtype=pl.UInt32).alias("__line"))
+    said = [*warnings, *(text for _, table in tables for text in table.warnings)]
+    return _parts(joined, bad, records, said)
 
 
-def _plain(frame: pl.DataFrame, columns: tuple[str, str, str]) -> bool:
-    """Whether all columns that decide anything are strings, or numbers where numbers belong."""
-    schema = frame.schema
-    if any(schema.get(name) != pl.String for name in columns):
-        return False
-    if any(not schema[name].is_numeric() for name in (*_REWARDS, "margin") if name in schema):
-        return False
-    if any(schema[name] != pl.String for name in _MODELS if name in schema):
-        return False
-    return "system" not in schema or frame["system"].null_count() == frame.height
-
-
-def _parts(format: Format, frame: pl.DataFrame) -> Parts:
+def _of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label: str) -> Any:
+    """The columns of a columnar file under their inner names, or None where one is not plain."""
     assert format.columns is not None
-    prompt, chosen, rejected = (pl.col(name) for name in format.columns)
+    schema = frame.schema
+    plain = all(schema.get(column) == pl.String for column in format.columns)
+    plain = plain and all(schema[column].is_numeric() for column in _NUMBERS if column in schema)
+    plain = plain and all(schema[column] == pl.String for column in _NAMES if column in schema)
+    if not plain or ("system" in schema and frame["system"].null_count() < frame.height):
+        return None
+    chosen = [pl.col(column).alias(inner) for column, inner in zip(format.columns, _TEXTS, strict=True)]
+    for column, inner in _NUMBERS.items():
+        if column in schema:
+            values = pl.col(column).cast(pl.Float64)
+            chosen.append(pl.when(values.is_finite()).then(values).alias(inner))
+    chosen += [pl.col(column).alias(inner) for column, inner in _NAMES.items() if column in schema]
+    for key in keys:
+        kind = schema.get(key)
+        if key == "subset" and kind is None:
+            chosen.append(pl.lit(label).alias("subset"))
+        elif kind is not None and (kind.is_integer() or kind.is_float() or kind in (pl.Boolean, pl.String)):
+            chosen.append(pl.col(key))
+    return frame.select(chosen)
+
+
+def _of_records(
+    format: Format, tables: list[tuple[str, Table]], labels: list[str], keys: Sequence[str]
+) -> Job[tuple[list[Any], list[tuple[int, int | None, str, str]], int]]:
+    """The same of files of records, a chunk at a time; no frames where a record is not plain."""
+    frames: list[Any] = []
+    bad: list[tuple[int, int | None, str, str]] = []
+    total, seen = sum(table.size for _, table in tables), 0
+    yield Progress(0, total, "reading")
+    for (_, table), label in zip(tables, labels, strict=True):
+        chunk: list[tuple[dict[str, Any], int, int | None]] = []
+        for value, line, error in table.rows():
+            if value is None:
+                bad.append((seen, line, "bad_record", error[:PREVIEW]))
+            else:
+                chunk.append((value, seen, line))
+            seen += 1
+            if len(chunk) == CHUNK:
+                frames.append(_of_chunk(format, chunk, keys, label))
+                chunk = []
+                if frames[-1] is None:
+                    return [], [], 0
+                yield Progress(sum(table.done for _, table in tables), total, "reading")
+        if chunk:
+            frames.append(_of_chunk(format, chunk, keys, label))
+    return frames, bad, seen
+
+
+def _of_chunk(
+    format: Format, chunk: list[tuple[dict[str, Any], int, int | None]], keys: Sequence[str], label: str
+) -> pl.DataFrame | None:
+    assert format.columns is not None
+    records = [record for record, _, _ in chunk]
+    columns: list[pl.Series] = []
+    for key, inner in zip(format.columns, _TEXTS, strict=True):
+        values = [record.get(key, Absence) for record in records]
+        kinds = set(map(type, values))
+        if kinds & {list, dict, type}:
+            return None
+        if not kinds <= {str, type(None)}:
+            values = [value if isinstance(value, str) else None for value in values]
+        columns.append(pl.Series(inner, values, dtype=pl.String))
+    if any(record.get("system") for record in records):
+        return None
+    columns += [pl.Series(inner, [number(record.get(key)) for record in records], dtype=pl.Float64)
+                for key, inner in _NUMBERS.items()]  # fmt: skip
+    columns += [pl.Series(inner, [name(record.get(key)) for record in records], dtype=pl.String)
+                for key, inner in _NAMES.items()]  # fmt: skip
+    missing = label if "subset" in keys else None
+    columns += [column_of(key, [record.get(key, missing if key == "subset" else None) for record in records])
+                for key in keys]  # fmt: skip
+    columns.append(pl.Series("__record", [place for _, place, _ in chunk], dtype=pl.UInt32))
+    columns.append(pl.Series("__line", [line for _, _, line in chunk], dtype=pl.UInt32))
+    return pl.DataFrame(columns)
+
+
+class Absence:
+    """Stands for a field that a record does not have."""
+
+
+def _parts(
+    frame: pl.DataFrame, bad: list[tuple[int, int | None, str, str]], records: int, warnings: Sequence[str]
+) -> Parts:
+    prompt, chosen, rejected = (pl.col(column) for column in _TEXTS)
     reason = (
-        pl.when(prompt.is_null())
-        .then(pl.lit("missing_prompt"))
-        .when(chosen.is_null() | rejected.is_null())
-        .then(pl.lit("missing_response"))
-        .when(chosen.str.strip_chars() == rejected.str.strip_chars())
-        .then(pl.lit("identical_responses"))
-    )
-    frame = frame.with_row_index("__record").with_columns(reason.alias("__reason"))
+        pl.when(prompt.is_null()).then(pl.lit("missing_prompt"))
+        .when(chosen.is_null() | rejected.is_null()).then(pl.lit("missing_response"))
+        .when(chosen.str.strip_chars() == rejected.str.strip_chars()).then(pl.lit("identical_responses"))
+    )  # fmt: skip
+    frame = frame.with_columns(reason.alias("__reason"))
     out = pl.col("__reason").is_not_null()
-    nothing = pl.lit(None, dtype=pl.UInt32)
+    detail = pl.when(pl.col("__reason") == "identical_responses").then(chosen).otherwise(prompt).fill_null("")
     skipped = frame.filter(out).select(
-        pl.col("__record").alias("record"),
-        nothing.alias("line"),
-        pl.col("__reason").alias("reason"),
-        pl.coalesce(chosen, prompt, pl.lit("")).str.strip_chars().str.slice(0, PREVIEW).alias("detail"),
-    )
-    kept = frame if skipped.height == 0 else frame.filter(~out)
+        pl.col("__record").alias("record"), pl.col("__line").alias("line"), pl.col("__reason").alias("reason"),
+        detail.str.strip_chars().str.slice(0, PREVIEW).alias("detail"),
+    ).match_to_schema(SKIPPED)  # fmt: skip
+    if bad:
+        skipped = pl.concat([skipped, pl.DataFrame(bad, schema=SKIPPED, orient="row")]).sort(
+            "record", maintain_order=True
+        )
+    kept = frame if frame.height and not frame["__reason"].count() else frame.filter(~out)
     comparisons = kept.select(
-        prompt.alias("prompt"),
-        chosen.alias("first"),
-        rejected.alias("second"),
         pl.lit(1, dtype=pl.Int8).alias("winner"),
-        pl.col("__record").alias("record"),
-        *_named(kept, "margin", "strength", pl.Float64),
-        *_named(kept, _REWARDS[0], "score_first", pl.Float64),
-        *_named(kept, _REWARDS[1], "score_second", pl.Float64),
-        *_named(kept, _MODELS[0], "model_first", pl.String),
-        *_named(kept, _MODELS[1], "model_second", pl.String),
+        *(pl.col(inner).alias(column) for inner, column in _RENAMED.items() if inner in kept.columns),
     )
-    for column in ("strength", "score_first", "score_second"):
-        if column in comparisons:
-            comparisons = comparisons.with_columns(
-                pl.when(pl.col(column).is_finite()).then(pl.col(column)).alias(column)
-            )
-    rewards = _REWARDS if all(name in kept.columns for name in _REWARDS) else ()
-    return Parts(
-        comparisons,
-        kept.select(_facets(kept, format)),
-        skipped=pl.DataFrame(skipped, schema=SKIPPED),
-        records=frame.height,
-        score_columns=rewards,
+    extras = kept.select(column for column in kept.columns if not column.startswith("__"))
+    rewards = tuple(
+        key for key in ("scores_chosen", "scores_rejected") if kept.height and _NUMBERS[key] in kept.columns
     )
-
-
-def _named(frame: pl.DataFrame, source: str, target: str, kind: pl.DataType | type[pl.DataType]) -> list[pl.Expr]:
-    return [pl.col(source).cast(kind).alias(target)] if source in frame.columns else []
-
-
-def _facets(frame: pl.DataFrame, format: Format) -> list[pl.Expr]:
-    """Columns of scalars that the format does not use and that are no long texts."""
-    keep: list[pl.Expr] = []
-    for name, kind in frame.schema.items():
-        if name.startswith("__") or name in format.used or name in _REWARDS or name == "results":
-            continue
-        if kind.is_integer() or kind.is_float() or kind == pl.Boolean:
-            keep.append(pl.col(name))
-        elif kind == pl.String:
-            longest = frame[name].head(10_000).str.len_bytes().max()
-            if not isinstance(longest, int) or longest <= LONG:
-                keep.append(pl.col(name))
-    return keep
+    given = any(kept[_NUMBERS[key]].count() for key in rewards)
+    return Parts(comparisons, extras, skipped=skipped, records=records, score_columns=rewards if given else (),
+                 warnings=tuple(warnings))  # fmt: skip

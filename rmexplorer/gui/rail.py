@@ -114,7 +114,10 @@ class Rail(QWidget):
                 column.addWidget(button)
         column.addStretch(1)
         self.set_narrow(False)
-        themes.theme_changed.connect(lambda: self.set_narrow(self.narrow))
+        themes.theme_changed.connect(self._restyle)
+
+    def _restyle(self) -> None:
+        self.set_narrow(self.narrow)
 
     def set_narrow(self, narrow: bool) -> None:
         """Icons only, or icons with names."""

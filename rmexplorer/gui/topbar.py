@@ -99,6 +99,10 @@ class TopBar(QWidget):
             )
         self.theme.set_icon("sun" if themes.colors.dark else "moon")
 
+    def restyle(self) -> None:
+        """Show the sign of the other theme."""
+        self.theme.set_icon("sun" if themes.colors.dark else "moon")
+
     def _complete(self, word: str) -> list[str]:
         return completions(self._desk.filter_frame(), word)
 

@@ -131,7 +131,7 @@ class Window(QWidget):
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_moved)
-        themes.theme_changed.connect(lambda: self.topbar.show_state(self.desk.state))
+        themes.theme_changed.connect(self.topbar.restyle)
 
     def _shortcut(self, key: str, act: Any) -> QShortcut:
         shortcut = QShortcut(QKeySequence(key), self)
