@@ -10,7 +10,21 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QRadioButton,
+    QSlider,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from rmexplorer.gui.plots import (
     BandItem,
@@ -36,6 +50,7 @@ from rmexplorer.gui.theme import themes
 from rmexplorer.gui.widgets import (
     Card,
     Chip,
+    ComputedPopover,
     DiffView,
     ErrorStrip,
     FacetHistogram,
@@ -44,6 +59,7 @@ from rmexplorer.gui.widgets import (
     IconButton,
     KeyCap,
     LinkButton,
+    Notice,
     NumberStrip,
     PaneHeader,
     PrimaryButton,
@@ -54,6 +70,7 @@ from rmexplorer.gui.widgets import (
     TokenField,
     panel,
 )
+from rmexplorer.gui.widgets.focus import FocusRing
 from rmexplorer.problem import Problem
 
 
@@ -432,7 +449,73 @@ def more_plots() -> QWidget:
     return page
 
 
-PAGES = {
+def overlays() -> QWidget:
+    """Focus, tooltip card, notice, popover content, standard controls, a long list of labels."""
+    page = QWidget()
+    page.setObjectName("pane")
+    column = QVBoxLayout(page)
+    column.setContentsMargins(20, 16, 20, 60)
+    column.setSpacing(12)
+    choices = QComboBox()
+    choices.addItems(["Built-in, 256 features", "other"])
+    off = QLineEdit("disabled")
+    off.setEnabled(False)
+    wrong = QLineEdit("0.1x")
+    wrong.setProperty("role", "error")
+    checks = [
+        QCheckBox("Length-balanced batches"),
+        QCheckBox("checked"),
+        QRadioButton("None"),
+        QRadioButton("Residualize"),
+    ]
+    checks[1].setChecked(True)
+    checks[3].setChecked(True)
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setValue(40)
+    column.addWidget(row(choices, QLineEdit("0.001"), off, wrong, QSpinBox(), slider))
+    column.addWidget(row(*checks))
+    table = QTableWidget(3, 3)
+    table.setHorizontalHeaderLabels(["Run", "Settings", "Accuracy"])
+    for place in range(9):
+        table.setItem(place // 3, place % 3, QTableWidgetItem(f"cell {place}"))
+    table.selectRow(1)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    plot = training_card()
+    line = QHBoxLayout()
+    held = Card("Runs", "a table")
+    held.add(table)
+    line.addWidget(held)
+    line.addWidget(plot)
+    column.addLayout(line, 1)
+    popover = ComputedPopover(
+        "How is this computed?",
+        "Share of pairs whose longer response won; ties count half. Intervals: bootstrap over prompts, 2,000 draws.",
+        "rmexplorer analyze length pairs.jsonl --model head-256 --seed 0",
+        page,
+    )
+    popover.setWindowFlags(Qt.WindowType.Widget)
+    column.addWidget(popover)
+    page.notice = Notice(page)
+    QTimer.singleShot(0, lambda: page.notice.say("Run head-64 deleted", "Undo"))
+    QTimer.singleShot(
+        0, lambda: plot.view.card.show_lines(["Accuracy 0.66", "95% CI 0.63–0.69", "n = 1,036"], QPoint(160, 60))
+    )
+    QTimer.singleShot(0, lambda: setattr(page, "ring", FocusRing(plot.view)))
+    return page
+
+
+def presentation() -> QWidget:
+    """The length card at one and a half times the size."""
+    themes.apply(QApplication.instance(), themes.current.name, 1.5, 1.25, themes.fonts.family)
+    page = QWidget()
+    page.setObjectName("pane")
+    column = QVBoxLayout(page)
+    column.addWidget(length_card())
+    return page
+
+
+PAGES = {"overlays": (overlays, 980, 720), "presentation": (presentation, 1300, 640), 
     "plots": (plots, 847, 760),
     "more_plots": (more_plots, 1240, 760),
     "inspector": (inspector, 1180, 860),
@@ -449,6 +532,7 @@ def main() -> None:
     for theme, family in (("light", ""), ("dark", ""), ("light", "DejaVu Sans")):
         themes.apply(application, theme, family=family)
         for name, (build, width, height) in PAGES.items():
+            themes.apply(application, theme, family=family)
             page = build()
             page.resize(width, height)
             page.show()

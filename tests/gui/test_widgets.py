@@ -44,6 +44,7 @@ from rmexplorer.gui.widgets import (
 )
 from rmexplorer.gui.widgets.diff import MOST_WORK, Span, count_words, shorten
 from rmexplorer.gui.widgets.focus import FocusRing
+from rmexplorer.gui.widgets.header import shell_lines
 from rmexplorer.problem import Problem
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")  # the offscreen screen
@@ -323,6 +324,24 @@ def test_that_a_stale_card_is_paler(qtbot: QtBot) -> None:
     card.show_stale("Computed for 5,180 pairs")
     QApplication.processEvents()
     assert darkest() > before + 80
+
+
+def test_that_text_zoom_enlarges_cards_and_headers_that_stand(qtbot: QtBot, qapp: QApplication) -> None:
+    card, header = Card("Scores"), PaneHeader("Length & style", "Does the reward follow length?")
+    qtbot.addWidget(card)
+    qtbot.addWidget(header)
+    before = (card.header.height(), header.top.height(), card.outer.contentsMargins().top())
+    themes.apply(qapp, "light", scale=2.0)
+    assert (card.header.height(), header.top.height(), card.outer.contentsMargins().top()) == tuple(
+        2 * n for n in before
+    )
+
+
+def test_that_a_long_command_breaks_where_a_shell_joins_it() -> None:
+    assert shell_lines("rmexplorer train a.jsonl") == "rmexplorer train a.jsonl"
+    long = "rmexplorer analyze length pairs.jsonl --model head-256 --seed 0"
+    assert shell_lines(long).replace(" \\\n    ", " ") == long
+    assert shell_lines(long).splitlines()[1] == "    --model head-256 \\"
 
 
 def test_that_an_error_can_be_copied(qtbot: QtBot) -> None:

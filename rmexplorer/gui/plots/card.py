@@ -101,9 +101,13 @@ class PlotCard(Card):
         title = " · ".join(part for part in (self.title_label.text(), self.subtitle_label.text()) if part)
         return Caption(title, self.headline, self.context, self.y_title.text(), self.x_title.text())
 
+    def drawing(self) -> Any:
+        """What pictures show: the view."""
+        return self.view
+
     def copy_picture(self) -> None:
         """Put the plot on the clipboard."""
-        copy_picture(self.view, self.caption())
+        copy_picture(self.drawing(), self.caption())
 
     def export(self, path: Path) -> None:
         """Write .png, .svg, .pdf or .csv by the name's ending; a failure is shown in the card."""
@@ -111,7 +115,7 @@ class PlotCard(Card):
             if path.suffix.lower() == ".csv":
                 save_table(self.columns, path)
             else:
-                save_picture(self.view, path, self.caption())
+                save_picture(self.drawing(), path, self.caption())
         except Problem as problem:
             self.show_error(problem)
 
@@ -169,19 +173,20 @@ class PlotCard(Card):
 
 
 class ShareLegend(QWidget):
-    """The legend of hexagons: ◆ rejected, five shades, ● chosen; and small to large for more."""
+    """The legend of hexagons: ◆ rejected, five shades, ● chosen; and small to large for `more`, '' leaves that out."""
 
     def __init__(self, more: str = "more responses", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.more = more
-        self.setAccessibleName(f"Colour: share of chosen, from rejected to chosen. Size: {more}")
+        size = f" Size: {more}" if more else ""
+        self.setAccessibleName(f"Colour: share of chosen, from rejected to chosen.{size}")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.updateGeometry)
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(font("small"))
         words = sum(metrics.horizontalAdvance(text) for text in ("rejected", "chosen", self.more))
-        return QSize(words + px(14 + 5 * 13 + 20 + 24 + 52), px(20))
+        return QSize(words + px(14 + 5 * 13 + 20 + (24 + 52 if self.more else 4)), px(20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -209,6 +214,8 @@ class ShareLegend(QWidget):
         paint_mark(painter, "chosen", QPointF(x, y), px(8))
         x += px(9)
         word("chosen", "chosen_text")
+        if not self.more:
+            return
         x += px(18)
         grey = color("neutral").getRgb()[:3]
         for size in (2, 4, 6.5):

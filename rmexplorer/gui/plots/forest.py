@@ -67,6 +67,7 @@ class ForestRow:
     strong: bool = False
     enabled: bool = True
     tip: str = ""
+    tip: str = ""
 
 
 @dataclass
@@ -130,6 +131,8 @@ class ForestModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            if row.tip:
+                return row.tip
             lines = [row.name if not row.sub else f"{row.name}, {row.sub}"]
             for mark in row.marks:
                 interval = f" ({signed(mark.low)} to {signed(mark.high)})" if np.isfinite(mark.low) else ""
@@ -264,6 +267,8 @@ class ForestDelegate(QStyledItemDelegate):
                 painter.drawText(QPointF(left, y - size), mark.label)
             else:
                 right = max(x, shape.x(mark.high, room) if np.isfinite(mark.high) else x) + px(8)
+                if right + width > shape.plot(room).right() + px(8):  # no room beside it: at its other side
+                    right = min(x, shape.x(mark.low, room) if np.isfinite(mark.low) else x) - px(9) - width
                 painter.drawText(QPointF(right, y + metrics.ascent() / 2 - 1), mark.label)
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
+from fast_histogram import histogram2d
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
+from scipy.ndimage import gaussian_filter
 
 from rmexplorer.gui.plots.item import Floats, Item, floats
-from rmexplorer.gui.theme import brush, scale_table, themes
+from rmexplorer.gui.theme import color, scale_table, themes
 
 RADIUS = 8.5
 PSEUDO_COUNTS = 4.0
@@ -195,27 +197,40 @@ class HexItem(Item):
 
 
 class ContourHill(Item):
-    """Where points are dense, in steps of grey under hexagons (Data › Map)."""
+    """Where points are dense, in two soft steps of grey under hexagons (Data › Map).
 
-    def __init__(self, x: Any, y: Any, radius: float = 30.0) -> None:
+    Points are counted on cells of 4 px, smoothed by a Gaussian of `radius` px, and cut at two heights.
+    """
+
+    CELL = 4
+
+    def __init__(self, x: Any, y: Any, radius: float = 22.0) -> None:
         super().__init__()
         self.x, self.y, self.radius = floats(x), floats(y), radius
         self.setZValue(-100)
         self.set_extent(self.x, self.y)
 
-    def draw(self, painter: QPainter) -> None:
+    def density(self) -> npt.NDArray[np.float64]:
+        """Smoothed counts of the points in view, rows from the top."""
+        view = self.view_px()
+        shape = (max(1, int(view.height() / self.CELL)), max(1, int(view.width() / self.CELL)))
         x, y = self.to_px(self.x, self.y)
-        hexagons = bin_hexagons(x, y, self.radius / 2, (self.mapping.dx(), self.mapping.dy()))
-        painter.setPen(Qt.PenStyle.NoPen)
-        if not hexagons.count.size:
+        limits = [[view.top(), view.bottom()], [view.left(), view.right()]]
+        return gaussian_filter(histogram2d(y, x, bins=list(shape), range=limits), self.radius / self.CELL)
+
+    def draw(self, painter: QPainter) -> None:
+        density = self.density()
+        most = float(density.max(initial=0.0))
+        if most <= 0:
             return
-        for least, reach in ((0.0, 1.5), (0.55, 1.0)):
-            path = QPainterPath()
-            path.setFillRule(Qt.FillRule.WindingFill)
-            floor = np.quantile(hexagons.count, least)
-            for a, b in zip(
-                hexagons.x[hexagons.count >= floor].tolist(), hexagons.y[hexagons.count >= floor].tolist(), strict=True
-            ):
-                path.addEllipse(QPointF(a, b), self.radius * reach, self.radius * reach)
-            painter.setBrush(brush("bg" if least == 0 else "sunken"))
-            painter.drawPath(path)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for token, least in (("bg", 0.02), ("sunken", 0.16)):
+            edge = np.clip((density / most - least) / (0.25 * least) + 0.5, 0, 1)
+            fill = color(token)
+            picture = np.zeros((*density.shape, 4), np.uint8)
+            picture[..., 0], picture[..., 1], picture[..., 2] = fill.blue(), fill.green(), fill.red()
+            picture[..., 3] = (255 * edge).astype(np.uint8)
+            image = QImage(
+                picture.data, density.shape[1], density.shape[0], 4 * density.shape[1], QImage.Format.Format_ARGB32
+            )
+            painter.drawImage(self.view_px(), image)

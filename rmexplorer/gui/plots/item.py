@@ -112,12 +112,12 @@ def polyline(x: Floats, y: Floats) -> QPolygonF:
 
 
 def paint_symbol(painter: QPainter, symbol: str, x: float, y: float, size: float) -> None:
-    """Paint a marker with the painter's pen and brush: circle, square, or one of SHAPES."""
-    half = size / 2
+    """Paint a marker with the painter's pen and brush: circle, square, or one of SHAPES; `size` grows with zoom."""
+    half = size / 2 * themes.fonts.scale
     if symbol == "circle":
         painter.drawEllipse(QPointF(x, y), half, half)
     elif symbol == "square":
-        painter.drawRect(QRectF(x - half, y - half, size, size))
+        painter.drawRect(QRectF(x - half, y - half, 2 * half, 2 * half))
     else:
         painter.drawPolygon(QPolygonF([QPointF(x + a * half, y + b * half) for a, b in SHAPES[symbol]]))
 

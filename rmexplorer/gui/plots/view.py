@@ -12,9 +12,10 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QFrame, QWidget
 
 from rmexplorer.gui.plots.axis import Grid, RoundAxis
+from rmexplorer.gui.plots.curves import ReferenceLine
 from rmexplorer.gui.plots.hover import HoverCard
 from rmexplorer.gui.plots.item import Floats, Item, Label, Labels, ink
-from rmexplorer.gui.theme import brush, px
+from rmexplorer.gui.theme import brush, px, themes
 
 
 class BrushShape(Item):
@@ -138,7 +139,9 @@ class PlotView(pg.GraphicsLayoutWidget):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.viewport().setAutoFillBackground(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setProperty("insetFocusRing", True)  # axis titles stand close around it
         self.setMinimumHeight(px(60))
+        themes.theme_changed.connect(self._resize_axes)
         self.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.ci.layout.setSpacing(px(6))
         self.left_width = left_width
@@ -155,6 +158,9 @@ class PlotView(pg.GraphicsLayoutWidget):
         self.padding = 0.0
         self.top: pg.PlotItem | None = None
         self.right: pg.PlotItem | None = None
+        self.below: pg.PlotItem | None = None
+        self.margins = (0, 0)
+        self.below_height = 0
         self.card = HoverCard(self)
         self.hover_timer = QTimer(self)
         self.hover_timer.setSingleShot(True)
@@ -261,10 +267,33 @@ class PlotView(pg.GraphicsLayoutWidget):
         self.addItem(self.right, 1, 1)
         self.top.setXLink(self.plot)
         self.right.setYLink(self.plot)
-        layout = self.ci.layout
-        layout.setRowFixedHeight(0, px(top))
-        layout.setColumnFixedWidth(1, px(right))
+        self.margins = (top, right)
+        self._resize_axes()
         return self.top, self.right
+
+    def _resize_axes(self) -> None:
+        if self.closed:  # pyqtgraph clears a closed view, but Qt still tells it of themes
+            return
+        for plot in (self.plot, self.top, self.below):
+            if plot is not None and self.left_width:
+                plot.getAxis("left").setWidth(px(self.left_width))
+        if self.top is not None:
+            self.ci.layout.setRowFixedHeight(0, px(self.margins[0]))
+            self.ci.layout.setColumnFixedWidth(1, px(self.margins[1]))
+        if self.below is not None:
+            self.ci.layout.setRowFixedHeight(2, px(self.below_height))
+
+    def add_below(self, height: int = 84, y_kind: str = "count") -> pg.PlotItem:
+        """A low plot under the main one that shares its x axis: counts at each x, from zero."""
+        self.below = self._make(pg.ViewBox(enableMenu=False), "number", y_kind, "none")
+        self.below.hideAxis("bottom")
+        self.below.addItem(ReferenceLine(0.0, style="solid"))
+        self.below.setMouseEnabled(False, False)
+        self.below.setXLink(self.plot)
+        self.addItem(self.below, 2, 0)
+        self.below_height = height
+        self._resize_axes()
+        return self.below
 
     def describe(self, name: str, description: str) -> None:
         """Give a screen reader the title, and headline with method."""
@@ -273,7 +302,7 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     def redraw_axes(self) -> None:
         """Drop what axes have cached, before painting in another theme."""
-        for plot in (self.plot, self.top, self.right):
+        for plot in (self.plot, self.top, self.right, self.below):
             if plot is not None:
                 for side in ("left", "bottom"):
                     plot.getAxis(side).picture = None
@@ -322,11 +351,12 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     def _hover(self) -> None:
         scene = self.mapToScene(self.at.toPoint())
-        if not self.box.sceneBoundingRect().contains(scene):
-            return
-        for item in sorted(self.box.addedItems, key=lambda one: -one.zValue()):
-            lines = item.hover(scene) if isinstance(item, Item) else None
-            if lines:
-                self.card.show_lines(lines, self.at.toPoint())
-                return
+        for box in (self.box, *([self.below.getViewBox()] if self.below is not None else [])):
+            if not box.sceneBoundingRect().contains(scene):
+                continue
+            for item in sorted(box.addedItems, key=lambda one: -one.zValue()):
+                lines = item.hover(scene) if isinstance(item, Item) else None
+                if lines:
+                    self.card.show_lines(lines, self.at.toPoint())
+                    return
 

@@ -50,16 +50,11 @@ class Card(QFrame):
     def __init__(self, title: str = "", subtitle: str = "", flush: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        metrics = themes.metrics
-        side = 0 if flush else metrics.card_padding_x
+        self.flush = flush
         self.outer = QVBoxLayout(self)
-        self.outer.setContentsMargins(1, metrics.card_padding_top, 1, 1 if flush else metrics.card_padding_bottom)
         self.outer.setSpacing(0)
         self.header = QWidget()
-        self.header.setFixedHeight(metrics.card_header)
         self.header_row = QHBoxLayout(self.header)
-        self.header_row.setContentsMargins(metrics.card_padding_x, 0, metrics.card_padding_x - 6, 0)
-        self.header_row.setSpacing(px(9))
         self.title_label = label(title, font_role="title")
         self.subtitle_label = ElidedLabel(subtitle)
         self.header_row.addWidget(self.title_label)
@@ -77,11 +72,12 @@ class Card(QFrame):
         self.outer.addWidget(self.header)
         self.header.setVisible(bool(title))
         self.error = ErrorStrip()
-        held = QHBoxLayout()
-        held.setContentsMargins(metrics.card_padding_x, 0, metrics.card_padding_x, 0)
-        held.addWidget(self.error, 0, Qt.AlignmentFlag.AlignTop)
-        self.outer.addLayout(held)
-        self._fill(side)
+        self.error_row = QHBoxLayout()
+        self.error_row.addWidget(self.error, 0, Qt.AlignmentFlag.AlignTop)
+        self.outer.addLayout(self.error_row)
+        self._fill()
+        self._measure()
+        themes.theme_changed.connect(self._measure)
         self._update: Callable[[], object] | None = None
         self._act: Callable[[], object] | None = None
         self._mend: Callable[[], object] | None = None
@@ -90,11 +86,21 @@ class Card(QFrame):
         self.error.acted.connect(self._ask_mend)
         self.setAccessibleName(title)
 
-    def _fill(self, side: int) -> None:
+    def _measure(self) -> None:
+        """Take all sizes from the theme: zoom and presentation change them."""
+        metrics = themes.metrics
+        side = metrics.card_padding_x
+        self.outer.setContentsMargins(1, metrics.card_padding_top, 1, 1 if self.flush else metrics.card_padding_bottom)
+        self.header.setFixedHeight(metrics.card_header)
+        self.header_row.setContentsMargins(side, 0, side - px(6), 0)
+        self.header_row.setSpacing(px(9))
+        self.error_row.setContentsMargins(side, 0, side, 0)
+        self.body.setContentsMargins(0 if self.flush else side, 0, 0 if self.flush else side, 0)
+
+    def _fill(self) -> None:
         self.pages = _Body()
         self.content = QWidget()
         self.body = QVBoxLayout(self.content)
-        self.body.setContentsMargins(side, 0, side, 0)
         self.body.setSpacing(px(6))
         self.empty = EmptyState()
         self.loading = LoadingState()

@@ -23,16 +23,17 @@ class _BarRow(QPushButton):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.total, self.selected, self.most, self.on = 0, -1, 1, False
+        self.longest = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAutoDefault(False)
         set_font(self, "small")
 
     def sizeHint(self) -> QSize:
-        return QSize(px(160), px(22))
+        return QSize(px(160), px(24))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(px(120), px(22))
+        return QSize(px(120), px(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -43,10 +44,13 @@ class _BarRow(QPushButton):
         metrics = QFontMetrics(painter.font())
         number = f"{self.total:,}"
         count_width = max(metrics.horizontalAdvance(number), px(36))
-        name_width = min(round(self.width() * 0.32), px(120))
+        name_width = min(max(round(self.width() * 0.32), min(self.longest, round(self.width() * 0.5))), px(120))
         painter.setPen(color("plum_text" if self.on else "text"))
-        painter.drawText(QRectF(0, 0, name_width, self.height()), Qt.AlignmentFlag.AlignVCenter,
-                         metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, name_width - px(4)))
+        painter.drawText(
+            QRectF(0, 0, name_width, self.height()),
+            Qt.AlignmentFlag.AlignVCenter,
+            metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, name_width - px(4)),
+        )
         painter.setFont(font("small"))
         painter.setPen(color("text2"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, number)
@@ -89,9 +93,12 @@ class HorizontalBars(QWidget):
             self.rows.append(row)
             self.column.addWidget(row)
         most = max((total for _, total, _ in rows), default=1)
+        metrics = QFontMetrics(font("small", 600))
+        longest = max((metrics.horizontalAdvance(name) for name, _, _ in rows), default=0) + px(10)
         for row, (name, total, selected) in zip(self.rows, rows, strict=True):
             row.setText(name)
             row.total, row.selected, row.most, row.on = total, selected, most, name in on
+            row.longest = longest
             kept = f", {selected:,} kept" if selected >= 0 else ""
             row.setAccessibleName(f"{name}: {total:,}{kept}{', in the filter' if row.on else ''}")
             row.setToolTip(f"{name}: {total:,}{kept}")
@@ -127,9 +134,13 @@ class FacetHistogram(QWidget):
         self.setAccessibleName(title)
         themes.theme_changed.connect(self.update)
 
-    def set_data(self, edges: npt.NDArray[np.floating], all_counts: npt.NDArray[np.integer],
-                 selected_counts: npt.NDArray[np.integer] | None = None,
-                 ticks: Sequence[tuple[float, str]] = ()) -> None:
+    def set_data(
+        self,
+        edges: npt.NDArray[np.floating],
+        all_counts: npt.NDArray[np.integer],
+        selected_counts: npt.NDArray[np.integer] | None = None,
+        ticks: Sequence[tuple[float, str]] = (),
+    ) -> None:
         """Show counts in bins between `edges` (one more than counts); `ticks` are (value, label)."""
         self.edges = np.asarray(edges, dtype=float)
         self.all = np.asarray(all_counts, dtype=float)
@@ -145,8 +156,10 @@ class FacetHistogram(QWidget):
 
     def range_text(self) -> str:
         """The range as it stands in the header: > 200, < 0, 3–7; empty when open."""
+
         def say(value: float) -> str:
             return minus(f"{value:,.0f}" if abs(value) >= 20 else f"{value:.2g}")
+
         if math.isinf(self.low) and math.isinf(self.high):
             return ""
         if math.isinf(self.high):
@@ -196,8 +209,11 @@ class FacetHistogram(QWidget):
         said = self.range_text()
         bold = font("small_strong")
         taken = QFontMetrics(bold).horizontalAdvance(said) + px(8) if said else 0
-        painter.drawText(header, Qt.AlignmentFlag.AlignVCenter, painter.fontMetrics().elidedText(
-            self.title, Qt.TextElideMode.ElideRight, self.width() - taken))
+        painter.drawText(
+            header,
+            Qt.AlignmentFlag.AlignVCenter,
+            painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - taken),
+        )
         if said:
             painter.setFont(bold)
             painter.setPen(color("plum_text"))

@@ -45,7 +45,7 @@ class FocusRing(QWidget):
 
     def follow(self) -> None:
         """Move over the target, cut to what its scroll areas show of it."""
-        room = OFFSET + WIDTH
+        room = 0 if self.target.property("insetFocusRing") else OFFSET + WIDTH
         corner = self.target.mapTo(self.window(), QPoint(0, 0))
         shown = QRect(corner, self.target.size())
         for parent in self.watched[1:]:

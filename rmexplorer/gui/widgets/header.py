@@ -6,13 +6,18 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from rmexplorer.gui.theme import px
+from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets.buttons import GhostButton, SecondaryButton
 from rmexplorer.gui.widgets.labels import ElidedLabel, Headline, label
 from rmexplorer.gui.widgets.states import IconLabel
 
 COMPUTED = "How is this computed?"
 LEAST_OF_QUESTION = 0.6
+
+
+def shell_lines(command: str, longest: int = 54) -> str:
+    """A long command as lines that a shell joins again, broken before its options."""
+    return command if len(command) <= longest else command.replace(" --", " \\\n    --")
 
 
 class ComputedPopover(QFrame):
@@ -33,7 +38,7 @@ class ComputedPopover(QFrame):
         column.addWidget(words)
         if command:
             column.addWidget(label("The same from the command line", font_role="small_strong"))
-            line = label(command, font_role="mono", wrap=True)
+            line = label(shell_lines(command), font_role="mono", wrap=True)
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(line)
             copy = SecondaryButton("Copy command", "copy")
@@ -90,6 +95,13 @@ class PaneHeader(QWidget):
             column.addWidget(part)
         self._formula, self._command = "", ""
         self.popover: ComputedPopover | None = None
+        themes.theme_changed.connect(self._measure)
+
+    def _measure(self) -> None:
+        """Take sizes from the theme: zoom and presentation change them."""
+        self.top.setFixedHeight(px(28))
+        if (column := self.layout()) is not None:
+            column.setContentsMargins(0, 0, 0, px(14))
 
     def set_question(self, question: str) -> None:
         """Replace the question."""

@@ -43,10 +43,10 @@ class TokenChip(QPushButton):
         set_font(self, "mono")
 
     def sizeHint(self) -> QSize:
-        return QSize(QFontMetrics(self.font()).horizontalAdvance(self.text()) + px(26), px(21))
+        return QSize(QFontMetrics(self.font()).horizontalAdvance(self.text()) + px(26), px(24))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(px(40), px(21))
+        return QSize(px(40), px(24))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.position().x() > self.width() - px(19):
