@@ -73,7 +73,9 @@ def writable(path: Path, force: bool) -> Path:
     """Check that an output may be written; an existing file only with --force. Raises Problem."""
     if path.exists() and not force:
         raise Problem(f"{path}: is there already", "choose another name or add --force to write over it")
-    if path.is_dir() or not path.parent.is_dir():
+    if path.exists() and not path.is_file():
+        raise Problem(f"{path}: is no plain file", "choose another name")
+    if not path.parent.is_dir():
         raise Problem(f"{path}: cannot be written there", "choose a file name in a folder that exists")
     return path
 
