@@ -19,8 +19,16 @@ from rmexplorer.cli import main
 from rmexplorer.workflows.files import demo_path
 
 PAIRS = "".join(
-    json.dumps({"prompt": f"question {i % 40}", "chosen": f"a good and {'very ' * (i % 5)}long answer {i}", "rejected": f"bad {i}"}) + "\n"
-    for i in range(120))
+    json.dumps(
+        {
+            "prompt": f"question {i % 40}",
+            "chosen": f"a good and {'very ' * (i % 5)}long answer {i}",
+            "rejected": f"bad {i}",
+        }
+    )
+    + "\n"
+    for i in range(120)
+)
 
 
 @pytest.fixture
@@ -46,8 +54,22 @@ def test_that_info_prints_exactly_one_json_object(capsys: pytest.CaptureFixture[
     facts = one_json(out)
     assert code == 0
     assert (facts["rows"], facts["pairs"], facts["prompts"], facts["ties"], facts["votes"]) == (120, 120, 40, 0, 120)
-    assert set(facts) >= {"format", "rows", "prompts", "responses", "pairs", "ties", "votes", "annotators", "skipped", "chosen_longer",
-                          "chosen_words_median", "rejected_words_median", "score_columns", "warnings"}
+    assert set(facts) >= {
+        "format",
+        "rows",
+        "prompts",
+        "responses",
+        "pairs",
+        "ties",
+        "votes",
+        "annotators",
+        "skipped",
+        "chosen_longer",
+        "chosen_words_median",
+        "rejected_words_median",
+        "score_columns",
+        "warnings",
+    }
 
 
 def test_that_info_without_json_is_a_short_text(capsys: pytest.CaptureFixture[str], pairs: Path) -> None:
@@ -55,7 +77,9 @@ def test_that_info_without_json_is_a_short_text(capsys: pytest.CaptureFixture[st
     assert code == 0 and "120" in out and len(out.splitlines()) < 25
 
 
-def test_that_convert_writes_trl_and_asks_before_writing_over(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> None:
+def test_that_convert_writes_trl_and_asks_before_writing_over(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
     out_file = tmp_path / "out.jsonl"
     assert run(capsys, "convert", str(pairs), "-o", str(out_file))[0] == 0
     rows = [json.loads(line) for line in out_file.read_text().splitlines()]
@@ -66,7 +90,9 @@ def test_that_convert_writes_trl_and_asks_before_writing_over(capsys: pytest.Cap
     assert run(capsys, "convert", str(pairs), "-o", str(out_file), "--force")[0] == 0
 
 
-def test_that_csv_cells_that_a_spreadsheet_would_run_are_quoted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_that_csv_cells_that_a_spreadsheet_would_run_are_quoted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     source, target = tmp_path / "a.jsonl", tmp_path / "a.csv"
     source.write_text('{"prompt": "p", "chosen": "=SUM(A1)", "rejected": "fine"}\n')
     assert run(capsys, "convert", str(source), "-o", str(target), "--to", "csv")[0] == 0
@@ -79,17 +105,43 @@ def test_that_train_score_and_analyze_agree(capsys: pytest.CaptureFixture[str], 
     metrics = one_json(out)
     assert code == 0 and head.exists()
     assert set(metrics) >= {
-        "encoder", "input_dim", "hidden_dim", "loss", "seed", "train_pairs", "heldout_pairs", "split", "train_accuracy", "heldout_accuracy",
-        "heldout_accuracy_ci", "baselines", "nll", "brier", "ece", "ece_null95", "temperature", "epochs", "best_epoch", "seconds",
-        "pairs_per_second"}
+        "encoder",
+        "input_dim",
+        "hidden_dim",
+        "loss",
+        "seed",
+        "train_pairs",
+        "heldout_pairs",
+        "split",
+        "train_accuracy",
+        "heldout_accuracy",
+        "heldout_accuracy_ci",
+        "baselines",
+        "nll",
+        "brier",
+        "ece",
+        "ece_null95",
+        "temperature",
+        "epochs",
+        "best_epoch",
+        "seconds",
+        "pairs_per_second",
+    }
     assert set(metrics["baselines"]) == {"length", "bag_of_words", "linear"}
     assert all(0.4 < value < 1 for value in metrics["baselines"].values())
     code, out, _ = run(capsys, "score", demo, "--model", str(head), "-o", str(scored), "--json")
     assert code == 0
     lines = [json.loads(line) for line in scored.read_text().splitlines()]
     assert len(lines) == one_json(out)["pairs"]
-    assert all(line["results"] == (0.5 if line["scores_chosen"] == line["scores_rejected"] else float(line["scores_chosen"] > line["scores_rejected"]))
-               for line in lines)
+    assert all(
+        line["results"]
+        == (
+            0.5
+            if line["scores_chosen"] == line["scores_rejected"]
+            else float(line["scores_chosen"] > line["scores_rejected"])
+        )
+        for line in lines
+    )
     code, out, _ = run(capsys, "analyze", demo, "--model", str(head), "--json")
     analysis = one_json(out)
     assert code == 0 and analysis["source"] == "model"
@@ -103,50 +155,63 @@ def test_that_train_score_and_analyze_agree(capsys: pytest.CaptureFixture[str], 
     assert abs(columns["accuracy"]["value"] - np.mean(margins > 0)) < 0.05
 
 
-def test_that_the_same_seed_gives_the_same_numbers(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> None:
+def test_that_the_same_seed_gives_the_same_numbers(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
     results = []
     for name in ("a", "b"):
         code, out, _ = run(capsys, "train", str(pairs), "-o", str(tmp_path / name), "--seed", "3", "--json")
         assert code == 0
-        results.append({key: value for key, value in one_json(out).items() if key not in ("seconds", "pairs_per_second")})
+        results.append(
+            {key: value for key, value in one_json(out).items() if key not in ("seconds", "pairs_per_second")}
+        )
     assert results[0] == results[1]
 
 
-def test_that_min_accuracy_ends_with_1_but_keeps_the_head(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> None:
+def test_that_min_accuracy_ends_with_1_but_keeps_the_head(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
     head = tmp_path / "head.safetensors"
     code, _, err = run(capsys, "train", str(pairs), "-o", str(head), "--min-accuracy", "1.01")
     assert code == 1 and "below the 1.01" in err and head.exists()
 
 
-def test_that_holdout_0_trains_on_all_and_judges_nothing(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> None:
+def test_that_holdout_0_trains_on_all_and_judges_nothing(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
     code, out, _ = run(capsys, "train", str(pairs), "-o", str(tmp_path / "h"), "--holdout", "0", "--json")
     metrics = one_json(out)
     assert code == 0 and metrics["train_pairs"] == 120 and metrics["heldout_pairs"] == 0
     assert metrics["heldout_accuracy"] is None
 
 
-@pytest.mark.parametrize("words, said", [
-    (["info", "{tmp}/missing.jsonl"], "missing.jsonl"),
-    (["info", "{tmp}/empty.jsonl"], "empty"),
-    (["info", "{tmp}/noise.bin"], "noise.bin"),
-    (["train", "{tmp}/identical.jsonl", "-o", "{tmp}/x"], "identical"),
-    (["train", "{pairs}", "-o", "{tmp}/x", "--learning-rate", "-1"], "learning rate"),
-    (["train", "{pairs}", "-o", "{tmp}/x", "--encoder", "lexicl"], "did you mean lexical"),
-    (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "same prompt"),
-    (["score", "{pairs}", "--model", "{pairs}", "-o", "{tmp}/x"], "pairs.jsonl"),
-    (["score", "{pairs}", "--model", "{tmp}/missing.safetensors", "-o", "{tmp}/x"], "no such file"),
-    (["analyze", "{pairs}"], "no reward"),
-    (["convert", "{pairs}", "-o", "{tmp}/nowhere/x"], "folder that exists"),
-    (["train", "{pairs}"], "required"),
-    (["inof", "{pairs}"], "invalid choice"),
-])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["info", "{tmp}/missing.jsonl"], "missing.jsonl"),
+        (["info", "{tmp}/empty.jsonl"], "empty"),
+        (["info", "{tmp}/noise.bin"], "noise.bin"),
+        (["train", "{tmp}/identical.jsonl", "-o", "{tmp}/x"], "identical"),
+        (["train", "{pairs}", "-o", "{tmp}/x", "--learning-rate", "-1"], "learning rate"),
+        (["train", "{pairs}", "-o", "{tmp}/x", "--encoder", "lexicl"], "did you mean lexical"),
+        (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "same prompt"),
+        (["score", "{pairs}", "--model", "{pairs}", "-o", "{tmp}/x"], "pairs.jsonl"),
+        (["score", "{pairs}", "--model", "{tmp}/missing.safetensors", "-o", "{tmp}/x"], "no such file"),
+        (["analyze", "{pairs}"], "no reward"),
+        (["convert", "{pairs}", "-o", "{tmp}/nowhere/x"], "folder that exists"),
+        (["train", "{pairs}"], "required"),
+        (["inof", "{pairs}"], "invalid choice"),
+    ],
+)
 def test_that_bad_input_is_one_line_with_exit_code_2(
-        capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "identical.jsonl").write_text('{"prompt": "p", "chosen": "same", "rejected": "same"}\n' * 5)
-    (tmp_path / "oneprompt.jsonl").write_text("".join(
-        f'{{"prompt": "p", "chosen": "good {i}", "rejected": "bad {i}"}}\n' for i in range(5)))
+    (tmp_path / "oneprompt.jsonl").write_text(
+        "".join(f'{{"prompt": "p", "chosen": "good {i}", "rejected": "bad {i}"}}\n' for i in range(5))
+    )
     code, out, err = run(capsys, *(word.format(tmp=tmp_path, pairs=pairs) for word in words))
     assert code == 2
     assert out == "" and err.count("\n") == 1 and err.startswith("rmexplorer: error: ")
@@ -155,7 +220,8 @@ def test_that_bad_input_is_one_line_with_exit_code_2(
 
 
 def test_that_a_full_disk_is_a_sentence_and_leaves_the_old_file(
-        capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text("old")
 
@@ -175,17 +241,21 @@ def test_that_a_device_is_never_written_over(capsys: pytest.CaptureFixture[str],
 
 
 def test_that_version_and_help_load_nothing_heavy() -> None:
-    code = ("import sys\nfrom rmexplorer.cli import main\n"
-            "try: main(['--version'])\nexcept SystemExit: pass\n"
-            "print([name for name in ('numpy', 'polars', 'sklearn', 'PySide6') if name in sys.modules])")
+    code = (
+        "import sys\nfrom rmexplorer.cli import main\n"
+        "try: main(['--version'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'polars', 'sklearn', 'PySide6') if name in sys.modules])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out == f"rmexplorer {__version__}\n[]\n"
 
 
 def test_that_no_command_without_a_window_imports_qt(pairs: Path, tmp_path: Path) -> None:
-    code = ("import sys\nfrom rmexplorer.cli import main\n"
-            f"assert main(['train', {str(pairs)!r}, '-o', {str(tmp_path / 'head')!r}]) == 0\n"
-            "print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph', 'rmexplorer.gui', 'rmexplorer.app'))])")
+    code = (
+        "import sys\nfrom rmexplorer.cli import main\n"
+        f"assert main(['train', {str(pairs)!r}, '-o', {str(tmp_path / 'head')!r}]) == 0\n"
+        "print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph', 'rmexplorer.gui', 'rmexplorer.app'))])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]"
 
@@ -194,9 +264,15 @@ def test_that_an_interrupt_ends_with_130_and_leaves_nothing_behind(tmp_path: Pat
     big, out = tmp_path / "big.jsonl", tmp_path / "out.jsonl"
     with big.open("w") as file:
         for i in range(200_000):
-            file.write(json.dumps({"prompt": f"p {i}", "chosen": "good answer " * 8 + str(i), "rejected": f"bad {i}"}) + "\n")
-    process = subprocess.Popen([sys.executable, "-m", "rmexplorer", "train", str(big), "-o", str(out)], stderr=subprocess.PIPE, text=True,
-                               env=os.environ)
+            file.write(
+                json.dumps({"prompt": f"p {i}", "chosen": "good answer " * 8 + str(i), "rejected": f"bad {i}"}) + "\n"
+            )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rmexplorer", "train", str(big), "-o", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
     time.sleep(2.5)
     asked = time.monotonic()
     process.send_signal(signal.SIGINT)

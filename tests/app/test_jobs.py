@@ -78,8 +78,13 @@ def test_that_a_paused_job_stands_still_and_goes_on(jobs: Jobs) -> None:
 
 def test_that_cancel_closes_the_job_and_gives_no_result(jobs: Jobs) -> None:
     results, ended, seen = [], [], []
-    run = jobs.start("Counting", count_to(100_000, seen, 0.001), results.append, lambda problem: None,
-                     cancelled=lambda: ended.append(True))
+    run = jobs.start(
+        "Counting",
+        count_to(100_000, seen, 0.001),
+        results.append,
+        lambda problem: None,
+        cancelled=lambda: ended.append(True),
+    )
     until(lambda: run.progress.done > 3)
     asked = time.monotonic()
     jobs.cancel(run)
@@ -101,8 +106,14 @@ def test_that_a_problem_reaches_the_person_and_a_bug_its_details(jobs: Jobs) -> 
 
 def test_that_an_order_runs_in_another_process_and_its_problem_comes_back(jobs: Jobs) -> None:
     problems: list[Problem] = []
-    jobs.order("Opening", "rmexplorer.workflows.opening", "open_files", (["/nowhere/missing.jsonl"],), lambda folder: None,
-               problems.append)
+    jobs.order(
+        "Opening",
+        "rmexplorer.workflows.opening",
+        "open_files",
+        (["/nowhere/missing.jsonl"],),
+        lambda folder: None,
+        problems.append,
+    )
     until(lambda: bool(problems), 60)
     assert "missing.jsonl" in str(problems[0])
 
@@ -111,12 +122,20 @@ def test_that_a_killed_worker_is_reported_and_started_anew(jobs: Jobs) -> None:
     problems: list[Problem] = []
     jobs.warm()
     until(lambda: jobs._worker is not None and jobs._worker.pid is not None, 60)
-    jobs.order("Waiting", "rmexplorer.workflows.opening", "open_files", (["/dev/zero"],), lambda folder: None, problems.append)
+    jobs.order(
+        "Waiting", "rmexplorer.workflows.opening", "open_files", (["/dev/zero"],), lambda folder: None, problems.append
+    )
     os.kill(jobs._worker.pid, 9)
     until(lambda: bool(problems), 60)
     problems.clear()
-    jobs.order("Opening", "rmexplorer.workflows.opening", "open_files", (["/nowhere/missing.jsonl"],), lambda folder: None,
-               problems.append)
+    jobs.order(
+        "Opening",
+        "rmexplorer.workflows.opening",
+        "open_files",
+        (["/nowhere/missing.jsonl"],),
+        lambda folder: None,
+        problems.append,
+    )
     until(lambda: bool(problems), 60)
     assert "missing.jsonl" in str(problems[0])
 

@@ -40,7 +40,9 @@ def test_that_a_new_dataset_clears_what_hangs_on_the_old_one(told: tuple[Session
     assert {"dataset", "query", "matching", "selection", "focus"} <= names[-1]
 
 
-def test_that_undo_goes_back_to_the_selection_before_and_redo_forward(told: tuple[Session, list[frozenset[str]]]) -> None:
+def test_that_undo_goes_back_to_the_selection_before_and_redo_forward(
+    told: tuple[Session, list[frozenset[str]]],
+) -> None:
     session, _ = told
     session.put(dataset=object())
     first, second = Selection(mask(1)), Selection(mask(2, 3))

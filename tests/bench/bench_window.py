@@ -58,8 +58,11 @@ def window_start() -> dict[str, float]:
         if round_number:  # the first round fills the file cache
             ours.append(times[0])
             empty.append(times[1])
-    return {"window_seconds": statistics.median(ours), "window_empty_seconds": statistics.median(empty),
-            "window_vs_empty": statistics.median(a / b for a, b in zip(ours, empty, strict=True))}
+    return {
+        "window_seconds": statistics.median(ours),
+        "window_empty_seconds": statistics.median(empty),
+        "window_vs_empty": statistics.median(a / b for a, b in zip(ours, empty, strict=True)),
+    }
 
 
 def stalls() -> dict[str, float]:
@@ -108,12 +111,14 @@ def stalls() -> dict[str, float]:
     if code:
         raise RuntimeError("the run in the window did not end well")
     milliseconds = np.array(gaps) * 1000
-    return {"stall_max_ms": float(milliseconds.max()), "stall_p99_ms": float(np.quantile(milliseconds, 0.99)),
-            "stall_over_16ms": float(np.count_nonzero(milliseconds > 16)), "stall_seconds": float(np.sum(gaps))}
+    return {
+        "stall_max_ms": float(milliseconds.max()),
+        "stall_p99_ms": float(np.quantile(milliseconds, 0.99)),
+        "stall_over_16ms": float(np.count_nonzero(milliseconds > 16)),
+        "stall_seconds": float(np.sum(gaps)),
+    }
 
 
 def measure() -> dict[str, float]:
     """Both, the start in processes of their own."""
     return {**window_start(), **stalls()}
-
-

@@ -110,7 +110,9 @@ def test_that_cancel_keeps_nothing(window: Window, shared: Path, wait_until: Wai
     wait_until(lambda: not desk.jobs.runs)
 
 
-def test_that_a_worker_killed_while_it_encodes_is_reported_and_the_next_run_works(window: Window, shared: Path, wait_until: Wait) -> None:
+def test_that_a_worker_killed_while_it_encodes_is_reported_and_the_next_run_works(
+    window: Window, shared: Path, wait_until: Wait
+) -> None:
     desk, problems = window.desk, []
     desk.problem.connect(problems.append)
     desk.open([harmless(shared)])
@@ -125,7 +127,9 @@ def test_that_a_worker_killed_while_it_encodes_is_reported_and_the_next_run_work
     assert desk.training.live.phase == "done"
 
 
-def test_that_the_window_comes_back_as_it_was_left(window: Window, shared: Path, settle: Settle, wait_until: Wait, tmp_path: Path) -> None:
+def test_that_the_window_comes_back_as_it_was_left(
+    window: Window, shared: Path, settle: Settle, wait_until: Wait, tmp_path: Path
+) -> None:
     desk = window.desk
     open_and_train(window, harmless(shared), wait_until)
     desk.set_query("words>50")
@@ -147,12 +151,18 @@ def test_that_the_window_comes_back_as_it_was_left(window: Window, shared: Path,
     again.deleteLater()
 
 
-@pytest.mark.parametrize("content, said", [
-    ("", "empty"), ("nothing here that is JSON\nor a table", ""), ('{"prompt": "a", "completion": "b", "label": true}\n' * 3, ""),
-    ('{"prompt": "a", "chosen": "x", "rejected": "x"}\n' * 3, "identical"),
-])
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ("", "empty"),
+        ("nothing here that is JSON\nor a table", ""),
+        ('{"prompt": "a", "completion": "b", "label": true}\n' * 3, ""),
+        ('{"prompt": "a", "chosen": "x", "rejected": "x"}\n' * 3, "identical"),
+    ],
+)
 def test_that_a_bad_file_gets_one_sentence_and_the_window_goes_on(
-        window: Window, tmp_path: Path, wait_until: Wait, content: str, said: str) -> None:
+    window: Window, tmp_path: Path, wait_until: Wait, content: str, said: str
+) -> None:
     desk, problems = window.desk, []
     desk.problem.connect(problems.append)
     bad = tmp_path / "bad.jsonl"
@@ -163,15 +173,21 @@ def test_that_a_bad_file_gets_one_sentence_and_the_window_goes_on(
     assert said in str(problems[0])
     assert window.error.isVisible()
     good = tmp_path / "good.jsonl"
-    good.write_text("".join(f'{{"prompt": "p{i}", "chosen": "good answer {i}", "rejected": "bad {i}"}}\n' for i in range(3)))
+    good.write_text(
+        "".join(f'{{"prompt": "p{i}", "chosen": "good answer {i}", "rejected": "bad {i}"}}\n' for i in range(3))
+    )
     desk.open([str(good)])
     wait_until(lambda: desk.state.dataset is not None)
     assert not window.error.isVisible()
 
 
-def test_that_three_pairs_can_be_trained_on_and_looked_at(window: Window, tmp_path: Path, settle: Settle, wait_until: Wait) -> None:
+def test_that_three_pairs_can_be_trained_on_and_looked_at(
+    window: Window, tmp_path: Path, settle: Settle, wait_until: Wait
+) -> None:
     good = tmp_path / "three.jsonl"
-    good.write_text("".join(f'{{"prompt": "p{i}", "chosen": "good answer {i}", "rejected": "bad {i}"}}\n' for i in range(3)))
+    good.write_text(
+        "".join(f'{{"prompt": "p{i}", "chosen": "good answer {i}", "rejected": "bad {i}"}}\n' for i in range(3))
+    )
     open_and_train(window, str(good), wait_until)
     for name in window.rail.buttons:
         window.show_pane(name)
@@ -179,8 +195,9 @@ def test_that_three_pairs_can_be_trained_on_and_looked_at(window: Window, tmp_pa
         assert not window.panes[name].error.isVisible(), name
 
 
-def test_that_closing_while_a_job_runs_asks_and_leaves_no_process(window: Window, shared: Path, wait_until: Wait,
-                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_closing_while_a_job_runs_asks_and_leaves_no_process(
+    window: Window, shared: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk, asked = window.desk, []
     desk.open([harmless(shared)])
     monkeypatch.setattr(Window, "confirm", lambda self, question, detail, yes: bool(asked.append(question)))
@@ -194,17 +211,23 @@ def test_that_closing_while_a_job_runs_asks_and_leaves_no_process(window: Window
 
 
 def test_that_kill_9_of_the_program_leaves_no_worker_behind(tmp_path: Path, wait_until: Wait) -> None:
-    code = ("import sys, time\nfrom pathlib import Path\nfrom rmexplorer.gui.main import application, make_window\n"
-            "from rmexplorer.project import Project\n"
-            "if __name__ == '__main__':\n"
-            "    window = make_window(Project(Path(sys.argv[1])), 'light')\n    window.desk.jobs.warm()\n"
-            "    while window.desk.jobs._worker.pid is None: time.sleep(0.01)\n"
-            "    print(window.desk.jobs._worker.pid, flush=True)\n    application().exec()\n")
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom rmexplorer.gui.main import application, make_window\n"
+        "from rmexplorer.project import Project\n"
+        "if __name__ == '__main__':\n"
+        "    window = make_window(Project(Path(sys.argv[1])), 'light')\n    window.desk.jobs.warm()\n"
+        "    while window.desk.jobs._worker.pid is None: time.sleep(0.01)\n"
+        "    print(window.desk.jobs._worker.pid, flush=True)\n    application().exec()\n"
+    )
     script = tmp_path / "run.py"
     script.write_text(code)
     root = Path(__file__).parents[2]
-    program = subprocess.Popen([sys.executable, str(script), str(tmp_path / "a.rmx")], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "PYTHONPATH": str(root)})
+    program = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "a.rmx")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
     worker = int(program.stdout.readline())
     assert alive(worker)
     program.kill()
