@@ -212,6 +212,11 @@ def _by_length(gap: np.ndarray) -> list[tuple[str, float, float, np.ndarray]]:
     return groups
 
 
+def length_groups(length_gap: np.ndarray) -> list[np.ndarray]:
+    """(pairs,) bool for each of LengthStyle.groups, then for each of LengthStyle.bins: the pairs behind its accuracy."""
+    return [rows for *_, rows in _by_length(length_gap)]
+
+
 @analysis
 def length_style(
     margin: np.ndarray,

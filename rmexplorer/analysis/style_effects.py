@@ -12,6 +12,7 @@ from rmexplorer.statistics import Z95, Clusters, Estimate, benjamini_hochberg, s
 
 ALIKE = 0.98
 PRIOR = 1.0
+MOST_DIFFERENT = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,29 @@ class StyleEffects:
             "cluster-robust intervals by prompt",
             "Benjamini–Hochberg over features",
         )
+
+
+def where_it_differs(difference: np.ndarray, most: float = MOST_DIFFERENT) -> np.ndarray:
+    """(pairs,) bool: pairs whose two responses differ in a feature, chosen minus rejected: at all, or most.
+
+    A feature that differs in more than the share `most` of the pairs (sentence length, say) gives that share of them,
+    those with the largest absolute difference; equal differences stay together.
+    """
+    size = np.abs(np.nan_to_num(difference))
+    differs = size > 0
+    limit = int(np.ceil(most * len(size)))
+    if limit and np.count_nonzero(differs) > limit:
+        differs = size >= np.partition(size, -limit)[-limit]
+    return np.asarray(differs, bool)
+
+
+def telling(effects: tuple[StyleEffect, ...], count: int) -> tuple[StyleEffect, ...]:
+    """The `count` features that tell most: with the largest effect on people or model, or gap between them, first."""
+
+    def size(effect: StyleEffect) -> float:
+        return max(abs(part.value or 0.0) for part in (effect.people, effect.model, effect.gap))
+
+    return tuple(sorted(effects, key=size, reverse=True)[:count])
 
 
 def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

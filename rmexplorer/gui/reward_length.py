@@ -1,0 +1,485 @@
+"""Reward against length: every response as a mark, with margins, trend and outliers; brushes that select pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QMenu
+
+from rmexplorer.analysis.length_style import LengthStyle
+from rmexplorer.app.desk import SMALL, Desk
+from rmexplorer.app.state import Selection, State
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.gui.plots import (
+    DensityImage,
+    HexItem,
+    Label,
+    LineCurve,
+    MarkLegend,
+    PairLink,
+    PlotCard,
+    PointItem,
+    ShareLegend,
+    StepHistogram,
+    inside,
+)
+from rmexplorer.gui.plots.item import Floats, Labels
+from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import IconButton
+from rmexplorer.wording import DASH, counted, number, percent
+from rmexplorer.workflows.columns import Columns
+
+ORIGIN = "reward against length"
+MOST_POINTS = 2_000  # single marks up to here, then hexagons
+MOST_HEXAGONS = 50_000  # then an image of counts
+BINS = 36
+NAMED = 4  # outliers with their first words
+WORDS_SHOWN = 24  # characters of an outlier's label
+TIP = 64  # characters of a response in the tooltip
+APART = (0.34, 0.13)  # of the plot's width and height: nearer outliers are not both named
+STEP = 3.0  # px between the corners that a lasso keeps
+WIDE = 620  # px of card from which the legend also explains sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """What the card draws, made in the thread of figures.
+
+    `place` (all responses,) is the position of a response in the cloud, −1 where it is not there; `pairs` (all pairs,)
+    bool holds the pairs behind the cloud. `words` and `rewards` are (edges, counts of chosen, counts of rejected) in
+    log2 words and reward; `named` are positions of outliers with their first words.
+    """
+
+    found: LengthStyle
+    dataset: Dataset
+    place: np.ndarray
+    pairs: np.ndarray
+    words: tuple[np.ndarray, np.ndarray, np.ndarray]
+    rewards: tuple[np.ndarray, np.ndarray, np.ndarray]
+    x: tuple[float, float]
+    y: tuple[float, float]
+    named: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, given: Columns, found: LengthStyle) -> Scatter:
+        """Everything the card needs of these pairs."""
+        dataset, cloud = given.dataset, found.cloud
+        place = np.full(dataset.responses.height, -1, np.int32)
+        place[cloud.response] = np.arange(len(cloud), dtype=np.int32)
+        pairs = np.zeros(len(dataset), bool)
+        pairs[given.rows] = True
+        words = [np.log2(np.maximum(given[f"words_{side}"], 1)) for side in ("chosen", "rejected")]
+        x, y = _padded(cloud.log_words, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.16)
+        return cls(
+            found,
+            dataset,
+            place,
+            pairs,
+            _histograms(*words),
+            _histograms(given["reward_chosen"], given["reward_rejected"]),
+            x,
+            y,
+            _named(found, dataset, x, y),
+        )
+
+    def responses_of(self, mask: np.ndarray) -> np.ndarray:
+        """(cloud,) bool: responses of the pairs of a mask (all pairs,)."""
+        rows = np.flatnonzero(mask & self.pairs)
+        hit = np.zeros(len(self.found.cloud), bool)
+        for side in (self.dataset.chosen, self.dataset.rejected):
+            hit[self.place[side[rows]]] = True
+        return hit
+
+    def pairs_of(self, hit: np.ndarray) -> np.ndarray:
+        """(all pairs,) bool: pairs whose chosen or rejected response is among the responses of a mask (cloud,)."""
+        known = np.append(hit, False)  # place −1 is the last
+        rows = np.flatnonzero(self.pairs)
+        result = np.zeros(len(self.pairs), bool)
+        result[rows] = known[self.place[self.dataset.chosen[rows]]] | known[self.place[self.dataset.rejected[rows]]]
+        return result
+
+    def pairs_within(self, polygon: Floats) -> np.ndarray:
+        """(all pairs,) bool: pairs with a response inside a polygon (n × 2) in log2 words and reward."""
+        return self.pairs_of(inside(polygon, self.found.cloud.log_words, self.found.cloud.reward))
+
+    def text(self, position: int) -> str:
+        """The response at a position of the cloud, in one line."""
+        text = self.dataset.responses["text"][int(self.found.cloud.response[position])]
+        return " ".join(str(text or "")[:600].split())
+
+    def tips(self, points: np.ndarray) -> list[str]:
+        """Lines of the tooltip for some responses of the cloud."""
+        cloud = self.found.cloud
+        first = int(points[0])
+        quote = f"“{_cut(self.text(first), TIP)}”"
+        share, reward, words = cloud.chosen_share[points], cloud.reward[points], cloud.words[points]
+        if len(points) == 1:
+            side = "Chosen" if share[0] == 1 else "Rejected" if share[0] == 0 else f"Chosen in {percent(float(share[0]))} of its pairs"
+            return [
+                f"{side}, reward {number(float(reward[0]), signed=True)}",
+                counted(int(words[0]), "word"),
+                f"pair {int(cloud.pair[first]) + 1:,}",
+                quote,
+            ]
+        low, high = int(words.min()), int(words.max())
+        return [
+            f"{counted(len(points))} responses, {percent(float(share.mean()))} chosen",
+            f"mean reward {number(float(reward.mean()), signed=True)}, {number(float(reward.min()), signed=True)} to "
+            f"{number(float(reward.max()), signed=True)}",
+            f"{low:,}{DASH}{high:,} words" if high > low else counted(low, "word"),
+            quote,
+        ]
+
+
+def _padded(values: np.ndarray, below: float, above: float) -> tuple[float, float]:
+    """The range of values with room at both ends, as shares of it."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    wide = max(high - low, 0.5)
+    return low - below * wide, low + wide + above * wide
+
+
+def _histograms(chosen: np.ndarray, rejected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    both = np.concatenate([chosen, rejected])
+    low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
+    edges = np.linspace(low - 1e-9, max(high, low + 0.5) + 1e-9, BINS + 1)
+    return edges, np.histogram(chosen, edges)[0], np.histogram(rejected, edges)[0]
+
+
+def _named(found: LengthStyle, dataset: Dataset, x: tuple[float, float], y: tuple[float, float]) -> tuple[tuple[int, str], ...]:
+    """At most four outliers, far from one another, with their first words."""
+    cloud = found.cloud
+    kept: list[int] = []
+    for position in found.outliers.position.tolist():
+        across = [abs(cloud.log_words[position] - cloud.log_words[other]) / (x[1] - x[0]) for other in kept]
+        up = [abs(cloud.reward[position] - cloud.reward[other]) / (y[1] - y[0]) for other in kept]
+        if all(a > APART[0] or b > APART[1] for a, b in zip(across, up, strict=True)):
+            kept.append(position)
+        if len(kept) == NAMED:
+            break
+    texts = dataset.responses["text"].gather(cloud.response[kept]).to_list() if kept else []
+    return tuple(
+        (position, f"“{_cut(' '.join(str(text or '')[:200].split()), WORDS_SHOWN)}”")
+        for position, text in zip(kept, texts, strict=True)
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """The first words of a text in at most `most` characters."""
+    if len(text) <= most:
+        return text
+    short = text[:most]
+    return (short.rsplit(" ", 1)[0] if " " in short else short).rstrip(",.;:") + "…"
+
+
+class _Hexagons(HexItem):
+    """Hexagons that say in the tooltip what is in them."""
+
+    tips: Callable[[np.ndarray], list[str]] | None = None
+
+    def hover(self, at: QPointF) -> list[str] | None:
+        points = self.points_at(at)
+        return self.tips(points) if points.size and self.tips is not None else None
+
+
+class _Density(DensityImage):
+    """An image of counts that says in the tooltip what is near."""
+
+    tips: Callable[[np.ndarray], list[str]] | None = None
+
+    def hover(self, at: QPointF) -> list[str] | None:
+        points = self.points_at(at)
+        return self.tips(points) if points.size and self.tips is not None else None
+
+
+Marks = PointItem | _Hexagons | _Density
+
+
+class RewardLengthCard(PlotCard):
+    """The scatter with its brushes. A click inspects, a brush selects the pairs of the responses within."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            "Reward against length", "", "↑ Reward", "Words in the response, log scale →", "log2", "number", "both"
+        )
+        self.desk = desk
+        self.scatter: Scatter | None = None
+        self.marks: Marks | None = None
+        self.link = PairLink()
+        self.top, self.right = self.view.add_marginals()
+        self.pinned: list[tuple[Label, Any, str]] = []
+        self.brush_label: Label | None = None
+        self.ring: PointItem | None = None
+        self._selection: Selection | None = None
+        self._shapes: WeakKeyDictionary[Selection, Floats] = WeakKeyDictionary()
+        self._cycle: tuple[bytes, int] = (b"", -1)
+        self._stop = -1
+        self.lasso = IconButton("lasso", "Lasso", "L", size=15, checkable=True)
+        self.lasso.clicked.connect(lambda: self.view.set_tool("lasso" if self.lasso.isChecked() else "rectangle"))
+        self.tools_row.insertWidget(0, self.lasso)
+        self.view.tool_changed.connect(lambda tool: self.lasso.setChecked(tool == "lasso"))
+        self.view.set_tool("rectangle")
+        self.view.brushed.connect(self._brushed)
+        self.view.pressed.connect(self._pressed)
+        self.view.box.sigRangeChanged.connect(self._pin)
+        self.header.setMinimumWidth(px(280))  # the legend gives way, not the pane
+
+    @property
+    def pending(self) -> bool:
+        """Whether an image of counts is still being made."""
+        return isinstance(self.marks, _Density) and self.marks.pending
+
+    # Drawing
+
+    def show_scatter(self, scatter: Scatter, context: str) -> None:
+        """Draw everything anew."""
+        self.scatter, self._selection, self._stop = scatter, None, -1
+        found, cloud = scatter.found, scatter.found.cloud
+        self.view.clear_items()
+        self.pinned, self.brush_label = [], None
+        self.set_subtitle(counted(len(cloud), "response"))
+        self.marks = self._marks(scatter)
+        self.view.add(self.marks, bounds=False)
+        if found.trend is not None:
+            trend = found.trend
+            self.view.add(LineCurve(trend.log_words, trend.line, trend.low, trend.high, width=2.2, over_marks=True), bounds=False)
+            self._pinned_label(found.trend_text(), self.view.labels, self.view.box, "left", "text", 600)
+        self._show_outliers(scatter)
+        self._show_margins(scatter)
+        self.view.add(self.link, bounds=False)
+        self.link.set_pair(None, None)
+        self.view.set_range(scatter.x, scatter.y)
+        self._pin()
+        self._show_legend()
+        self.describe(f"{found.headline()} {found.trend_text()}".strip(), context)
+        self.set_table({
+            "response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
+            "chosen_share": cloud.chosen_share,
+        })
+
+    def _marks(self, scatter: Scatter) -> Marks:
+        cloud = scatter.found.cloud
+        x, y, share = cloud.log_words, cloud.reward, cloud.chosen_share
+        if len(cloud) <= MOST_POINTS:
+            points = PointItem(
+                x, y, (share < 0.5).astype(int), (("circle", "chosen"), ("diamond", "rejected")), size=7.0,
+                tips=lambda place: scatter.tips(np.array([place])),
+            )
+            points.clicked.connect(lambda place: self._inspect(np.array([place])))
+            return points
+        many: _Hexagons | _Density = _Hexagons(x, y, share) if len(cloud) <= MOST_HEXAGONS else _Density(x, y, share)
+        many.tips = scatter.tips
+        return many
+
+    def _show_outliers(self, scatter: Scatter) -> None:
+        cloud, at = scatter.found.cloud, [position for position, _ in scatter.named]
+        if not at:
+            return
+        outliers = PointItem(
+            cloud.log_words[at], cloud.reward[at], (cloud.chosen_share[at] < 0.5).astype(int),
+            (("circle", "chosen"), ("diamond", "rejected")), size=11.0, halo=True,
+            tips=lambda place: scatter.tips(np.array([at[place]])),
+        )
+        outliers.clicked.connect(lambda place: self._inspect(np.array([at[place]])))
+        self.view.add(outliers, bounds=False)
+        middle = sum(scatter.x) / 2
+        for position, text in scatter.named:
+            x, y = float(cloud.log_words[position]), float(cloud.reward[position])
+            self.view.add_label(text, x, y, side="right" if x < middle else "left", gap=12)
+
+    def _show_margins(self, scatter: Scatter) -> None:
+        found = scatter.found
+        for plot, (edges, chosen, rejected), sideways in (
+            (self.top, scatter.words, False), (self.right, scatter.rewards, True)
+        ):
+            for counts, token in ((rejected, "rejected"), (chosen, "chosen")):
+                plot.addItem(StepHistogram(edges, counts, token, sideways=sideways))
+            most = 1.08 * max(1.0, float(max(chosen.max(initial=0), rejected.max(initial=0))))
+            if sideways:
+                plot.setXRange(0, most, padding=0)
+            else:
+                plot.setYRange(0, most, padding=0)
+        labels = Labels()
+        self.top.addItem(labels, ignoreBounds=True)
+        for side, name, token, median in (
+            ("left", "rejected", "rejected_text", found.rejected_words_median),
+            ("right", "chosen", "chosen_text", found.chosen_words_median),
+        ):
+            words = " words" if side == "right" else ""
+            self._pinned_label(f"{name}, median {number(median, 0)}{words}", labels, self.top.getViewBox(), side, token, 0)
+
+    def _pinned_label(self, text: str, labels: Labels, box: Any, side: str, token: str, weight: int) -> None:
+        """A label that stays in the upper left or right corner of a plot."""
+        label = labels.add(Label(text, 0.0, 0.0, token, "right" if side == "left" else "left", weight, gap=10.0))
+        self.pinned.append((label, box, side))
+
+    def _pin(self, *_: Any) -> None:
+        for label, box, side in self.pinned:
+            (left, right), (_, top) = box.viewRange()
+            label.x, label.y = left if side == "left" else right, top
+
+    def _show_legend(self) -> None:
+        if isinstance(self.marks, PointItem):
+            self.set_legend(MarkLegend((("chosen", "chosen"), ("rejected", "rejected"))))
+        elif self.marks is not None:
+            sizes = isinstance(self.marks, _Hexagons) and self.width() >= px(WIDE)
+            self.set_legend(ShareLegend("more responses" if sizes else ""))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card has a shorter legend."""
+        super().resizeEvent(event)
+        if (event.oldSize().width() >= px(WIDE)) != (event.size().width() >= px(WIDE)):
+            self._show_legend()
+
+    # Selection and focus
+
+    def mark(self, state: State) -> None:
+        """Show the pair in the inspector, and what is selected."""
+        scatter = self.scatter
+        if scatter is None or scatter.dataset is not state.dataset:
+            return
+        cloud, pair = scatter.found.cloud, state.focus
+        ends: list[tuple[float, float] | None] = [None, None]
+        if pair is not None and scatter.pairs[pair]:
+            places = [int(scatter.place[side[pair]]) for side in (scatter.dataset.chosen, scatter.dataset.rejected)]
+            ends = [(float(cloud.log_words[at]), float(cloud.reward[at])) for at in places]
+        self.link.set_pair(*ends)
+        if state.selection is not self._selection:
+            self._selection = state.selection
+            self._show_mask(scatter, state.selection)
+            self._show_brush(state.selection)
+
+    def _show_mask(self, scatter: Scatter, selection: Selection) -> None:
+        mask = selection.mask
+        if mask is None:
+            self._put_mask(scatter, selection, None)
+        elif len(mask) <= SMALL:
+            self._put_mask(scatter, selection, scatter.responses_of(mask))
+        else:
+            self.desk.compute.ask(
+                "selected responses",
+                lambda: scatter.responses_of(mask),
+                lambda hit, error: self._put_mask(scatter, selection, hit if error is None else None),
+            )
+
+    def _put_mask(self, scatter: Scatter, selection: Selection, hit: np.ndarray | None) -> None:
+        if self.scatter is scatter and self._selection is selection and self.marks is not None:
+            self.marks.set_mask(hit)
+
+    def _show_brush(self, selection: Selection) -> None:
+        polygon = self._shapes.get(selection)
+        self.view.set_brush(polygon)
+        if self.brush_label is not None:
+            self.view.labels.labels.remove(self.brush_label)
+            self.brush_label = None
+        if polygon is not None:
+            x = float(polygon[:, 0].min() + polygon[:, 0].max()) / 2
+            self.brush_label = self.view.add_label(
+                f"{counted(selection.count, 'pair')} selected", x, float(polygon[:, 1].max()), "plum_text", "above", 600,
+                tint="plum_tint", gap=3,
+            )
+
+    def _brushed(self, polygon: Floats, mode: str) -> None:
+        scatter = self.scatter
+        if scatter is None:
+            return
+        wide, high = self.view.box.viewPixelSize()
+        polygon = _simplified(polygon, np.array([wide, high]) * STEP)
+        if len(scatter.pairs) <= SMALL:
+            self._select(scatter, polygon, mode, scatter.pairs_within(polygon))
+            return
+        self.desk.compute.ask(
+            "brushed pairs",
+            lambda: scatter.pairs_within(polygon),
+            lambda mask, error: self._select(scatter, polygon, mode, mask if error is None else None),
+        )
+
+    def _select(self, scatter: Scatter, polygon: Floats, mode: str, mask: np.ndarray | None) -> None:
+        if self.scatter is not scatter or mask is None or self.desk.state.dataset is not scatter.dataset:
+            return
+        self.desk.select(mask, {"add": "add", "remove": "remove"}.get(mode, "replace"), ORIGIN)  # type: ignore[arg-type]
+        selection = self.desk.state.selection
+        if selection.mask is not None and mode != "remove":
+            self._shapes[selection] = polygon
+        self._show_brush(selection)
+
+    # Pointing
+
+    def _points_at(self, at: QPointF) -> np.ndarray:
+        if isinstance(self.marks, PointItem):
+            place = self.marks.nearest(at)
+            return np.array([place] if place >= 0 else [], np.int64)
+        return np.zeros(0, np.int64) if self.marks is None else self.marks.points_at(at)
+
+    def _pressed(self, point: QPointF, event: Any) -> None:
+        points = self._points_at(event.scenePos())
+        if not points.size:
+            return
+        if event.button() == Qt.MouseButton.RightButton:
+            self.point_menu(points).popup(QCursor.pos())
+        else:
+            self._inspect(points)
+
+    def _inspect(self, points: np.ndarray) -> None:
+        """Inspect the pair of a response; pressed again, of the next one there."""
+        if self.scatter is None:
+            return
+        key = points.tobytes()
+        place = (self._cycle[1] + 1) % len(points) if key == self._cycle[0] else 0
+        self._cycle = key, place
+        self.desk.look_at(int(self.scatter.found.cloud.pair[points[place]]))
+
+    def point_menu(self, points: np.ndarray) -> QMenu:
+        """What can be done with the responses under the pointer."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        scatter = self.scatter
+        if scatter is None:
+            return menu
+        menu.addAction("Inspect").triggered.connect(lambda: self._inspect(points))
+        menu.addAction("Select the pairs here").triggered.connect(lambda: self.select_points(points))
+        text = scatter.dataset.responses["text"][int(scatter.found.cloud.response[points[0]])]
+        menu.addAction("Copy response").triggered.connect(lambda: QGuiApplication.clipboard().setText(str(text)))
+        return menu
+
+    def select_points(self, points: np.ndarray) -> None:
+        """Select the pairs of some responses of the cloud."""
+        if self.scatter is not None:
+            hit = np.zeros(len(self.scatter.found.cloud), bool)
+            hit[points] = True
+            self.desk.select(self.scatter.pairs_of(hit), "replace", ORIGIN)
+
+    def menu(self) -> QMenu:
+        """The card's menu, with what the keyboard needs."""
+        menu = super().menu()
+        menu.addSeparator()
+        menu.addAction("Select the pairs in view").triggered.connect(lambda: self.select_view())
+        return menu
+
+    def select_view(self) -> None:
+        """Select the pairs of the responses in view: zoom with + and arrows, then this."""
+        (left, right), (low, high) = self.view.box.viewRange()
+        self._brushed(np.array([(left, low), (right, low), (right, high), (left, high)]), "set")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter steps through the named outliers."""
+        named = self.scatter.named if self.scatter is not None else ()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.view.hasFocus() and named:
+            self._stop = (self._stop + 1) % len(named)
+            self._inspect(np.array([named[self._stop][0]]))
+        else:
+            super().keyPressEvent(event)
+
+
+def _simplified(polygon: Floats, step: Floats) -> Floats:
+    """A polygon without corners that lie within `step` (data, both directions) of the one kept before."""
+    kept = [0]
+    for place in range(1, len(polygon)):
+        if np.any(np.abs(polygon[place] - polygon[kept[-1]]) > step):
+            kept.append(place)
+    return polygon[kept]
