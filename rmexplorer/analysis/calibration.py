@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from rmexplorer.analysis import analysis
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, encode, members, outcomes, sigmoid, wilson
 
 EXACT_NULL = 20_000
+SIMILAR = 0.1
 HISTOGRAM_EDGES = np.linspace(0.5, 1.0, 41)
 DRAWS_AT_ONCE = 2_000_000
 
@@ -29,6 +31,18 @@ class Bins:
 
     def __len__(self) -> int:
         return len(self.n)
+
+    def says(self, rows: Sequence[int]) -> str:
+        """What the model says of the pairs of some bins, and how often it is right: says 80%, right 76%."""
+        n = self.n[list(rows)]
+        said, right = (float(np.average(part[list(rows)], weights=n)) for part in (self.confidence, self.rate))
+        return f"says {wording.percent(said)}, right {wording.percent(right)}"
+
+    def tally(self, rows: Sequence[int]) -> str:
+        """How many pairs of some bins are ranked rightly, ties as half: 79 of 104 pairs."""
+        n, right = self.n[list(rows)], (self.rate * self.n)[list(rows)].sum()
+        whole = abs(right - round(right)) < 1e-6
+        return f"{wording.number(float(right), 0 if whole else 1)} of {wording.counted(int(n.sum()), 'pair')}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class Calibration:
         return self.trained if self.scaled is None else self.scaled
 
     def headline(self, scores: Scores | None = None) -> str:
-        """What the model says against what people do near 80 %, and the error against chance; of `stated` by default."""
+        """What the model says against what people do near 80 %, and the error against chance; `stated` by default."""
         scores = self.stated if scores is None else scores
         bins = scores.bins
         if self.n == 0 or scores.ece is None:
@@ -247,6 +261,17 @@ def _subset(name: str, margin: np.ndarray, bins: int | None, draws: int, seed: i
     over = float(np.mean(sigmoid(np.abs(margin)) - outcomes(margin)))
     tone = "" if ece <= null95 else "too sure" if over > 0 else "too unsure"
     return SubsetCalibration(name, len(margin), ece, null95, tone)
+
+
+def length_of_pick(margin: np.ndarray, length_gap: np.ndarray) -> np.ndarray:
+    """(pairs,) str, as objects: whether the response that the model prefers is the longer one; a source where there is none.
+
+    `length_gap` is the difference of log characters, chosen minus rejected; within SIMILAR, or with equal rewards, both
+    count as of similar length. The groups do not depend on what people chose.
+    """
+    ahead = np.sign(margin) * length_gap
+    names = np.array(["picks the longer", "similar length", "picks the shorter"], object)
+    return np.asarray(names[np.where(ahead > SIMILAR, 0, np.where(ahead < -SIMILAR, 2, 1))])
 
 
 def perfect_band(n_in_bin: float, points: int = 101) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

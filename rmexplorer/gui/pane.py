@@ -80,9 +80,9 @@ class Pane(QWidget):
         self.body.setSpacing(12)
         outer.addLayout(self.body, 1)
         self._stack.addWidget(content)
-        text, command = self.remedy
-        self.empty = EmptyState("", text, self.icon or "info")
-        self.empty.acted.connect(lambda: self.run_command(command))
+        self._mend = self.remedy
+        self.empty = EmptyState("", self.remedy[0], self.icon or "info")
+        self.empty.acted.connect(lambda: self.run_command(self._mend[1]))
         self._stack.addWidget(self.empty)
         self.build()
         self._loading = QTimer(self)
@@ -155,7 +155,8 @@ class Pane(QWidget):
             self._dirty = False
             why = self.why_empty(state)
             if why:
-                self.empty.set_text(why, self.remedy[0])
+                self._mend = self.remedy if state.dataset is not None else ("Open the demo", "open_demo")
+                self.empty.set_text(why, self._mend[0])
                 self._stack.setCurrentIndex(1)
                 self.result = None
                 return

@@ -55,12 +55,11 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {"value": estimate.value, "n": estimate.n, "ci": estimate.ci}
 
 
-def calibration_of(given: Columns, temperature: float | None) -> Calibration:
+def calibration_of(given: Columns, temperature: float | None, **settings: Any) -> Calibration:
     """The calibration of rewards that were already divided by `temperature`; None: of rewards as they are."""
-    if temperature is None:
-        found: Calibration = run("calibration", given)
-    else:
-        found = run("calibration", given, margin=given["margin"] * temperature, temperature=temperature)
+    if temperature is not None:
+        settings = {**settings, "margin": given["margin"] * temperature, "temperature": temperature}
+    found: Calibration = run("calibration", given, **settings)
     return found
 
 

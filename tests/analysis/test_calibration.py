@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rmexplorer.analysis.calibration import Calibration, calibration, confidence_counts, fit_temperature, reliability
+from rmexplorer.analysis.calibration import (
+    Calibration,
+    calibration,
+    confidence_counts,
+    fit_temperature,
+    length_of_pick,
+    reliability,
+)
 from rmexplorer.statistics import outcomes, sigmoid
 
 margins = arrays.arrays(float, st.integers(1, 300), elements=st.floats(-30, 30, width=16))
@@ -140,6 +147,20 @@ def test_that_the_histogram_counts_every_pair() -> None:
     found = calibrated(np.concatenate([perfect(500, 2), [0.0, 40.0, -40.0]]))
     assert found.trained.histogram.sum() == 503
     assert found.ties == 1
+
+
+def test_that_the_length_of_the_pick_does_not_depend_on_the_label() -> None:
+    margin, gap = np.array([2.0, -2.0, 1.0, -1.0, 0.0, 1.0]), np.array([1.0, 1.0, -0.5, -0.5, 3.0, 0.05])
+    names = ["picks the longer", "picks the shorter", "picks the shorter", "picks the longer", *["similar length"] * 2]
+    assert length_of_pick(margin, gap).tolist() == names
+    assert length_of_pick(-margin, -gap).tolist() == names
+
+
+def test_that_bins_say_what_they_hold() -> None:
+    bins, _ = reliability(np.array([np.log(4.0)] * 3 + [-np.log(4.0)] + [0.0, 0.0, 0.0]), bins=2)
+    assert [bins.says([row]) for row in (0, 1)] == ["says 50%, right 50%", "says 80%, right 75%"]
+    assert [bins.tally([row]) for row in (0, 1)] == ["1.5 of 3\u00a0pairs", "3 of 4\u00a0pairs"]
+    assert bins.says([0, 1]) == "says 67%, right 64%" and bins.tally([0, 1]) == "4.5 of 7\u00a0pairs"
 
 
 @given(margins)
