@@ -14,13 +14,13 @@ from tests.bench.common import ROOT, shared
 ROUNDS = 5
 
 EMPTY = """
-import sys, time
+import os, sys
 import numpy, pyqtgraph
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 app = QApplication(sys.argv)
 class Window(QWidget):
     def paintEvent(self, event):
-        app.exit(0)
+        os._exit(0)
 window = Window()
 QVBoxLayout(window).addWidget(pyqtgraph.PlotWidget())
 window.resize(1440, 900)
@@ -28,7 +28,7 @@ window.show()
 app.exec()
 """
 OURS = """
-import sys
+import os
 from rmexplorer.gui.main import application, make_window
 
 
@@ -36,11 +36,10 @@ window = make_window()
 window.resize(1440, 900)
 def painted(event, inner=type(window).paintEvent):
     inner(window, event)
-    application().exit(0)
+    os._exit(0)
 window.paintEvent = painted
 window.show()
 application().exec()
-window.desk.close()
 """
 
 

@@ -11,7 +11,6 @@ import pyqtgraph as pg
 from fast_histogram import histogram2d
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
-from scipy.ndimage import gaussian_filter
 
 from rmexplorer.gui.plots.item import Floats, Item, floats
 from rmexplorer.gui.theme import color, scale_table, themes
@@ -216,6 +215,8 @@ class ContourHill(Item):
         shape = (max(1, int(view.height() / self.CELL)), max(1, int(view.width() / self.CELL)))
         x, y = self.to_px(self.x, self.y)
         limits = [[view.top(), view.bottom()], [view.left(), view.right()]]
+        from scipy.ndimage import gaussian_filter  # late: the window's start need not wait for it
+
         return gaussian_filter(histogram2d(y, x, bins=list(shape), range=limits), self.radius / self.CELL)
 
     def draw(self, painter: QPainter) -> None:
