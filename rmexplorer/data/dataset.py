@@ -57,12 +57,14 @@ class Dataset:
     @cached_property
     def winner(self) -> np.ndarray:
         """(pairs,) int8: 1 first, -1 second, 0 tie."""
-        return self.pairs["winner"].to_numpy()
+        winner: np.ndarray = self.pairs["winner"].to_numpy()
+        return winner
 
     @cached_property
     def tie(self) -> np.ndarray:
         """(pairs,) bool: judged equal."""
-        return self.winner == TIE
+        tie: np.ndarray = self.winner == TIE
+        return tie
 
     @cached_property
     def prompt(self) -> np.ndarray:
@@ -84,7 +86,8 @@ class Dataset:
     @cached_property
     def group(self) -> np.ndarray:
         """(pairs,) uint32: the group of the pair's prompt, the unit of every split."""
-        return self.prompts["group"].to_numpy()[self.prompt]
+        group: np.ndarray = self.prompts["group"].to_numpy()[self.prompt]
+        return group
 
     def save(self, folder: Path) -> None:
         """Write the tables as arrow files and the rest as JSON into `folder` (made if missing).
@@ -100,7 +103,8 @@ class Dataset:
             part.write_text(json.dumps(plain), encoding="utf-8")
             part.replace(folder / "dataset.json")
         except OSError as error:
-            raise Problem(f"{folder}: cannot write the dataset ({error.strerror or error})", "free space on this disk") from error
+            what = f"{folder}: cannot write the dataset ({error.strerror or error})"
+            raise Problem(what, "free space on this disk") from error
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -111,7 +115,7 @@ class Dataset:
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise Problem(f"{folder}: is not a whole dataset ({error})", "open the original file again") from error
         plain["score_columns"], plain["warnings"] = tuple(plain["score_columns"]), tuple(plain["warnings"])
-        return cls(**plain, **tables)
+        return cls(**{**plain, **tables})
 
 
 _TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreement")

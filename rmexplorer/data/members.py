@@ -71,6 +71,20 @@ class Member:
     path: Path | None = None
     unpacked: bytes = b""
 
+    def stream(self) -> IO[bytes]:
+        """All bytes as an open stream; raises Problem where the disk fails."""
+        if self.path is None:
+            return io.BytesIO(self.unpacked)
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise Problem(f"{self.path}: cannot be read ({error.strerror or error})", "check the disk") from error
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.unpacked) if self.path is None else self.path.stat().st_size
+
     @property
     def data(self) -> bytes:
         """All bytes; raises Problem where the disk fails."""
@@ -99,11 +113,12 @@ def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
 def _folder_files(folder: Path) -> list[Path]:
     """The data files of a folder; of a `save_to_disk` folder only those that its state.json names."""
     try:
-        states = sorted(folder.rglob("state.json"))
+        states = _states(folder)
         named = [
             state.parent / entry["filename"]
             for state in states
             for entry in json.loads(state.read_text(encoding="utf-8")).get("_data_files", [])
+            if Path(entry["filename"]).name == entry["filename"]
         ]
         if named:
             return named
@@ -115,6 +130,15 @@ def _folder_files(folder: Path) -> list[Path]:
             f"{folder}: cannot list this folder ({error})", "check that it can be read and is whole"
         ) from error
     return [file for file in files if is_data(file.relative_to(folder).as_posix())]
+
+
+def _states(folder: Path) -> list[Path]:
+    """The state files of a `save_to_disk` folder, splits in the order that dataset_dict.json lists."""
+    listed = folder / "dataset_dict.json"
+    splits = json.loads(listed.read_text(encoding="utf-8")).get("splits", []) if listed.is_file() else []
+    places = {split: place for place, split in enumerate(splits)}
+    states = sorted(folder.rglob("state.json"))
+    return sorted(states, key=lambda state: places.get(state.parent.name, len(places)))
 
 
 def is_data(name: str) -> bool:

@@ -63,9 +63,10 @@ def read(
         )
     sample = [record for _, table in tables for record in table.sample(SAMPLE)]
     labels = common_labels([name for name, _ in tables])
-    parts = fast_parts(chosen, tables, labels) if criterion is None else None
+    keys = extra_keys(sample, chosen.used, len(tables) > 1)
+    parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
     if parts is None:
-        builder = Builder(extra_keys(sample, chosen.used, len(tables) > 1), chosen.merging)
+        builder = Builder(keys, chosen.merging)
         reading = _Reading(tables, labels, builder, criterion)
         assert chosen.reader is not None
         total = sum(table.size for _, table in tables)

@@ -244,7 +244,7 @@ def test_that_a_save_to_disk_folder_reads_only_what_its_state_names(tmp_path: Pa
 
 
 def test_that_reading_can_be_stopped_between_any_two_steps(load: Any, tmp_path: Path) -> None:
-    load([{**PAIR, "prompt": f"p{number}"} for number in range(5000)])
+    load([{**PAIR, "prompt": f"p{number}"} for number in range(25_000)])
     beats = 0
     job = read(tmp_path / "pairs.jsonl")
     for beat in job:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -23,34 +23,40 @@ from rmexplorer.data.members import Member
 from rmexplorer.data.texts import is_messages
 from rmexplorer.problem import Problem
 
+MARK = b"\xef\xbb\xbf"
+WINDOW = 1 << 20
+
 
 class JsonLines(Table):
-    """Lines of JSON objects in memory."""
+    """Lines of JSON objects, read as they are needed."""
 
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(len(data))
-        self._data, self._name = data, name
+    def __init__(self, member: Member) -> None:
+        super().__init__(member.size)
+        self._member, self._name = member, member.name
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
-        for start in (0, len(self._data) // 2, len(self._data) * 3 // 4) if len(self._data) > 1 << 20 else (0,):
-            stream = io.BytesIO(memoryview(self._data)[start : start + (64 << 20)])
-            if start:
-                stream.readline()
-            taken = 0
-            for line in stream:
-                value = _parsed(line)
-                if value is not None:
-                    records.append(value)
-                    taken += 1
-                if taken >= count * (1 if start or len(self._data) > 1 << 20 else 3):
-                    break
+        large = self.size > 1 << 20
+        with self._member.stream() as stream:
+            for start in (0, self.size // 2, self.size * 3 // 4) if large else (0,):
+                stream.seek(start)
+                if start:
+                    stream.readline()
+                lines = (text_bytes(line) for line in islice(stream, 50 * count))
+                found = (value for line in lines if (value := _parsed(line)) is not None)
+                records += islice(found, count if large else 3 * count)
         return records
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._member.stream() as stream:
+            yield from stream
 
     def rows(self) -> Iterator[Row]:
         self.done = foreign = 0
-        for number, line in enumerate(io.BytesIO(self._data), 1):
+        for number, line in enumerate(self._lines(), 1):
             self.done += len(line)
+            if number == 1 and line.startswith(MARK):
+                line = line[len(MARK) :]
             if line.isspace():
                 continue
             try:
@@ -111,9 +117,13 @@ def recognises(head: bytes) -> bool:
 
 def open_json(member: Member) -> Table:
     """Open JSON lines or one JSON document."""
-    data = text_bytes(member.data)
-    text = data.lstrip()
-    first, _, rest = text.partition(b"\n")
+    if member.head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        turned = text_bytes(member.data)
+        member = Member(member.name, turned[: len(member.head)], None, turned)
+    with member.stream() as stream:
+        first = next((line for line in stream if not text_bytes(line).isspace()), b"")
+        rest = stream.read(WINDOW)
+    first = text = text_bytes(first).lstrip()
     if text[:1] == b"[":
         whole = not _parsed_list_line(first, rest)
     elif text[:1] == b"{":
@@ -123,7 +133,8 @@ def open_json(member: Member) -> Table:
     else:
         whole = False
     if not whole:
-        return JsonLines(data, member.name)
+        return JsonLines(member)
+    text = text_bytes(member.data)
     table = Document(_whole(text))
     if not decoded(text)[1]:
         table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
@@ -141,7 +152,7 @@ def _parsed_list_line(first: bytes, rest: bytes) -> bool:
 
 
 def _any_line(rest: bytes) -> bool:
-    return any(_parsed(line) is not None for line in rest[: 1 << 20].split(b"\n")[:50] if line.strip()[:1] == b"{")
+    return any(_parsed(line) is not None for line in rest.split(b"\n")[:50] if line.strip()[:1] == b"{")
 
 
 def _whole(text: bytes) -> list[Any]:
