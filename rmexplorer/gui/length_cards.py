@@ -1,0 +1,325 @@
+"""The small cards of Length & style: accuracy by length difference, and style at equal length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from rmexplorer.analysis.length_style import SIMILAR, LengthGroup, LengthStyle
+from rmexplorer.analysis.style_effects import StyleEffect, StyleEffects, telling
+from rmexplorer.gui.plots import (
+    ForestMark,
+    ForestPlot,
+    ForestRow,
+    LineCurve,
+    MarkLegend,
+    PlotCard,
+    ReferenceLine,
+    WhiskerPoints,
+)
+from rmexplorer.gui.theme import px
+from rmexplorer.statistics import Estimate
+from rmexplorer.wording import DASH, FEW_PAIRS, between, bracket, counted, number, style, too_few
+
+FEATURES = 7
+FEWEST_BINS = 4  # fewer finer bins than this say no more than the three groups
+SPREAD = 0.37  # of a column's width on each side that its finer bins take
+WIDE = 380  # px of card from which texts are written out
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """One estimate of the accuracy plot: where it stands, its group, the pairs behind it, and what it is called."""
+
+    x: float
+    group: LengthGroup
+    rows: np.ndarray
+    name: str
+    fine: bool
+
+
+def spots(found: LengthStyle, members: list[np.ndarray]) -> list[Spot]:
+    """The three groups at 0, 1, 2, and the finer bins within the column of their middle; `members` by length_groups."""
+    kept = [
+        Spot(float(column), group, rows, group.name, False)
+        for column, (group, rows) in enumerate(zip(found.groups, members[:3], strict=True))
+        if group.accuracy.value is not None and group.accuracy.n
+    ]
+    if len(found.bins) < FEWEST_BINS:
+        return kept
+    columns = [0 if one.middle <= -SIMILAR else 2 if one.middle >= SIMILAR else 1 for one in found.bins]
+    for column in range(3):
+        here = [place for place, of in enumerate(columns) if of == column]
+        for order, place in enumerate(here):
+            x = column + SPREAD * (2 * (order + 0.5) / len(here) - 1)
+            kept.append(Spot(x, found.bins[place], members[3 + place], times_as_long(found.bins[place]), True))
+    return sorted(kept, key=lambda spot: (spot.x, spot.fine))
+
+
+def times_as_long(group: LengthGroup) -> str:
+    """A bin of the length difference in words: chosen 1.20–1.65 times as long."""
+    low, high = math.exp(group.low), math.exp(group.high)
+    return f"chosen {between(low, high)} times as long" if high > low else f"chosen {number(low)} times as long"
+
+
+class LengthAccuracyCard(PlotCard):
+    """Accuracy where the chosen response is shorter, similar or longer. `chosen` gives (rows of these pairs, name)."""
+
+    chosen = Signal(object, str)
+
+    def __init__(self) -> None:
+        super().__init__("Accuracy by length difference", "", "↑ Accuracy, 95% CI", "", grid="y")
+        self.view.set_zoomable(False)
+        self.view.axis("bottom").set_ticks([])
+        self.spots: list[Spot] = []
+        self.coarse: list[Spot] = []
+        self.fine: list[Spot] = []
+        self.points: WhiskerPoints | None = None
+        self.bins: WhiskerPoints | None = None
+        self.at = -1
+        self.header.setMinimumWidth(px(160))
+        self._name_columns()
+
+    def show_groups(self, found: LengthStyle, spots: list[Spot], context: str) -> None:
+        """Draw everything anew."""
+        self.spots, self.at = spots, -1
+        self.coarse = [spot for spot in spots if not spot.fine]
+        self.fine = [spot for spot in spots if spot.fine]
+        view = self.view
+        view.clear_items()
+        self.set_subtitle("small: as many pairs each" if self.fine else "")
+        view.add(ReferenceLine(0.5, "coin flip", below=self._rule_is_above(found)))
+        if found.length_only.value is not None:
+            view.add(ReferenceLine(
+                found.length_only.value, f"length only {number(found.length_only.value)}", at="left", style="dot",
+                below=not self._rule_is_above(found),
+            ))
+        if self.fine:
+            view.add(LineCurve([spot.x for spot in self.fine], self._values(self.fine), token="neutral_fill", width=1.25), bounds=False)
+        self.bins = self._marks(self.fine, "circle", "neutral", 5.0)
+        self.points = self._marks(self.coarse, "square", "text", 10.0)
+        self._write_values()
+        self._set_range(found)
+        self.describe(found.headline(), context)
+        self.set_table({
+            "group": [spot.name for spot in spots], "accuracy": [spot.group.accuracy.value for spot in spots],
+            "low": [spot.group.accuracy.low for spot in spots], "high": [spot.group.accuracy.high for spot in spots],
+            "n": [spot.group.accuracy.n for spot in spots],
+        })
+
+    def _rule_is_above(self, found: LengthStyle) -> bool:
+        return found.length_only.value is None or found.length_only.value >= 0.5
+
+    def _values(self, spots: list[Spot], part: str = "value") -> np.ndarray:
+        values = [getattr(spot.group.accuracy, part) for spot in spots]
+        return np.array([np.nan if value is None else value for value in values], float)
+
+    def _marks(self, spots: list[Spot], symbol: str, token: str, size: float) -> WhiskerPoints:
+        marks = WhiskerPoints(
+            [spot.x for spot in spots], self._values(spots), self._values(spots, "low"), self._values(spots, "high"),
+            symbol, token, size, tips=lambda place: tip(spots[place]),
+        )
+        marks.reach = 9.0 if symbol == "circle" else 14.0
+        marks.clicked.connect(lambda place: self.press(spots[place]))
+        self.view.add(marks, bounds=False)
+        return marks
+
+    def _write_values(self) -> None:
+        for spot in self.coarse:
+            accuracy = spot.group.accuracy
+            top = accuracy.value if accuracy.high is None else accuracy.high
+            assert accuracy.value is not None and top is not None
+            self.view.add_label(f"n = {accuracy.n:,}", spot.x, top, "text2", "above", gap=3)
+            self.view.add_label(number(accuracy.value), spot.x, top, "text", "above", 600, gap=19)
+
+    def _set_range(self, found: LengthStyle) -> None:
+        values = np.concatenate([
+            self._values(self.coarse, "low"), self._values(self.coarse, "high"), self._values(self.fine),
+            [0.5, found.length_only.value if found.length_only.value is not None else 0.5],
+        ])
+        values = values[np.isfinite(values)]
+        low, high = float(values.min()), float(values.max())
+        wide = max(high - low, 0.15)
+        self.view.set_range((-0.5, 2.5), (low - 0.12 * wide, high + 0.42 * wide))
+
+    def _name_columns(self) -> None:
+        chosen = "chosen " if self.width() >= px(WIDE) else ""
+        self.view.axis("bottom").set_ticks([(0, f"{chosen}shorter"), (1, "similar"), (2, f"{chosen}longer")])
+        self.set_titles("↑ Accuracy, 95% CI", "" if chosen else "Chosen response →")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card has shorter names below its columns."""
+        super().resizeEvent(event)
+        if (event.oldSize().width() >= px(WIDE)) != (event.size().width() >= px(WIDE)):
+            self._name_columns()
+
+    def press(self, spot: Spot) -> None:
+        """Ask for the pairs of an estimate."""
+        self.at = self.spots.index(spot)
+        self.chosen.emit(spot.rows, spot.name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and right go from estimate to estimate, Enter selects its pairs."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
+        if not self.view.hasFocus() or not self.spots:
+            super().keyPressEvent(event)
+        elif step:
+            self.at = min(max(self.at + step, 0), len(self.spots) - 1)
+            self.ring(self.at)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.at >= 0:
+            self.press(self.spots[self.at])
+        else:
+            super().keyPressEvent(event)
+
+    def ring(self, at: int) -> None:
+        """Ring one estimate; −1 none."""
+        spot = self.spots[at] if at >= 0 else None
+        for marks, held in ((self.points, self.coarse), (self.bins, self.fine)):
+            if marks is not None:
+                marks.select(held.index(spot) if spot is not None and spot in held else -1)
+
+    def mark(self, selected: np.ndarray | None) -> None:
+        """Ring the estimate whose pairs are exactly those selected: (these pairs,) bool, None without a selection."""
+        if selected is None:
+            self.ring(-1)
+            return
+        count = int(np.count_nonzero(selected))
+        self.ring(next(
+            (place for place, spot in enumerate(self.spots)
+             if spot.group.accuracy.n == count and np.array_equal(spot.rows, selected)), -1,
+        ))
+
+
+def tip(spot: Spot) -> list[str]:
+    """Lines of the tooltip of an estimate."""
+    accuracy = spot.group.accuracy
+    return [
+        f"Accuracy {number(accuracy.value)} {bracket('95% CI ' + between(accuracy.low, accuracy.high))}",
+        spot.name, f"n = {counted(accuracy.n, 'pair')}", "Click to select them",
+    ]
+
+
+class _Drawing:
+    """A widget as pictures want a plot: its size, and a render into a place of the page."""
+
+    def __init__(self, widget: QWidget) -> None:
+        self.widget = widget
+
+    def width(self) -> int:
+        """Logical px."""
+        return self.widget.width()
+
+    def height(self) -> int:
+        """Logical px."""
+        return self.widget.height()
+
+    def viewport(self) -> QWidget:
+        """The widget."""
+        return self.widget
+
+    def redraw_axes(self) -> None:
+        """A widget caches nothing."""
+
+    def render(self, painter: QPainter, place: QRectF, *_: Any) -> None:
+        """Paint the widget into a place."""
+        painter.save()
+        painter.translate(place.topLeft())
+        painter.scale(place.width() / max(self.widget.width(), 1), place.height() / max(self.widget.height(), 1))
+        self.widget.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
+        painter.restore()
+
+
+class StyleCard(PlotCard):
+    """Style features, people ○ against the model ■. `chosen` gives the name of the feature of the row activated."""
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("Style at equal length", "effect on winning")
+        self.view.hide()
+        self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168)
+        self.forest.rowActivated.connect(lambda place: self.chosen.emit(self.names[place]))
+        self.names: list[str] = []
+        self.legends = [MarkLegend((("people", "people"), ("model", "model"))) for _ in range(2)]
+        self.set_legend(self.legends[0])
+        self.narrow_row = QWidget()
+        row = QHBoxLayout(self.narrow_row)
+        row.setContentsMargins(0, 0, 0, px(2))
+        row.addWidget(self.legends[1])
+        row.addStretch()
+        self.narrow_row.hide()
+        self.body.insertWidget(0, self.narrow_row)
+        self.body.insertWidget(1, self.forest, 1)
+        self.header.setMinimumWidth(px(160))
+
+    def drawing(self) -> Any:
+        """What pictures show: the forest."""
+        return _Drawing(self.forest)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card has its legend below the header, and less room for names."""
+        super().resizeEvent(event)
+        narrow = self.width() < px(WIDE)
+        self.legends[0].setVisible(not narrow)
+        self.narrow_row.setVisible(narrow)
+        self.forest.shape.name = 122 if narrow else 168
+        self.forest.axis.title = "Log-odds of winning →" if narrow else "Change in log-odds of winning →"
+
+    def show_effects(self, found: StyleEffects, context: str) -> None:
+        """Draw the features that tell most."""
+        effects = telling(found.effects, FEATURES)
+        self.names = [effect.name for effect in effects]
+        if not effects:
+            few = found.pairs < FEW_PAIRS
+            self.show_empty(too_few(found.pairs) if few else "No style feature differs between the responses of these pairs.")
+            return
+        ends = [
+            abs(end) for effect in effects for part in (effect.people, effect.model)
+            for end in (part.low, part.high) if end is not None
+        ]
+        limit = min(max(ends, default=0.1), 3.0) * 1.05
+        lows = [end for effect in effects for end in (effect.people.low, effect.model.low) if end is not None]
+        highs = [end for effect in effects for end in (effect.people.high, effect.model.high) if end is not None]
+        low, high = max(min(min(lows), -0.1 * limit) * 1.05, -limit), min(max(max(highs), 0.1 * limit) * 1.05, limit)
+        self.forest.set_rows([row(effect) for effect in effects], low, high)
+        self.describe(found.headline(), context)
+        self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
+        self.set_subtitle("effect on winning" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
+        self.set_table({
+            "feature": self.names,
+            **{f"{side}_{part}": [getattr(getattr(effect, side), part) for effect in effects]
+               for side in ("people", "model", "gap") for part in ("value", "low", "high")},
+            "gap_q": [effect.gap_q for effect in effects],
+        })
+        self.show_ready()
+
+    def select(self, name: str) -> None:
+        """Show a feature as the current row."""
+        if name in self.names:
+            self.forest.select(self.names.index(name))
+
+
+def row(effect: StyleEffect) -> ForestRow:
+    """One feature as a row: name, both estimates, and in its tooltip the difference and q-values."""
+
+    def mark(estimate: Estimate, kind: str) -> ForestMark:
+        gone = float("nan")
+        return ForestMark(
+            gone if estimate.value is None else estimate.value, gone if estimate.low is None else estimate.low,
+            gone if estimate.high is None else estimate.high, kind,
+        )
+
+    name = style(effect.name)
+    gap = f"{number(effect.gap.value, signed=True)} {bracket(between(effect.gap.low, effect.gap.high))}"
+    clear = "" if effect.gap_q < 0.05 else ", no clear difference"
+    tip = (
+        f"model {DASH} people: {gap}{clear}\n"
+        f"q: people {number(effect.people_q, 3)}, model {number(effect.model_q, 3)}, difference {number(effect.gap_q, 3)}"
+    )
+    return ForestRow(name[:1].upper() + name[1:], marks=(mark(effect.people, "people"), mark(effect.model, "model")), tip=tip)
