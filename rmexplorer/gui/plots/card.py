@@ -62,15 +62,14 @@ class PlotCard(Card):
         super().__init__(title, subtitle, parent=parent)
         self.body.setSpacing(0)
         self.y_title = label(y_title, "secondary", "small")
-        self.y_title.setVisible(bool(y_title))
         self.x_title = label(x_title, "secondary", "small")
         self.x_title.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.x_title.setVisible(bool(x_title))
         self.view = PlotView(x_kind, y_kind, grid, left_width)
         self.add(self.y_title)
         self.body.addSpacing(px(4))
         self.add(self.view, 1)
         self.add(self.x_title)
+        self.set_titles(y_title, x_title)
         self.columns: dict[str, Any] = {}
         self.headline, self.context = "", ""
         self.tool_picture = self.add_tool("image", "Save picture", self.ask_picture)

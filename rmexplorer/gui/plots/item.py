@@ -185,12 +185,13 @@ class Labels(Item):
             height = metrics.height() * len(lines) + 2
             xs, ys = self.to_px([label.x], [label.y])
             x, y = float(xs[0]), float(ys[0])
-            left = {"right": x + label.gap - 4, "left": x - label.gap + 4 - width}.get(label.side, x - width / 2)
-            top = {"above": y - label.gap - height, "below": y + label.gap}.get(label.side, y - height / 2)
+            gap = label.gap * themes.fonts.scale
+            left = {"right": x + gap - 4, "left": x - gap + 4 - width}.get(label.side, x - width / 2)
+            top = {"above": y - gap - height, "below": y + gap}.get(label.side, y - height / 2)
             if label.side == "right" and left + width > view.right():  # no room beside the end: above it, inwards
-                left, top = view.right() - width, y - label.gap - height
+                left, top = view.right() - width, y - gap - height
                 if top < view.top():
-                    top = y + label.gap
+                    top = y + gap
             left = min(max(left, view.left()), view.right() - width)
             top = min(max(top, view.top()), view.bottom() - height)
             label.box = _free(QRectF(left, top, width, height), taken, view)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import color, px, set_role, themes
 from rmexplorer.gui.widgets.buttons import IconButton
@@ -214,15 +214,26 @@ class NumberStrip(QWidget):
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(0, px(4), 0, px(4))
         self.row.setSpacing(px(16))
+        self.cells: list[tuple[QWidget, QLabel, QLabel, QLabel]] = []
         self.set_numbers(numbers)
 
     def set_numbers(self, numbers: Sequence[tuple[str, str, str]]) -> None:
-        """Replace all numbers."""
+        """Replace all numbers; as many as before are only written anew, for they may change with every frame."""
+        if len(numbers) != len(self.cells):
+            self._build(len(numbers))
+        for (name, number, note), (cell, above, big, below) in zip(numbers, self.cells, strict=True):
+            for part, text in ((above, name), (big, number or "–"), (below, note)):
+                if part.text() != text:
+                    part.setText(text)
+            cell.setAccessibleName(f"{name}: {number}, {note}")
+
+    def _build(self, count: int) -> None:
         while (item := self.row.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.setParent(None)
                 old.deleteLater()
-        for place, (name, number, note) in enumerate(numbers):
+        self.cells = []
+        for place in range(count):
             if place:
                 line = QFrame()
                 line.setProperty("role", "line")
@@ -232,12 +243,11 @@ class NumberStrip(QWidget):
             column = QVBoxLayout(cell)
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(1)
-            column.addWidget(ElidedLabel(name))
-            big = label(number or "–", font_role="number")
-            column.addWidget(big)
-            column.addWidget(ElidedLabel(note))
-            cell.setAccessibleName(f"{name}: {number}, {note}")
+            parts = ElidedLabel(""), label("", font_role="number"), ElidedLabel("")
+            for part in parts:
+                column.addWidget(part)
             self.row.addWidget(cell, 1)
+            self.cells.append((cell, *parts))
 
 
 def panel(role: str = "sunken") -> QFrame:

@@ -43,17 +43,17 @@ class EmptyState(QWidget):
         column.setSpacing(px(12))
         column.addStretch()
         self.icon = IconLabel(icon or "info", "text3", 28)
-        self.icon.setVisible(bool(icon))
         self.icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence = label(sentence, "secondary", wrap=True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.button = SecondaryButton(button)
-        self.button.setVisible(bool(button))
         self.button.clicked.connect(self.acted)
         for part in (self.icon, self.sentence):
             column.addWidget(part)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch()
+        self.icon.setVisible(bool(icon))
+        self.button.setVisible(bool(button))
 
     def set_text(self, sentence: str, button: str = "") -> None:
         """Replace sentence and button; an empty button hides it."""
