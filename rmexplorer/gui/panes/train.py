@@ -23,7 +23,7 @@ from rmexplorer.statistics import wilson
 from rmexplorer.wording import DASH, bracket, counted, method_line, number
 
 COIN_LOSS = math.log(2)
-REDRAW_MS = 40
+REDRAW_MS = 80
 MOST_POINTS = 600
 FORMULA = (
     "The head gives each response a reward r; the probability that the chosen one wins is σ(r_chosen − r_rejected), and training "
