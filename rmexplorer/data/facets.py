@@ -17,13 +17,30 @@ MOST_NUMBERS = 6
 BINS = 32
 FIRST = ("source", "subset", "category", "dataset", "domain", "section", "task", "split")
 TITLES = {
-    "words": "Words (longer)", "length_ratio": "Chosen ÷ rejected", "heldout": "Held out",
-    "wrong": "Model prefers rejected", "tie": "Tie", "annotators": "Annotators agree", "starred": "Starred",
+    "words": "Words (longer)",
+    "length_ratio": "Chosen ÷ rejected",
+    "heldout": "Held out",
+    "wrong": "Model prefers rejected",
+    "tie": "Tie",
+    "annotators": "Annotators agree",
+    "starred": "Starred",
 }
 LOGARITHMIC = ("words", "length_ratio")
 REWARDS = ("margin", "heldout", "wrong")
-PLAIN = ("pair", "prompt", "chosen", "rejected", "record", "line", "words_chosen", "words_rejected", "chars_chosen",
-         "chars_rejected", "reward_chosen", "reward_rejected")
+PLAIN = (
+    "pair",
+    "prompt",
+    "chosen",
+    "rejected",
+    "record",
+    "line",
+    "words_chosen",
+    "words_rejected",
+    "chars_chosen",
+    "chars_rejected",
+    "reward_chosen",
+    "reward_rejected",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +164,7 @@ def _log_bins(values: np.ndarray) -> Bins:
     low, high = max(1.0, float(np.quantile(values, 0.002))), max(2.0, float(values.max()) + 1)
     edges = np.unique(np.round(np.geomspace(low, high, BINS)))
     step = 4 if high / low > 16 else 2
-    marks = [float(step ** power) for power in range(0, 20) if low <= step ** power <= high]
+    marks = [float(step**power) for power in range(0, 20) if low <= step**power <= high]
     marks = marks if step == 2 else [2.0 * mark for mark in marks if 2 * mark <= high]
     return edges, tuple((mark, f"{mark:,.0f}") for mark in marks)
 
@@ -158,7 +175,7 @@ def _ratio_bins(values: np.ndarray) -> Bins:
     reach = min(6, max(1, math.ceil(float(np.quantile(positive, 0.98))))) if len(positive) else 1
     power = max(1, reach // 2 if reach > 2 else 1)
     signs = {-1: "½×", -2: "¼×", -3: "⅛×", 0: "1×"}
-    ticks = tuple((2.0 ** at, signs.get(at, f"{2 ** at}×")) for at in (-power, 0, power))
+    ticks = tuple((2.0**at, signs.get(at, f"{2**at}×")) for at in (-power, 0, power))
     return 2.0 ** np.linspace(-reach, reach, BINS + 1), ticks
 
 
@@ -175,7 +192,7 @@ def _even_bins(values: np.ndarray, symmetric: bool, whole: bool) -> Bins:
     return edges, round_ticks(float(edges[0]), float(edges[-1]), signed=symmetric)
 
 
-def round_ticks(low: float, high: float, most: int = 4, signed: bool = False) -> tuple[tuple[float, str], ...]:
+def round_ticks(low: float, high: float, most: int = 5, signed: bool = False) -> tuple[tuple[float, str], ...]:
     """At most `most` round numbers between two ends as (value, label), evenly spaced; true minus."""
     span = high - low
     power = 10.0 ** math.floor(math.log10(span))
@@ -193,7 +210,7 @@ def round_ticks(low: float, high: float, most: int = 4, signed: bool = False) ->
 
 # Tokens of a filter that facets write and read
 
-_OF = re.compile(r'(?P<column>[\w.\-]*\w)(?P<sign>:|>=|<=|>|<)(?P<value>.+)', re.DOTALL)
+_OF = re.compile(r"(?P<column>[\w.\-]*\w)(?P<sign>:|>=|<=|>|<)(?P<value>.+)", re.DOTALL)
 
 
 def tokens_of(query: str) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from rmexplorer.data.dataset import Dataset
 
 HUMAN = re.compile(r"(?:^|\n\n)Human: ?")
+FEW = 64
 ASSISTANT = re.compile(r"\n\nAssistant:\s*$")
 
 
@@ -23,5 +24,10 @@ def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np
     """For rows `pairs` (n,) of Dataset.pairs: (n,) votes equal to the pair's winner, and (n,) votes in all."""
     of_pair, choice = dataset.votes["pair"].to_numpy(), dataset.votes["choice"].to_numpy()
     low, high = np.searchsorted(of_pair, pairs, "left"), np.searchsorted(of_pair, pairs, "right")
+    if len(pairs) <= FEW:  # one look at a pair must not read all votes
+        few = [
+            np.count_nonzero(choice[a:b] == dataset.winner[pair]) for pair, a, b in zip(pairs, low, high, strict=True)
+        ]
+        return np.array(few, dtype=np.int64), high - low
     agree = np.concatenate([[0], np.cumsum(choice == dataset.winner[of_pair])])
     return agree[high] - agree[low], high - low

@@ -120,7 +120,8 @@ def _condition(found: re.Match[str], kinds: Mapping[str, pl.DataType]) -> pl.Exp
     if name in TEXTS:
         same = column.str.contains("(?i)" + re.escape(value))
     else:
-        same = column.cast(pl.String).str.to_lowercase().is_in([value.lower(), *several])
+        either = "|".join(re.escape(one) for one in (value, *several))
+        same = column.cast(pl.String).str.contains(f"(?i)^(?:{either})$")
     return ~same if sign == "!=" else same
 
 

@@ -215,15 +215,3 @@ def split_chats(
 
 def _rest(messages: list[dict[str, Any]]) -> Text | None:
     return reply_text(messages) if messages else Text("")
-
-
-def last_human_turn(prompt: str) -> str:
-    """What a person said last in a prompt: the turn after its last `Human:` tag; a prompt without tags is one turn."""
-    start = -1
-    for tag in HH_TAG.finditer(prompt):
-        start = tag.end() if "Human" in tag.group() else start
-    if start < 0:
-        start = len("Human:") if prompt.startswith("Human:") else 0
-    end = HH_TAG.search(prompt, start)
-    turn = prompt[start : end.start() if end else len(prompt)].strip()
-    return turn or prompt.strip()

@@ -99,6 +99,11 @@ class PairDelegate(QStyledItemDelegate):
         top = room.center().y() - step
         return top, top + step, step
 
+    def _thirds(self, room: QRectF) -> tuple[float, float, float]:
+        """Tops of the second and third of three lines and their height."""
+        step = QFontMetrics(font("strong")).height() + px(1)
+        return room.center().y() - step / 2, room.center().y() + step / 2, step
+
     def _paint_pair(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
         painter.setFont(font("small"))
         painter.setPen(color("text2"))
@@ -123,11 +128,12 @@ class PairDelegate(QStyledItemDelegate):
             found = lines(row.prompt or "(no prompt)", "strong", width, 2)
             paint_lines(painter, found, room.left() + px(8), room.center().y() - step * len(found) / 2, width, step)
             return
-        top = room.center().y() - step * 1.5
+        second, third, _ = self._thirds(room)
+        top = second - step
         paint_lines(
             painter, lines(row.prompt or "(no prompt)", "strong", width, 1), room.left() + px(8), top, width, step
         )
-        self._paint_pair_of_lines(painter, row, room.left() + px(8), (top + step, top + 2 * step), step, width)
+        self._paint_pair_of_lines(painter, row, room.left() + px(8), (second, third), step, width)
 
     def _paint_responses(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
         first, second, step = self._halves(room)
@@ -144,7 +150,7 @@ class PairDelegate(QStyledItemDelegate):
             paint_lines(painter, found, left + px(16), top, width - px(16), step)
 
     def _paint_words(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
-        first, second, step = self._halves(room)
+        first, second, step = self._thirds(room) if self.narrow else self._halves(room)
         for words, other, top in ((row.words[0], row.words[1], first), (row.words[1], row.words[0], second)):
             painter.setFont(font("small_strong" if words > other else "small"))
             painter.setPen(color("text" if words > other else "text2"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QWidget
 
 from rmexplorer.gui.pair_table import PairTable
@@ -32,22 +33,23 @@ FALLS_FIRST = frozenset({"words", "length_ratio"})  # what a first press on the 
 class PairList(Card):
     """Pairs as a table or as cards, or the dataset card.
 
-    `resorted(key, descending)` and `viewed_as(view)` when a person asks for it.
+    `resorted(key, descending)`, `viewed_as(view)` and `source_chosen(name)` when a person asks for it.
     """
 
     resorted = Signal(str, bool)
     viewed_as = Signal(str)
+    source_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__("Pairs", flush=True)
+        self._said = ""
         self.model = PairModel(self)
         self.table = PairTable(self.model)
         self.table.sorted_by.connect(self._header_pressed)
         self.table.viewed.connect(self._show_place)
-        self.summary = SummaryView()
+        self._summary: SummaryView | None = None
         self.views = QStackedWidget()
         self.views.addWidget(self.table)
-        self.views.addWidget(self.summary)
         self.add(self.views, 1)
         self.switch = Segmented(VIEWS, name="Show pairs as")
         self.switch.changed.connect(self._switched)
@@ -79,6 +81,15 @@ class PairList(Card):
         return footer
 
     @property
+    def summary(self) -> SummaryView:
+        """The dataset card, made on first use: its plots cost more than all the rest."""
+        if self._summary is None:
+            self._summary = SummaryView()
+            self._summary.source_chosen.connect(self.source_chosen)
+            self.views.addWidget(self._summary)
+        return self._summary
+
+    @property
     def view(self) -> str:
         """table, cards or summary."""
         return self.switch.current()
@@ -89,7 +100,16 @@ class PairList(Card):
         """List these rows of `frame`; `filtered` says whether a filter kept them."""
         self.model.show(frame, rows, sort, reach)
         count = f"{counted(len(rows))} match" if filtered else counted(len(rows))
-        self.set_subtitle(f"{count}, {ORDERS[sort]}")
+        self._said = f"{count}, {ORDERS[sort]}"
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card leaves out what its footer says as well."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.set_subtitle(self._said if self.width() > px(420) else "")
 
     def set_view(self, view: str) -> None:
         """Show as table, cards or summary, without a signal."""

@@ -146,7 +146,8 @@ class PairTable(QTableView):
         self._row_delegate.narrow = rest < px(NARROW)
         if self._row_delegate.narrow:
             hidden |= {"responses"}
-            sizes["prompt"] = rest
+            sizes |= {"pair": digits + px(16), "words": px(48), "margin": px(72)}
+            sizes["prompt"] = width - sum(size for name, size in sizes.items() if name not in hidden)
         else:
             sizes["prompt"] = round(rest * 0.43)
             sizes["responses"] = rest - sizes["prompt"]

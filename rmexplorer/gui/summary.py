@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.dataset_card import DatasetCard
 from rmexplorer.data.dataset import Dataset
@@ -19,6 +20,8 @@ from rmexplorer.wording import between, counted, number, percent, with_interval
 
 BINS = 40
 MOST_SOURCES = 12
+NARROW = 460  # px of width below which less stands side by side
+X_SHORT, X_TITLE = "Words →", "Words in the response; the last step holds all longer ones →"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,7 @@ class SummaryView(QScrollArea):
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Dataset card")
         page = QWidget()
         set_role(page, "scrolled")
@@ -68,8 +72,11 @@ class SummaryView(QScrollArea):
         side = themes.metrics.card_padding_x
         column.setContentsMargins(side, px(10), side, px(12))
         column.setSpacing(px(10))
-        self.numbers = NumberStrip()
-        column.addWidget(self.numbers)
+        self.numbers = [NumberStrip(), NumberStrip()]
+        self._strips = QHBoxLayout()
+        for strip in self.numbers:
+            self._strips.addWidget(strip)
+        column.addLayout(self._strips)
         column.addWidget(hairline())
         self.lengths = PlotCard(
             "Words a response",
@@ -80,7 +87,8 @@ class SummaryView(QScrollArea):
         )
         self.lengths.setProperty("role", "")
         self.lengths.setMinimumHeight(px(220))
-        self.lengths.set_legend(legend())
+        self._legend = legend()
+        self.lengths.set_legend(self._legend)
         column.addWidget(self.lengths, 3)
         self.forest_title = label("Chosen response is the longer one, by source", font_role="title")
         column.addWidget(self.forest_title)
@@ -103,23 +111,27 @@ class SummaryView(QScrollArea):
         self.setWidget(page)
         self._sources: list[str] = []
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Numbers stand in two rows and the plot goes without its legend where the card is narrow."""
+        super().resizeEvent(event)
+        narrow = self.width() < px(NARROW)
+        self._strips.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+        self._legend.setVisible(not narrow)
+        self.lengths.set_titles(
+            "↑ Pairs, ● chosen and ◆ rejected" if narrow else "↑ Pairs", X_SHORT if narrow else X_TITLE
+        )
+
     def show_summary(self, summary: Summary, headline: str) -> None:
         """Show a summary; `headline` goes with exported pictures."""
         card = summary.card
-        self.numbers.set_numbers(
+        ties = f"{card.ties:,} ties aside" if card.ties else "no ties"
+        each = f"{number(card.pairs / card.prompts, 1)} pairs each" if card.prompts else ""
+        interval = f"95% CI {between(card.chosen_longer.low, card.chosen_longer.high, shares=True)}"
+        self.numbers[0].set_numbers([("Pairs", f"{card.pairs:,}", ties), ("Prompts", f"{card.prompts:,}", each)])
+        self.numbers[1].set_numbers(
             [
-                ("Pairs", f"{card.pairs:,}", f"{card.ties:,} ties aside" if card.ties else "no ties"),
-                (
-                    "Prompts",
-                    f"{card.prompts:,}",
-                    f"{number(card.pairs / card.prompts, 1)} pairs each" if card.prompts else "",
-                ),
                 ("Responses", f"{card.responses:,}", f"{card.empty_responses:,} empty"),
-                (
-                    "Chosen longer",
-                    percent(card.chosen_longer.value),
-                    f"95% CI {between(card.chosen_longer.low, card.chosen_longer.high, shares=True)}",
-                ),
+                ("Chosen longer", percent(card.chosen_longer.value), interval if card.pairs else ""),
             ]
         )
         self._show_lengths(summary, headline)
@@ -133,6 +145,7 @@ class SummaryView(QScrollArea):
         for name, counts in (("chosen", summary.chosen), ("rejected", summary.rejected)):
             view.add(StepHistogram(summary.edges, counts, name))
         view.stand_on_zero()
+        view.set_range(y=(0, 1.12 * max(1, int(summary.chosen.max()), int(summary.rejected.max()))))
         medians = (
             f"{name} {number(value, 0)}"
             for name, value in (("chosen", card.chosen_words_median), ("rejected", card.rejected_words_median))

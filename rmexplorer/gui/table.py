@@ -13,7 +13,7 @@ import polars as pl
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from rmexplorer.data.texts import last_human_turn
+from rmexplorer.data.glance import last_turn
 from rmexplorer.gui.theme import px, set_font
 from rmexplorer.project import Mark
 from rmexplorer.wording import DASH, number
@@ -174,7 +174,7 @@ class PairModel(QAbstractTableModel):
         source = of[self._source][pair] if self._source else None
         return PairRow(
             pair,
-            one_line(last_human_turn(of["prompt"][pair])),
+            one_line(last_turn(of["prompt"][pair])),
             one_line(of["chosen"][pair]),
             one_line(of["rejected"][pair]),
             (int(of["words_chosen"][pair]), int(of["words_rejected"][pair])),
@@ -270,6 +270,8 @@ class Orders:
         if (key, descending) not in self._found:
             values = frame["margin"].abs() if key == "certainty" else frame[key]
             numbers = values.cast(pl.Float64).fill_null(math.nan).to_numpy()
+            if key in ("margin", "certainty"):
+                numbers = np.where(frame["tie"].to_numpy(), math.nan, numbers)  # a tie has no chosen response
             order = np.argsort(-numbers if descending else numbers, kind="stable")  # NaN stands last both ways
             self._found[key, descending] = order.astype(np.uint32)
         order = self._found[key, descending]

@@ -22,8 +22,8 @@ from rmexplorer.data.facets import (
     values_asked,
     with_range,
 )
+from rmexplorer.data.glance import last_turn
 from rmexplorer.data.query import matching
-from rmexplorer.data.texts import last_human_turn
 from rmexplorer.problem import Problem
 
 FRAME = pl.DataFrame(
@@ -134,7 +134,7 @@ def test_that_every_range_a_histogram_gives_can_be_parsed(low: float, width: flo
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 3.3), (1e-4, 9e-4), (0, 12_345), (-0.49, 7.5)])
 def test_that_ticks_are_few_round_and_inside(low: float, high: float) -> None:
     ticks = round_ticks(low, high)
-    assert 1 <= len(ticks) <= 4
+    assert 1 <= len(ticks) <= 5
     assert all(low - 1e-9 <= value <= high + 1e-9 for value, _ in ticks)
 
 
@@ -155,4 +155,4 @@ def test_that_a_bad_value_of_a_number_is_named() -> None:
     ],
 )
 def test_that_the_last_human_turn_of_a_prompt_is_found(prompt: str, turn: str) -> None:
-    assert last_human_turn(prompt) == turn
+    assert last_turn(prompt) == turn

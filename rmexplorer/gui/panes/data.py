@@ -111,7 +111,7 @@ class Data(Pane):
         self.pairs = PairList()
         self.pairs.resorted.connect(self.set_sort)
         self.pairs.viewed_as.connect(self._viewed_as)
-        self.pairs.summary.source_chosen.connect(self._filter_source)
+        self.pairs.source_chosen.connect(self._filter_source)
         self.table, self.rows = self.pairs.table, self.pairs.model
         self.table.looked.connect(self.desk.look_at)
         self.table.opened.connect(self._open)
