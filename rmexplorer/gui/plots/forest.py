@@ -319,6 +319,7 @@ class ForestPlot(QWidget):
         """`title` stands below the axis, right-aligned; `kind` of the labels is signed, number or percent."""
         super().__init__(parent)
         self.shape = ForestLayout(low, high, reference, name_width, before_width, right_width, kind)
+        self.name_width = name_width
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -349,6 +350,9 @@ class ForestPlot(QWidget):
         if low is not None and high is not None:
             self.shape.low, self.shape.high = low, high
         self.model.set_rows(rows)
+        metrics = QFontMetricsF(font("small", 600))
+        widest = max((metrics.horizontalAdvance(row.name) for row in rows), default=0.0) / themes.fonts.scale + 24
+        self.shape.name = round(min(max(widest, self.name_width), 1.5 * self.name_width))  # another font may be wider
         self._spread()
         self.axis.update()
 
