@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -97,7 +98,7 @@ def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
     max_bytes limits what one file may unpack to (default: 8 GiB, and 200 times its size above 256 MiB). Raises
     Problem for what is missing, empty, not readable, damaged, or unpacks beyond the limit.
     """
-    if path.is_dir():
+    if is_folder(path):
         found = _folder_files(path)
         if not found:
             raise Problem(
@@ -149,6 +150,19 @@ def is_data(name: str) -> bool:
     return path.suffix.lower() in _DATA_SUFFIXES and path.name.split(".")[0].lower() not in _NO_DATA
 
 
+def _mode(path: Path) -> int:
+    """What kind of file this is, as `stat` says; 0 where nothing is there or it may not be looked at."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder; False where it may not be looked at."""
+    return stat.S_ISDIR(_mode(path))
+
+
 def _bytes(path: Path, count: int = -1) -> bytes:
     try:
         with path.open("rb") as stream:
@@ -157,11 +171,15 @@ def _bytes(path: Path, count: int = -1) -> bytes:
         raise Problem(f"{path}: there is no such file", "check the path for a slip") from error
     except PermissionError as error:
         raise Problem(f"{path}: no permission to read this file", "change its permissions or copy it") from error
+    except ValueError as error:
+        raise Problem(f"{path!r} is no name of a file", "check the path for a slip") from error
     except OSError as error:
         raise Problem(f"{path}: cannot be read ({error.strerror or error})", "check the path and the disk") from error
 
 
 def _file(path: Path, name: str, max_bytes: int | None) -> Iterator[Member]:
+    if stat.S_ISFIFO(_mode(path)) or stat.S_ISCHR(_mode(path)):
+        raise Problem(f"{path}: is a pipe or a device, not a file", "save the data in a file first")
     head = _bytes(path, HEAD)
     if not head.strip():
         raise Problem(f"{path}: this file is empty", "choose a file with at least one record")

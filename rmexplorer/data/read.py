@@ -12,7 +12,7 @@ from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
-from rmexplorer.data.members import common_labels, members
+from rmexplorer.data.members import common_labels, is_folder, members
 from rmexplorer.data.records import Comparison, Record, Skip
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
@@ -45,9 +45,11 @@ def read(
         for member in members(one, max_bytes):
             yield Progress(len(tables), 0, f"opening {member.name}")
             try:
-                tables.append((member.name, open_member(member, str(one / member.name) if one.is_dir() else str(one))))
+                tables.append(
+                    (member.name, open_member(member, str(one / member.name) if is_folder(one) else str(one)))
+                )
             except Problem:
-                if not (one.is_dir() and member.name.lower().endswith(".txt")):
+                if not (is_folder(one) and member.name.lower().endswith(".txt")):
                     raise
                 warnings.append(f"{member.name} is no data that can be read; it was left out")
     if not tables:
@@ -63,6 +65,9 @@ def read(
         )
     sample = [record for _, table in tables for record in table.sample(SAMPLE)]
     labels = common_labels([name for name, _ in tables])
+    strange = [name for name, table in tables if chosen.fit(table.sample(SAMPLE))[0] <= 0]
+    if format is None and strange:
+        warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
     keys = extra_keys(sample, chosen.used, len(tables) > 1)
     parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
     if parts is None:

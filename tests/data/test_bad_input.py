@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import pickle
 import zipfile
 from collections import Counter
@@ -81,6 +82,35 @@ def test_that_missing_files_and_folders_without_data_are_problems(tmp_path: Path
         finish(read(tmp_path))
     with pytest.raises(Problem, match="Hub"):
         finish(read("hf://datasets/owner/name"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_that_a_pipe_is_a_problem_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(Problem, match="pipe"):
+        finish(read(tmp_path / "pipe.jsonl"))
+
+
+def test_that_impossible_names_are_problems() -> None:
+    for name in ("a" * 5000, "a\0b", "missing/../x", ""):
+        with pytest.raises(Problem):
+            finish(read(name + ".jsonl"))
+
+
+def test_that_a_file_of_another_format_in_a_folder_is_named(tmp_path: Path) -> None:
+    other = {
+        "instruction": "i",
+        "output_1": "a",
+        "output_2": "b",
+        "generator_1": "m",
+        "generator_2": "n",
+        "preference": 1.2,
+    }
+    (tmp_path / "a.jsonl").write_text(json.dumps(PAIR))
+    (tmp_path / "b.jsonl").write_text(json.dumps(other))
+    dataset = finish(read(tmp_path))
+    assert len(dataset) == 1 and reasons(dataset) == {"missing_response": 1}
+    assert any("a.jsonl" in warning and "alpaca_eval" in warning for warning in dataset.warnings)
 
 
 def test_that_a_file_without_permission_is_a_problem(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
