@@ -234,6 +234,8 @@ def broken(text: str, width: int, most: int) -> list[str]:
     metrics = QFontMetrics(font("body"))
     cut = len(text) > LONGEST
     text = " ".join(text[:LONGEST].split()) + ("…" if cut else "")
+    if not text:
+        return ["(empty)"]
     option = QTextOption()
     option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -252,4 +254,4 @@ def broken(text: str, width: int, most: int) -> list[str]:
         else:
             found.append(units[2 * start : 2 * (start + length)].decode("utf-16-le", "replace").strip())
     layout.endLayout()
-    return found or ["(empty)"]
+    return found

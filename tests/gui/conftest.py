@@ -69,6 +69,8 @@ def window(qapp: QApplication, tmp_path: Path) -> Iterator[Window]:
     made = make_window(Project(tmp_path / "test.rmx"), "light")
     made.resize(1440, 900)
     made.show()
+    made.activateWindow()
+    qapp.processEvents()
     yield made
     made.hide()
     made.desk.close()

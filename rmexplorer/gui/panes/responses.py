@@ -41,8 +41,8 @@ EMPTY = {
 }
 FORMULA = (
     "The reward r(prompt, response) is the output of the head divided by the temperature, so P(chosen) = σ(r chosen − "
-    "r rejected). Lists show (r − mean) / SD over the distinct responses of the whole dataset. A tail of 1% holds the 1% "
-    "of distinct responses with the highest (lowest) reward; the share rejected counts, for each of them, the pairs that "
+    "r rejected). Lists show (r − mean) / SD over the distinct responses of the whole dataset. A tail of 1% holds the "
+    "distinct responses with the 1% highest (lowest) rewards; the share rejected counts, for each, the pairs that "
     "it lost. The command writes the reward of every response to a file."
 )
 
