@@ -7,18 +7,22 @@ do not depend on the choice: OpenBLAS splits products by rows and columns of the
 
 from __future__ import annotations
 
-from collections import deque
+from statistics import median
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-TRIAL_STEPS = 4
-WINDOW_STEPS = 8
-FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0
+TRIAL_STEPS = 5
+TRIAL_LOSS, LOSS = 0.025, 0.06
+FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
 
 
 class BlasThreads:
-    """Chooses between one and all threads of the BLAS from the seconds that steps took; `restore` undoes it."""
+    """Chooses between one and all threads of the BLAS from the seconds that steps took; `restore` undoes it.
+
+    All threads are left when they have lost 60 ms against one thread, where the time that they win pays for what they
+    lose: a single hiccup, as every machine has them, changes nothing. They are tried again after 0.2 to 4 s.
+    """
 
     def __init__(self, libraries: list[Any] | None = None) -> None:
         if libraries is None:
@@ -30,16 +34,14 @@ class BlasThreads:
         self._alone = 0.0
         self._trial: list[float] = []
         self._trying = self.adaptive
-        self._recent: deque[float] = deque(maxlen=WINDOW_STEPS)
-        self._since, self._wait = 0.0, FIRST_WAIT
+        self._since, self._lost, self._wait = 0.0, 0.0, FIRST_WAIT
         if self.adaptive:
             self._use(single=True)
 
     def _use(self, single: bool) -> None:
         self.single = single
         self._trial.clear()
-        self._recent.clear()
-        self._since = 0.0
+        self._since = self._lost = 0.0
         for library, threads in self._libraries:
             library.set_num_threads(1 if single else threads)
 
@@ -52,36 +54,34 @@ class BlasThreads:
         """Take note of the seconds of one step, and change the number of threads where that pays."""
         if not self.adaptive:
             return
+        self._since += seconds
+        if not self.single:
+            self._lost = max(0.0, self._lost + seconds - self._alone)
         if self._trying:
             self._try(seconds)
         elif self.single:
-            self._alone += (seconds - self._alone) / WINDOW_STEPS
-            self._since += seconds
+            # mostly the fastest steps count: on a busy machine slow ones say nothing about the work
+            self._alone += (seconds - self._alone) * (0.2 if seconds < self._alone else 0.02)
             if self._since > self._wait:
                 self._trying = True
                 self._use(single=False)
-        else:
-            self._recent.append(seconds)
-            if len(self._recent) == WINDOW_STEPS and sum(self._recent) > 1.5 * WINDOW_STEPS * self._alone:
-                self._wait = FIRST_WAIT
-                self._use(single=True)
+        elif self._lost > LOSS:
+            self._leave(FIRST_WAIT if self._since > 1 else 2 * self._wait)
 
     def _try(self, seconds: float) -> None:
         self._trial.append(seconds)
         if self.single:
             if len(self._trial) == TRIAL_STEPS:
-                self._alone = min(self._trial)
+                self._alone = median(self._trial[1:])
                 self._use(single=False)
-        elif seconds > (4 if len(self._trial) > 1 else 10) * self._alone:
-            self._back()
+        elif self._lost > TRIAL_LOSS:
+            self._leave(2 * self._wait)
         elif len(self._trial) == TRIAL_STEPS:
-            if sum(self._trial[1:]) < (TRIAL_STEPS - 1) * self._alone:  # the first wakes the threads
-                self._trying = False
-                self._use(single=False)
-            else:
-                self._back()
+            self._trying = False
+            if median(self._trial[1:]) > self._alone:  # the first wakes the threads
+                self._leave(2 * self._wait)
 
-    def _back(self) -> None:
+    def _leave(self, wait: float) -> None:
         self._trying = False
+        self._wait = min(wait, LONGEST_WAIT)
         self._use(single=True)
-        self._wait = min(2 * self._wait, LONGEST_WAIT)
