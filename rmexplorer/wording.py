@@ -69,7 +69,8 @@ def between(low: float | None, high: float | None, digits: int = 2, shares: bool
     finest = digits + 2 if high > low else digits
     while digits < finest and number(low, digits) == number(high, digits):
         digits += 1
-    return f"{number(low, digits)}{DASH}{number(high, digits)}"
+    joined = f"{SPACE}to{SPACE}" if number(high, digits).startswith(MINUS) else DASH  # no dash before a minus
+    return f"{number(low, digits)}{joined}{number(high, digits)}"
 
 
 def bracket(text: str) -> str:

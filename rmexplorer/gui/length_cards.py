@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -24,13 +24,16 @@ from rmexplorer.gui.plots import (
     WhiskerPoints,
 )
 from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets.reward_strip import round_steps
 from rmexplorer.statistics import Estimate
 from rmexplorer.wording import DASH, FEW_PAIRS, between, bracket, counted, number, style, too_few
 
-FEATURES = 7
+FEATURES = (5, 8)  # at least and at most so many rows; as many as there is room for
 FEWEST_BINS = 4  # fewer finer bins than this say no more than the three groups
-SPREAD = 0.37  # of a column's width on each side that its finer bins take
+SPREAD = 0.3  # of a column's width on each side that its finer bins take
 WIDE = 380  # px of card from which texts are written out
+NAMES_WIDE = 320  # px of card from which columns have their full names
+TWO_LINES = 96  # px of plot from which the count stands below the value
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,37 +87,31 @@ class LengthAccuracyCard(PlotCard):
         self.bins: WhiskerPoints | None = None
         self.at = -1
         self.header.setMinimumWidth(px(160))
+        self.tool_copy.hide()  # in the menu, and Ctrl+C
+        self.found: LengthStyle | None = None
         self._name_columns()
 
     def show_groups(self, found: LengthStyle, spots: list[Spot], context: str) -> None:
         """Draw everything anew."""
-        self.spots, self.at = spots, -1
+        self.spots, self.at, self.found = spots, -1, found
         self.coarse = [spot for spot in spots if not spot.fine]
         self.fine = [spot for spot in spots if spot.fine]
         view = self.view
         view.clear_items()
-        self.set_subtitle("small: as many pairs each" if self.fine else "")
-        view.add(ReferenceLine(0.5, "coin flip", below=self._rule_is_above(found)))
+        view.add(ReferenceLine(0.5))
         if found.length_only.value is not None:
-            view.add(ReferenceLine(
-                found.length_only.value, f"length only {number(found.length_only.value)}", at="left", style="dot",
-                below=not self._rule_is_above(found),
-            ))
+            view.add(ReferenceLine(found.length_only.value, style="dot"))
         if self.fine:
             view.add(LineCurve([spot.x for spot in self.fine], self._values(self.fine), token="neutral_fill", width=1.25), bounds=False)
         self.bins = self._marks(self.fine, "circle", "neutral", 5.0)
         self.points = self._marks(self.coarse, "square", "text", 10.0)
-        self._write_values()
-        self._set_range(found)
+        self._lay_out()
         self.describe(found.headline(), context)
         self.set_table({
             "group": [spot.name for spot in spots], "accuracy": [spot.group.accuracy.value for spot in spots],
             "low": [spot.group.accuracy.low for spot in spots], "high": [spot.group.accuracy.high for spot in spots],
             "n": [spot.group.accuracy.n for spot in spots],
         })
-
-    def _rule_is_above(self, found: LengthStyle) -> bool:
-        return found.length_only.value is None or found.length_only.value >= 0.5
 
     def _values(self, spots: list[Spot], part: str = "value") -> np.ndarray:
         values = [getattr(spot.group.accuracy, part) for spot in spots]
@@ -130,34 +127,50 @@ class LengthAccuracyCard(PlotCard):
         self.view.add(marks, bounds=False)
         return marks
 
-    def _write_values(self) -> None:
-        for spot in self.coarse:
-            accuracy = spot.group.accuracy
-            top = accuracy.value if accuracy.high is None else accuracy.high
-            assert accuracy.value is not None and top is not None
-            self.view.add_label(f"n = {accuracy.n:,}", spot.x, top, "text2", "above", gap=3)
-            self.view.add_label(number(accuracy.value), spot.x, top, "text", "above", 600, gap=19)
-
-    def _set_range(self, found: LengthStyle) -> None:
+    def _lay_out(self) -> None:
+        """The range, with room above the marks for a row of values (and counts), which stand over their columns."""
+        found, view = self.found, self.view
+        if found is None:
+            return
+        rule = 0.5 if found.length_only.value is None else found.length_only.value
         values = np.concatenate([
-            self._values(self.coarse, "low"), self._values(self.coarse, "high"), self._values(self.fine),
-            [0.5, found.length_only.value if found.length_only.value is not None else 0.5],
+            *(self._values(some, part) for some in (self.coarse, self.fine) for part in ("low", "high", "value")),
+            [0.5, rule],
         ])
         values = values[np.isfinite(values)]
         low, high = float(values.min()), float(values.max())
+        height = max(view.height() - px(24), px(50))
+        counts = height >= px(TWO_LINES)
         wide = max(high - low, 0.15)
-        self.view.set_range((-0.5, 2.5), (low - 0.12 * wide, high + 0.42 * wide))
+        low -= 0.06 * wide
+        room = px(38 if counts else 22)
+        top = high + (high - low) * room / max(height - room, px(20))
+        view.set_range((-0.5, 2.5), (low, top))
+        view.axis("left").set_ticks([
+            (value, f"{value:.1f}" if abs(10 * value - round(10 * value)) < 1e-6 else f"{value:.2f}")
+            for value in round_steps(low, min(high, 1.0) + 1e-9, 4)
+        ])
+        view.labels.clear()
+        for spot in self.coarse:
+            view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
+            if counts:
+                view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=17)
+        above = rule >= 0.5
+        view.add_label("coin flip", 1.5, 0.5, "text2", "below" if above else "above", gap=1)
+        if found.length_only.value is not None:
+            view.add_label(f"length only {number(rule)}", 0.5, rule, "text2", "above" if above else "below", gap=1)
 
     def _name_columns(self) -> None:
-        chosen = "chosen " if self.width() >= px(WIDE) else ""
+        chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
         self.view.axis("bottom").set_ticks([(0, f"{chosen}shorter"), (1, "similar"), (2, f"{chosen}longer")])
         self.set_titles("↑ Accuracy, 95% CI", "" if chosen else "Chosen response →")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow card has shorter names below its columns."""
         super().resizeEvent(event)
-        if (event.oldSize().width() >= px(WIDE)) != (event.size().width() >= px(WIDE)):
-            self._name_columns()
+        self._name_columns()
+        self.tool_picture.setVisible(self.width() >= px(NAMES_WIDE))
+        QTimer.singleShot(0, self, self._lay_out)  # once the plot has its size
 
     def press(self, spot: Spot) -> None:
         """Ask for the pairs of an estimate."""
@@ -243,9 +256,11 @@ class StyleCard(PlotCard):
     def __init__(self) -> None:
         super().__init__("Style at equal length", "effect on winning")
         self.view.hide()
-        self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168)
+        self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168, row_height=23)
         self.forest.rowActivated.connect(lambda place: self.chosen.emit(self.names[place]))
         self.names: list[str] = []
+        self.found: StyleEffects | None = None
+        self.tool_copy.hide()  # in the menu, and Ctrl+C
         self.legends = [MarkLegend((("people", "people"), ("model", "model"))) for _ in range(2)]
         self.set_legend(self.legends[0])
         self.narrow_row = QWidget()
@@ -270,15 +285,37 @@ class StyleCard(PlotCard):
         self.narrow_row.setVisible(narrow)
         self.forest.shape.name = 122 if narrow else 168
         self.forest.axis.title = "Log-odds of winning →" if narrow else "Change in log-odds of winning →"
+        self.tool_picture.setVisible(not narrow)
+        QTimer.singleShot(0, self, self._fill_room)
+
+    def _room(self) -> int:
+        """How many rows there is room for."""
+        rows = (self.forest.height() - self.forest.axis.sizeHint().height()) // px(self.forest.delegate.row_height)
+        return min(max(rows, FEATURES[0]), FEATURES[1])
+
+    def _fill_room(self) -> None:
+        if self.found is not None and len(self.names) != len(telling(self.found.effects, self._room())):
+            current = self.forest.list.currentIndex().row()
+            self._show_rows(self.found)
+            if 0 <= current < len(self.names):
+                self.forest.select(current)
 
     def show_effects(self, found: StyleEffects, context: str) -> None:
         """Draw the features that tell most."""
-        effects = telling(found.effects, FEATURES)
-        self.names = [effect.name for effect in effects]
-        if not effects:
+        self.found = found
+        if not found.effects:
             few = found.pairs < FEW_PAIRS
             self.show_empty(too_few(found.pairs) if few else "No style feature differs between the responses of these pairs.")
             return
+        self._show_rows(found)
+        self.describe(found.headline(), context)
+        self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
+        self.set_subtitle("effect on winning" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
+        self.show_ready()
+
+    def _show_rows(self, found: StyleEffects) -> None:
+        effects = telling(found.effects, self._room())
+        self.names = [effect.name for effect in effects]
         ends = [
             abs(end) for effect in effects for part in (effect.people, effect.model)
             for end in (part.low, part.high) if end is not None
@@ -288,16 +325,12 @@ class StyleCard(PlotCard):
         highs = [end for effect in effects for end in (effect.people.high, effect.model.high) if end is not None]
         low, high = max(min(min(lows), -0.1 * limit) * 1.05, -limit), min(max(max(highs), 0.1 * limit) * 1.05, limit)
         self.forest.set_rows([row(effect) for effect in effects], low, high)
-        self.describe(found.headline(), context)
-        self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
-        self.set_subtitle("effect on winning" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
         self.set_table({
             "feature": self.names,
             **{f"{side}_{part}": [getattr(getattr(effect, side), part) for effect in effects]
                for side in ("people", "model", "gap") for part in ("value", "low", "high")},
             "gap_q": [effect.gap_q for effect in effects],
         })
-        self.show_ready()
 
     def select(self, name: str) -> None:
         """Show a feature as the current row."""

@@ -45,6 +45,7 @@ TIP = 64  # characters of a response in the tooltip
 APART = (0.34, 0.13)  # of the plot's width and height: nearer outliers are not both named
 STEP = 3.0  # px between the corners that a lasso keeps
 WIDE = 620  # px of card from which the legend also explains sizes
+TALL = 330  # px of card from which the margins are high and all outliers named
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,8 +214,8 @@ class RewardLengthCard(PlotCard):
         self.link = PairLink()
         self.top, self.right = self.view.add_marginals()
         self.pinned: list[tuple[Label, Any, str]] = []
+        self.outlier_labels: list[Label] = []
         self.brush_label: Label | None = None
-        self.ring: PointItem | None = None
         self._selection: Selection | None = None
         self._shapes: WeakKeyDictionary[Selection, Floats] = WeakKeyDictionary()
         self._cycle: tuple[bytes, int] = (b"", -1)
@@ -241,7 +242,7 @@ class RewardLengthCard(PlotCard):
         self.scatter, self._selection, self._stop = scatter, None, -1
         found, cloud = scatter.found, scatter.found.cloud
         self.view.clear_items()
-        self.pinned, self.brush_label = [], None
+        self.pinned, self.outlier_labels, self.brush_label = [], [], None
         self.set_subtitle(counted(len(cloud), "response"))
         self.marks = self._marks(scatter)
         self.view.add(self.marks, bounds=False)
@@ -255,6 +256,7 @@ class RewardLengthCard(PlotCard):
         self.link.set_pair(None, None)
         self.view.set_range(scatter.x, scatter.y)
         self._pin()
+        self._fit()
         self._show_legend()
         self.describe(f"{found.headline()} {found.trend_text()}".strip(), context)
         self.set_table({
@@ -290,7 +292,7 @@ class RewardLengthCard(PlotCard):
         middle = sum(scatter.x) / 2
         for position, text in scatter.named:
             x, y = float(cloud.log_words[position]), float(cloud.reward[position])
-            self.view.add_label(text, x, y, side="right" if x < middle else "left", gap=12)
+            self.outlier_labels.append(self.view.add_label(text, x, y, side="right" if x < middle else "left", gap=12))
 
     def _show_margins(self, scatter: Scatter) -> None:
         found = scatter.found
@@ -331,10 +333,21 @@ class RewardLengthCard(PlotCard):
             self.set_legend(ShareLegend("more responses" if sizes else ""))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """A narrow card has a shorter legend."""
+        """A narrow card has a shorter legend, a low one lower margins and fewer labels."""
         super().resizeEvent(event)
+        self._fit()
         if (event.oldSize().width() >= px(WIDE)) != (event.size().width() >= px(WIDE)):
             self._show_legend()
+
+    def _fit(self) -> None:
+        tall = self.height() >= px(TALL)
+        self.view.margins = (52 if tall else 32, 62)
+        self.view.ci.layout.setRowFixedHeight(0, px(self.view.margins[0]))
+        labels = self.view.labels
+        for label in self.outlier_labels:
+            if label in labels.labels:
+                labels.labels.remove(label)
+        labels.labels.extend(self.outlier_labels if tall else self.outlier_labels[:1])
 
     # Selection and focus
 

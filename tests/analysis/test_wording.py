@@ -18,7 +18,7 @@ from rmexplorer.statistics import Estimate
     (wording.counted(2000, "pair"), "2,000\u00a0pairs"),
     (wording.between(0.59, 0.65, shares=True), "59–65%"), (wording.between(0.63, 0.69), "0.63–0.69"),
     (wording.between(-0.01, 0.07), "\u22120.01–0.07"), (wording.between(0.8081, 0.8119, shares=True), "80.8–81.2%"),
-    (wording.between(None, None), "–"), (wording.bracket("95% CI 1–2"), "(95%\u00a0CI\u00a01–2)"),
+    (wording.between(-0.26, -0.23), "\u22120.26\u00a0to\u00a0\u22120.23"), (wording.between(None, None), "–"), (wording.bracket("95% CI 1–2"), "(95%\u00a0CI\u00a01–2)"),
 ])
 def test_that_numbers_are_written_as_the_guide_says(text: str, expected: str) -> None:
     assert text == expected

@@ -140,6 +140,7 @@ class PlotCard(Card):
             action = menu.addAction(text)
             action.triggered.connect(lambda checked=False, kind=kind: self.ask_picture(kind))
             action.setEnabled(kind != "csv" or bool(self.columns))
+        menu.addAction("Copy picture").triggered.connect(lambda checked=False: self.copy_picture())
         menu.addSeparator()
         table = menu.addAction("Show as table")
         table.triggered.connect(lambda checked=False: self.show_table())
