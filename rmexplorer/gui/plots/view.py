@@ -350,6 +350,8 @@ class PlotView(pg.GraphicsLayoutWidget):
         super().leaveEvent(ev)
 
     def _hover(self) -> None:
+        if self.closed:  # between the pointer's rest and this, the plot went
+            return
         scene = self.mapToScene(self.at.toPoint())
         for box in (self.box, *([self.below.getViewBox()] if self.below is not None else [])):
             if not box.sceneBoundingRect().contains(scene):
