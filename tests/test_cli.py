@@ -147,7 +147,10 @@ def test_that_train_score_and_analyze_agree(capsys: pytest.CaptureFixture[str], 
     assert code == 0 and analysis["source"] == "model"
     assert analysis["accuracy"]["n"] == metrics["heldout_pairs"]
     assert analysis["accuracy"]["value"] == pytest.approx(metrics["heldout_accuracy"])
-    assert analysis["calibration"]["ece"] == pytest.approx(metrics["ece"])
+    for name in ("ece", "brier", "nll"):
+        assert analysis["calibration"][name] == pytest.approx(metrics[name])
+        assert analysis["calibration"]["as_trained"][name] == pytest.approx(metrics["as_trained"][name])
+    assert analysis["calibration"]["temperature"] == pytest.approx(metrics["temperature"])
     code, out, _ = run(capsys, "analyze", str(scored), "--json")
     columns = one_json(out)
     margins = np.array([line["scores_chosen"] - line["scores_rejected"] for line in lines])
