@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rmexplorer.data.assemble import assemble
+from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
 from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
@@ -39,71 +39,83 @@ def read(
         raise Problem("no file was given", "name a file or a folder")
     if any(str(one).startswith("hf:") for one in paths):
         raise Problem(f"{paths[0]}: datasets of the Hub are not fetched here", "download it first and open the folder")
-    tables: list[tuple[str, Table]] = []
-    warnings: list[str] = []
-    for one in paths:
-        for member in members(one, max_bytes):
-            yield Progress(len(tables), 0, f"opening {member.name}")
-            try:
-                tables.append(
-                    (member.name, open_member(member, str(one / member.name) if is_folder(one) else str(one)))
-                )
-            except Problem:
-                if not (is_folder(one) and member.name.lower().endswith(".txt")):
-                    raise
-                warnings.append(f"{member.name} is no data that can be read; it was left out")
-    if not tables:
-        raise Problem(
-            f"{paths[0]}: this folder holds no data files", "choose a folder with .jsonl, .json, .csv or .parquet files"
-        )
+    tables, warnings = yield from _open_all(paths, max_bytes)
     shown = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    chosen, why = _format(tables, shown, format)
+    samples = [table.sample(SAMPLE) for _, table in tables]
+    sample = [record for records in samples for record in records]
+    chosen, why = _format(sample, shown, format)
     if criterion is not None and criterion not in chosen.criteria:
         raise Problem(
             f"{shown}: the format {chosen.id} has no criterion named {criterion!r}",
             f"choose one of {', '.join(chosen.criteria)}" if chosen.criteria else "leave --criterion out",
         )
-    sample = [record for _, table in tables for record in table.sample(SAMPLE)]
-    labels = common_labels([name for name, _ in tables])
-    strange = [name for name, table in tables if chosen.fit(table.sample(SAMPLE))[0] <= 0]
+    strange = [name for (name, _), records in zip(tables, samples, strict=True) if chosen.fit(records)[0] <= 0]
     if format is None and strange:
         warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
+    labels = common_labels([name for name, _ in tables])
     keys = extra_keys(sample, chosen.used, len(tables) > 1)
-    parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
-    if parts is None:
-        builder = Builder(keys, chosen.merging)
-        reading = _Reading(tables, labels, builder, criterion)
-        assert chosen.reader is not None
-        total = sum(table.size for _, table in tables)
-        yield Progress(0, total, "reading")
-        try:
-            for number, outcome in enumerate(chosen.reader(reading.records(), criterion), 1):
-                if isinstance(outcome, Comparison):
-                    builder.add(outcome)
-                else:
-                    builder.skip(outcome)
-                if number % BEAT == 0:
-                    yield Progress(reading.done, total, "reading")
-        except Problem as problem:
-            raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
-        parts = builder.parts(reading.number, warnings + [text for _, table in tables for text in table.warnings])
+    try:
+        parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
+        if parts is None:
+            reading = _Reading(tables, labels, Builder(keys, chosen.merging))
+            parts = yield from _one_by_one(chosen, reading, criterion, warnings)
+    except Problem as problem:
+        raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
     yield Progress(1, 2, "telling texts apart")
     return assemble(parts, paths[0].name if len(paths) == 1 else f"{len(paths)} files", shown, chosen.id, why)
+
+
+def _open_all(paths: list[Path], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
+    """Every data file behind the paths, opened, under its name; and warnings of what was left out."""
+    tables: list[tuple[str, Table]] = []
+    warnings: list[str] = []
+    for path in paths:
+        folder = is_folder(path)
+        for member in members(path, max_bytes):
+            yield Progress(len(tables), 0, f"opening {member.name}")
+            try:
+                tables.append((member.name, open_member(member, str(path / member.name) if folder else str(path))))
+            except Problem:
+                if not (folder and member.name.lower().endswith(".txt")):
+                    raise
+                warnings.append(f"{member.name} is no data that can be read; it was left out")
+    if not tables:
+        remedy = "choose a folder with .jsonl, .json, .csv or .parquet files"
+        raise Problem(f"{paths[0]}: this folder holds no data files", remedy)
+    return tables, warnings
+
+
+def _one_by_one(chosen: Format, reading: _Reading, criterion: str | None, warnings: list[str]) -> Job[Parts]:
+    """Read the comparisons of each record."""
+    assert chosen.reader is not None
+    yield Progress(0, reading.size, "reading")
+    for number, outcome in enumerate(chosen.reader(reading.records(), criterion), 1):
+        if isinstance(outcome, Comparison):
+            reading.builder.add(outcome)
+        else:
+            reading.builder.skip(outcome)
+        if number % BEAT == 0:
+            yield Progress(reading.done, reading.size, "reading")
+    return reading.builder.parts(reading.number, [*warnings, *reading.warnings])
 
 
 class _Reading:
     """The records of all files, numbered through; broken ones are counted in the builder."""
 
-    def __init__(
-        self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder, criterion: str | None
-    ) -> None:
-        self._tables, self._labels, self._builder = tables, labels, builder
+    def __init__(self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder) -> None:
+        self._tables, self._labels, self.builder = tables, labels, builder
         self.number = 0
+        self.size = sum(table.size for _, table in tables)
 
     @property
     def done(self) -> int:
         """Bytes or rows read."""
         return sum(table.done for _, table in self._tables)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the files had to say."""
+        return [text for _, table in self._tables for text in table.warnings]
 
     def records(self) -> Iterator[Record]:
         """Each whole record."""
@@ -113,15 +125,14 @@ class _Reading:
                 record = Record(value or {}, self.number, line, name)
                 self.number += 1
                 if value is None:
-                    self._builder.skip(Skip(record, "bad_record", error))
+                    self.builder.skip(Skip(record, "bad_record", error))
                     continue
                 if many:
                     value.setdefault("subset", label)
                 yield record
 
 
-def _format(tables: list[tuple[str, Table]], shown: str, wanted: str | None) -> tuple[Format, str]:
-    sample = [record for _, table in tables for record in table.sample(SAMPLE)]
+def _format(sample: list[dict[str, Any]], shown: str, wanted: str | None) -> tuple[Format, str]:
     if wanted is not None:
         chosen, why = FORMATS[wanted], "named by the user"
     else:

@@ -53,6 +53,7 @@ class JsonLines(Table):
 
     def rows(self) -> Iterator[Row]:
         self.done = foreign = 0
+        self.warnings = []
         for number, line in enumerate(self._lines(), 1):
             self.done += len(line)
             if number == 1 and line.startswith(MARK):
