@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -38,7 +39,10 @@ class Registry(Generic[Entry]):
             importlib.import_module(f"{self._package}.{leaf.name}")
 
     def __getitem__(self, name: str) -> Entry:
-        self._walk()
+        if not self._walked and name.isidentifier() and importlib.util.find_spec(f"{self._package}.{name}") is not None:
+            importlib.import_module(f"{self._package}.{name}")  # a leaf of that name is all that is needed
+        if name not in self._entries:
+            self._walk()
         if name in self._entries:
             return self._entries[name]
         near = difflib.get_close_matches(name, self._entries, n=1)

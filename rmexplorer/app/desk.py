@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -13,18 +13,21 @@ from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.app.jobs import Compute, Jobs
 from rmexplorer.app.session import Session
-from rmexplorer.app.state import Brush, Rewards, Scope, Selection, State
+from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
+from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.query import matching
-from rmexplorer.data.table import pair_frame
 from rmexplorer.paths import data_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
-from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows.columns import columns
-from rmexplorer.workflows.files import demo_path, export, load
-from rmexplorer.workflows.scoring import describe_pair
+from rmexplorer.reward import checkpoint as checkpoints
+from rmexplorer.workflows import columns as tables
+from rmexplorer.workflows import files, scoring
+from rmexplorer.workflows import rewards as sources
+
+if TYPE_CHECKING:
+    from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.rewards import Rewards
 
 SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
 
@@ -104,7 +107,7 @@ class Desk(QObject):
 
     def open_demo(self) -> None:
         """Open the demo dataset."""
-        self.open([str(demo_path())])
+        self.open([str(files.demo_path())])
 
     def open_text(self, text: str) -> None:
         """Read pasted text as a dataset; it is kept in the user's data folder."""
@@ -128,7 +131,7 @@ class Desk(QObject):
             except Problem as problem:
                 self.report(problem)
 
-        self.jobs.start(f"Showing {Path(path).name or path}", load(folder), done=show, failed=self.report)
+        self.jobs.start(f"Showing {Path(path).name or path}", files.load(folder), done=show, failed=self.report)
 
     def show_dataset(self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None) -> None:
         """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`."""
@@ -138,8 +141,8 @@ class Desk(QObject):
         self.session.put(
             dataset=dataset,
             folder=folder,
-            frame=pair_frame(dataset) if frame is None else frame,
-            columns=columns(dataset),
+            frame=table.pair_frame(dataset) if frame is None else frame,
+            columns=tables.columns(dataset),
             runs=runs,
             marks=MappingProxyType(self.project.marks(dataset.fingerprint)),
             focus=0 if len(dataset) else None,
@@ -174,7 +177,7 @@ class Desk(QObject):
             run=run,
             frame=frame,
             scope=scope,
-            columns=columns(dataset, rewards.first, rewards.second),
+            columns=tables.columns(dataset, rewards.first, rewards.second),
             **more,
         )
         if self.state.query:
@@ -188,7 +191,7 @@ class Desk(QObject):
         if not dataset.score_columns:
             self.report(Problem(f"{dataset.name}: holds no scores of a reward model", "train a head, or load one"))
             return
-        self.show_rewards(Rewards.of_columns(dataset), None)
+        self.show_rewards(sources.Rewards.of_columns(dataset), None)
 
     def use_run(self, run_id: str) -> None:
         """Show the rewards of a run that the project keeps."""
@@ -201,7 +204,7 @@ class Desk(QObject):
     def load_head(self, path: str) -> None:
         """Score this dataset with a head from a file."""
         try:
-            checkpoint = Checkpoint.load(path)
+            checkpoint = checkpoints.Checkpoint.load(path)
         except Problem as problem:
             self.report(problem)
             return
@@ -263,12 +266,12 @@ class Desk(QObject):
         wide = self.filter_frame()
         if frame.height <= SMALL:
             try:
-                self._filtered(text, frame, matching(wide, text), None)
+                self._filtered(text, frame, query.matching(wide, text), None)
             except Problem as problem:
                 self._filtered(text, frame, None, problem)
         else:
             self.compute.ask(
-                "filter", lambda: matching(wide, text), lambda mask, error: self._filtered(text, frame, mask, error)
+                "filter", lambda: query.matching(wide, text), lambda mask, error: self._filtered(text, frame, mask, error)
             )
 
     def filter_frame(self) -> pl.DataFrame:
@@ -392,7 +395,7 @@ class Desk(QObject):
         state = self.state
         if state.dataset is None or state.focus is None:
             return ""
-        return describe_pair(
+        return scoring.describe_pair(
             state.dataset,
             state.focus,
             state.rewards.first if state.rewards else None,
@@ -407,7 +410,7 @@ class Desk(QObject):
         mask = state.selection.mask if state.selection.mask is not None else state.matching
         self.jobs.start(
             f"Writing {Path(path).name}",
-            export(state.dataset, mask, Path(path)),
+            files.export(state.dataset, mask, Path(path)),
             done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"),
             failed=self.report,
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rmexplorer.app.jobs import Run
 from rmexplorer.project import RunRecord
-from rmexplorer.reward.train import Beat, Knobs
-from rmexplorer.workflows.settings import RunSettings
+
+if TYPE_CHECKING:
+    from rmexplorer.reward.train import Beat, Knobs
+    from rmexplorer.workflows.settings import RunSettings
 
 Phase = Literal["encoding", "training", "assessing", "done", "stopped", "failed"]
 

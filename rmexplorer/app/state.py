@@ -1,4 +1,4 @@
-"""The state of the desk: one frozen value. Whoever wants to show something reads it; whoever wants a change puts a new one."""
+"""The state of the desk: one frozen value. Who shows something reads it; who wants a change puts a new one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import polars as pl
 
-from rmexplorer.data.dataset import Dataset
 from rmexplorer.project import Mark, RunRecord
-from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.sources.columns import from_columns, response_rewards
-from rmexplorer.workflows.columns import Columns
-from rmexplorer.workflows.scoring import heldout_of, pair_rewards
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rmexplorer.data.dataset import Dataset
+    from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.columns import Columns
+    from rmexplorer.workflows.rewards import Rewards
 
 Brush = Literal["replace", "add", "remove", "within"]
 Scope = Literal["heldout", "training", "all"]
@@ -39,45 +41,6 @@ class Selection:
         old = np.zeros(len(mask), dtype=bool) if self.mask is None else self.mask
         new = {"replace": mask, "add": old | mask, "remove": old & ~mask, "within": old & mask}[how]
         return Selection(new, origin or self.origin) if new.any() else Selection()
-
-
-@dataclass(frozen=True, eq=False)
-class Rewards:
-    """Rewards of one source. response: (responses,) float32; first, second: (pairs,) float64, NaN where there is none.
-
-    source: "model" or "columns"; the rewards of a head are calibrated: they were divided by `temperature`. heldout: (pairs,)
-    bool, the pairs that the head has not learnt from (all of them for score columns).
-    """
-
-    source: Literal["model", "columns"]
-    name: str
-    response: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    heldout: np.ndarray
-    temperature: float = 1.0
-    metrics: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    @classmethod
-    def of_model(cls, dataset: Dataset, checkpoint: Checkpoint, response: np.ndarray, name: str) -> Rewards:
-        """Rewards of a head: `response` (responses,) calibrated."""
-        return cls(
-            "model",
-            name,
-            response,
-            *pair_rewards(dataset, response),
-            heldout_of(dataset, checkpoint),
-            checkpoint.temperature,
-            MappingProxyType(checkpoint.metrics),
-        )
-
-    @classmethod
-    def of_columns(cls, dataset: Dataset) -> Rewards:
-        """Rewards that came with the file; every pair counts as held out, for nothing was learnt here."""
-        first, second = from_columns(dataset)
-        return cls(
-            "columns", "scores of the file", response_rewards(dataset), first, second, np.ones(len(dataset), dtype=bool)
-        )
 
 
 @dataclass(frozen=True, eq=False)

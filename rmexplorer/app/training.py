@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from rmexplorer import encoders
 from rmexplorer.app.live import Live
-from rmexplorer.app.state import Rewards
-from rmexplorer.encoders import open_vectors
 from rmexplorer.job import Progress
 from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
-from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.train import Fit, Knobs
+from rmexplorer.reward import checkpoint as checkpoints
+from rmexplorer.reward import train as loop
 from rmexplorer.statistics import outcomes
+from rmexplorer.workflows import rewards as sources
+from rmexplorer.workflows import training as workflow
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.training import Trained, assess, fit, read_baselines, slices
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
+    from rmexplorer.reward.train import Fit
+    from rmexplorer.workflows.training import Trained
 
 
 class Training(QObject):
@@ -62,11 +64,11 @@ class Training(QObject):
             return
         self._fitted = self._vectors = self._encoder = self._baselines = None
         try:
-            sizes = slices(state.dataset, settings)
+            sizes = workflow.slices(state.dataset, settings)
         except Problem as problem:
             self._desk.report(problem)
             return
-        live = Live(self._name(settings), settings, Knobs())
+        live = Live(self._name(settings), settings, loop.Knobs())
         live.training_pairs, live.validation_pairs, live.heldout_pairs = sizes
         self.live = live
         live.run = self._desk.jobs.order(
@@ -96,14 +98,14 @@ class Training(QObject):
             return
         settings = live.settings
         try:
-            self._vectors, self._encoder = open_vectors(folder)
+            self._vectors, self._encoder = encoders.open_vectors(folder)
         except Problem as problem:
             self._failed(live, problem)
             return
         live.phase = "training"
         live.run = self._desk.jobs.start(
             f"Training {live.name}",
-            fit(dataset, self._vectors, settings, live.knobs),
+            workflow.fit(dataset, self._vectors, settings, live.knobs),
             each=lambda progress: self._beat(live, progress),
             done=lambda result: self._trained(live, result),
             failed=lambda problem: self._failed(live, problem),
@@ -137,7 +139,7 @@ class Training(QObject):
     def _baselined(self, live: Live, path: str) -> None:
         if live is self.live:
             try:
-                self._baselines = read_baselines(path)
+                self._baselines = workflow.read_baselines(path)
             except Problem as problem:
                 self._failed(live, problem)
                 return
@@ -157,7 +159,7 @@ class Training(QObject):
             return
         live.run = self._desk.jobs.start(
             f"Judging {live.name}",
-            assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
+            workflow.assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
             done=lambda trained: self._assessed(live, trained),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),
@@ -181,7 +183,7 @@ class Training(QObject):
             self._failed(live, problem)
             return
         live.record = record
-        rewards = Rewards.of_model(dataset, trained.checkpoint, trained.rewards, live.name)
+        rewards = sources.Rewards.of_model(dataset, trained.checkpoint, trained.rewards, live.name)
         desk.show_rewards(rewards, trained.checkpoint, record.id, runs=(record, *desk.state.runs))
         self.changed.emit()
         self.finished.emit(record)
@@ -243,14 +245,14 @@ class Training(QObject):
             return
         try:
             path = keep_head(content)
-            checkpoint = Checkpoint.load(path)
+            checkpoint = checkpoints.Checkpoint.load(path)
         except Problem as problem:
             self._desk.report(problem)
             return
 
         def scored(where: str) -> None:
             if self._desk.state.dataset is dataset:
-                rewards = Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
+                rewards = sources.Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
                 self._desk.show_rewards(rewards, checkpoint, run_id)
 
         self._desk.jobs.order(

@@ -1,7 +1,22 @@
-"""Widgets. The window is drawn before the table library is there: see rmexplorer.late."""
+"""Widgets. The window is drawn before the table library and the workflows are there: see rmexplorer.late."""
 
 from __future__ import annotations
 
 from rmexplorer.late import postpone
 
-postpone("polars")
+LATE = (
+    "polars",
+    "rmexplorer.data.query",
+    "rmexplorer.data.table",
+    "rmexplorer.encoders",
+    "rmexplorer.reward.checkpoint",
+    "rmexplorer.reward.train",
+    "rmexplorer.workflows.columns",
+    "rmexplorer.workflows.files",
+    "rmexplorer.workflows.rewards",
+    "rmexplorer.workflows.scoring",
+    "rmexplorer.workflows.training",
+)
+
+for name in LATE:
+    postpone(name)

@@ -17,6 +17,8 @@ from PySide6.QtWidgets import QApplication
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.gui import LATE
+from rmexplorer.gui.pane import PANES
 from rmexplorer.gui.theme import themes
 from rmexplorer.gui.widgets import show_focus
 from rmexplorer.gui.window import Window
@@ -105,7 +107,12 @@ def watch_for_bugs(window: Window) -> None:
 def warm(window: Window) -> None:
     """Bring in, beside the window, what the first dataset will need: the worker process and the late libraries."""
     window.desk.jobs.warm()
-    threading.Thread(target=bring, args=("polars",), name="rmexplorer warm-up", daemon=True).start()
+
+    def fetch() -> None:
+        bring(*LATE)
+        PANES.values()
+
+    threading.Thread(target=fetch, name="rmexplorer warm-up", daemon=True).start()
 
 
 def main(files: list[str]) -> int:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from rmexplorer.app.commands import COMMANDS, WHY_NOT
 from rmexplorer.app.desk import Desk
-from rmexplorer.gui.pane import PANES
+from rmexplorer.gui.catalog import catalog
 from rmexplorer.gui.theme import brush, color, font, pixmap, px, set_font, set_role, themes
 
 Index = QModelIndex | QPersistentModelIndex
@@ -42,18 +42,10 @@ class Entry:
 def entries(desk: Desk) -> list[Entry]:
     """All panes and commands as lines of the palette, panes first."""
     lines = []
-    for place, pane in enumerate(
-        sorted(PANES.values(), key=lambda pane: ("Build Inspect Use".find(pane.group), pane.order)), start=0
-    ):
+    for place, pane in enumerate(catalog(), start=1):
+        key = f"Ctrl+{place % 10}" if pane.group and place <= 10 else ""
         lines.append(
-            Entry(
-                f"Go to {pane.title}",
-                pane.question,
-                f"Ctrl+{place % 10}" if 0 < place <= 10 else "",
-                pane.icon or "info",
-                "",
-                lambda name=pane.name: desk.session.put(pane=name),
-            )
+            Entry(f"Go to {pane.title}", pane.question, key, pane.icon, "", lambda name=pane.name: desk.session.put(pane=name))
         )
     for command in COMMANDS.values():
         why = "" if command.when(desk.state) else WHY_NOT.get(command.when, "Not possible now.")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.app.state import State
-from rmexplorer.gui.pane import Pane
+from rmexplorer.gui.catalog import GROUPS, PaneCard
 from rmexplorer.gui.theme import brush, color, font, pixmap, px, set_font, set_role, themes
-
-GROUPS = ("Build", "Inspect", "Use")
 
 
 class RailButton(QAbstractButton):
     """One pane in the rail: icon, name, a plum bar when current, a green dot while its job runs."""
 
-    def __init__(self, pane: type[Pane], key: str, parent: QWidget) -> None:
+    def __init__(self, pane: PaneCard, key: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.pane = pane
         self.key = key
@@ -82,7 +82,7 @@ class Rail(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, panes: list[type[Pane]], parent: QWidget | None = None) -> None:
+    def __init__(self, panes: Sequence[PaneCard], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Panes")
         set_role(self, "rail")
@@ -96,7 +96,7 @@ class Rail(QWidget):
         column.setSpacing(1)
         number = 0
         for group in GROUPS:
-            members = sorted((pane for pane in panes if pane.group == group), key=lambda pane: pane.order)
+            members = [pane for pane in panes if pane.group == group]
             if not members:
                 continue
             label = QLabel(group)

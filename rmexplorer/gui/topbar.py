@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.data.query import completions
+from rmexplorer.data import query
 from rmexplorer.gui.mark import AppMark
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import Chip, GhostButton, IconButton, TokenField, split_tokens
@@ -104,7 +104,7 @@ class TopBar(QWidget):
         self.theme.set_icon("sun" if themes.colors.dark else "moon")
 
     def _complete(self, word: str) -> list[str]:
-        return completions(self._desk.filter_frame(), word)
+        return query.completions(self._desk.filter_frame(), word)
 
     def _dataset_menu(self) -> None:
         menu = QMenu(self)

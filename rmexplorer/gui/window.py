@@ -35,6 +35,8 @@ from PySide6.QtWidgets import (
 from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
+from rmexplorer.gui.catalog import catalog
+from rmexplorer.gui.dropborder import DropBorder
 from rmexplorer.gui.help import HelpDialog
 from rmexplorer.gui.inspector import Inspector
 from rmexplorer.gui.palette import Palette
@@ -43,7 +45,6 @@ from rmexplorer.gui.rail import Rail
 from rmexplorer.gui.status import StatusStrip
 from rmexplorer.gui.theme import set_role, themes
 from rmexplorer.gui.topbar import TopBar
-from rmexplorer.gui.dropborder import DropBorder
 from rmexplorer.gui.widgets import ErrorStrip, FocusRings, Notice
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted
@@ -71,7 +72,7 @@ class Window(QWidget):
         self._inspector_wished: dict[bool, bool] = {}
         self._problem: Problem | None = None
         self.topbar = TopBar(desk)
-        self.rail = Rail([pane for pane in PANES.values() if pane.name != "welcome"])
+        self.rail = Rail(catalog())
         self.stack = QStackedWidget()
         self.inspector = Inspector(desk)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -185,7 +186,10 @@ class Window(QWidget):
             self._show_jobs()
 
     def _show_rail(self, state: State) -> None:
-        reasons = {name: button.pane.why_empty(state) for name, button in self.rail.buttons.items()}
+        if state.dataset is None:
+            reasons = dict.fromkeys(self.rail.buttons, "Open a dataset first.")
+        else:
+            reasons = {name: PANES[name].why_empty(state) for name in self.rail.buttons}
         self.rail.show_state(state, reasons, self.desk.training.running)
 
     def _show_jobs(self) -> None:

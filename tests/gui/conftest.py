@@ -15,7 +15,6 @@ import pytest
 from PySide6.QtCore import QEvent, QEventLoop
 from PySide6.QtWidgets import QApplication
 
-from rmexplorer.app.state import Rewards
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.gui.main import make_window
@@ -23,6 +22,7 @@ from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.project import Project
 from rmexplorer.workflows.opening import open_files
+from rmexplorer.workflows.rewards import Rewards
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Trained, assess, baselines, fit, read_baselines
 

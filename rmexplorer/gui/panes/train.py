@@ -257,7 +257,8 @@ class Train(Pane):
             text = f"Training once more on all training pairs, for {counted(live.best_epoch, 'epoch')}."
         elif reached is not None:
             text = (
-                f"Validation accuracy is {number(reached)} {bracket(self._interval_text(reached, live.validation_pairs))} at epoch {live.epoch}; "
+                f"Validation accuracy is {number(reached)} "
+                f"{bracket(self._interval_text(reached, live.validation_pairs))} at epoch {live.epoch}; "
                 f"best so far is epoch {live.best_epoch}."
             )
         else:
