@@ -66,7 +66,8 @@ class EncoderState:
 
     def save(self, folder: Path) -> None:
         """Write `encoder.npz` and `encoder.json` into a folder that exists."""
-        np.savez(folder / "encoder.npz", **self.arrays)
+        arrays: dict[str, Any] = dict(self.arrays)
+        np.savez(folder / "encoder.npz", **arrays)
         (folder / "encoder.json").write_text(json.dumps(self.header()), encoding="utf-8")
 
     @classmethod

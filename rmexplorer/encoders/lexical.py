@@ -5,7 +5,7 @@ No download, no labels, two cores: on a few thousand pairs it beats TF-IDF by tw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -20,21 +20,27 @@ from rmexplorer.problem import Problem
 
 PLAIN = FLAGS | SHARES | {"length_to_prompt"}
 """Style features that enter as they are; all others as log(1 + x)."""
-LSA_WEIGHT = 0.6
+RATES = ("hedges", "certainty", "apologies", "refusals", "politeness", "negations", "first_person", "second_person",
+         "connectives", "commas", "questions", "exclamations", "capitals", "digits", "quotes")
+"""Style features that enter a second time, for each word of the response."""
+RATE_WORDS = 5.0
+"""Added to the words that a rate is taken over, so that a single phrase in a short text does not outshine all else."""
+TOPIC_WEIGHT = 0.6
 CLIP = 4.0
 FIT_TEXTS, VOCABULARY_LIMIT, MINIMUM_TEXTS = 40_000, 32_768, 2
 POWER_ITERATIONS, OVERSAMPLING = 4, 16
 
 
-def style(prompts: pl.Series, responses: pl.Series, names: list[str]) -> np.ndarray:
-    """(rows, names + 1) float32: the surface features, counts as logarithms, and the square of log characters."""
-    frame = surface(prompts, responses)
+def style(prompts: pl.Series, responses: pl.Series, names: Sequence[str], rates: Sequence[str]) -> np.ndarray:
+    """(rows, names + rates + 1) float32: surface features, counts as logarithms; rates; the square of log characters."""
     # logarithms by polars, whose scalar code gives a row the same bits whatever block it stands in
     def log(name: str) -> pl.Expr:
         return pl.col(name).cast(pl.Float64).log1p()
 
-    frame = frame.select(*(pl.col(name) if name in PLAIN else log(name).cast(pl.Float32) for name in names),
-                         log("characters").pow(2).cast(pl.Float32).alias("characters_squared"))
+    frame = surface(prompts, responses).select(
+        *(pl.col(name) if name in PLAIN else log(name).cast(pl.Float32) for name in names),
+        *((pl.col(name) / (pl.col("words") + RATE_WORDS)).cast(pl.Float32).alias(f"{name}_rate") for name in rates),
+        log("characters").pow(2).cast(pl.Float32).alias("characters_squared"))
     return frame.to_numpy(order="c")
 
 
@@ -118,10 +124,13 @@ class _Ready:
         self.idf = state.arrays["idf"]
         self.components = state.arrays["components"]
         self.mean, self.scale = state.arrays["mean"], state.arrays["scale"]
+        self.weight = state.arrays["weight"]
         self.style = [str(name) for name in state.meta["style"]]
-        wide = len(self.style) + 1 + self.components.shape[1]
+        self.rates = [str(name) for name in state.meta["rates"]]
+        wide = len(self.style) + len(self.rates) + 1 + self.components.shape[1]
         if not (self.idf.shape == (len(words),) and self.components.shape[0] == len(words)
-                and self.mean.shape == self.scale.shape == (wide,) and set(self.style) <= set(FEATURES)):
+                and self.mean.shape == self.scale.shape == self.weight.shape == (wide,)
+                and {*self.style, *self.rates} <= set(FEATURES)):
             raise ValueError("sizes of its parts do not fit")
 
 
@@ -145,7 +154,7 @@ def _raw(ready: _Ready, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
     """(rows, d) float32 before standardising: [style | LSA]."""
     matrix = weights(tokens(responses), len(responses), ready.words, ready.idf)
     # sparse by dense runs row by row in one order, so a vector has the same bits alone and in a block
-    return np.hstack([style(prompts, responses, ready.style), np.asarray(matrix @ ready.components)])
+    return np.hstack([style(prompts, responses, ready.style, ready.rates), np.asarray(matrix @ ready.components)])
 
 
 def _sample(draw: np.random.Generator, limit: int, *texts: pl.Series) -> list[pl.Series]:
@@ -166,27 +175,37 @@ def _matrix(responses: pl.Series, words: pl.Enum, idf: np.ndarray) -> Job[Any]:
     return vstack(blocks, format="csr")
 
 
-def _spread(ready: _Ready, prompts: pl.Series, responses: pl.Series) -> Job[tuple[np.ndarray, np.ndarray]]:
-    """Job: mean and standard deviation of each raw value, float32; 1 where a value never changes."""
+def _spread(ready: _Ready, prompts: pl.Series, responses: pl.Series) -> Job[dict[str, np.ndarray]]:
+    """Job: mean, standard deviation (1 where a value never changes) and weight of each raw value, float32 (d,).
+
+    Style has weight 1. A topic has a weight in proportion to its standard deviation, TOPIC_WEIGHT in the root mean
+    square: weighing all topics alike lifts the noise of the last ones (over ten splits by prompt, a linear head gains
+    0.4 points on HH harmless-base and 1.7 on 2,000 synthetic pairs).
+    """
     blocks = []
     for rows in cuts(responses):
         blocks.append(_raw(ready, prompts[rows], responses[rows]))
         yield Progress(rows.stop, len(responses), "measuring the spread")
     if not blocks:
-        return ready.mean, ready.scale
+        return {"mean": ready.mean, "scale": ready.scale, "weight": ready.weight}
     raw = np.vstack(blocks)
     mean, scale = raw.mean(axis=0, dtype=np.float64), raw.std(axis=0, dtype=np.float64)
+    topics = raw.shape[1] - ready.components.shape[1]
+    weight = np.ones(raw.shape[1])
+    typical = np.sqrt(np.mean(scale[topics:] ** 2)) if topics < raw.shape[1] else 0.0
+    weight[topics:] = TOPIC_WEIGHT * scale[topics:] / max(typical, 1e-6)
     scale[scale < 1e-6] = 1.0
-    return mean.astype(np.float32), scale.astype(np.float32)
+    return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32), "weight": weight.astype(np.float32)}
 
 
 @encoder
 class Lexical(Encoder):
-    """[style | 0.6 x LSA], standardised on the texts it was fitted on and clipped at four standard deviations."""
+    """[style | topics], standardised on the texts it was fitted on, clipped at four deviations, topics then weighed."""
 
     name = "lexical"
     title = "Style and words"
-    sentence = "Some 50 features of length and style beside 128 topics of words. Learns from your texts in seconds."
+    sentence = "Some 65 features of length and style beside 128 topics of words. Learns from your texts in seconds."
+    version = 2
     sees_prompt = True
     sees = "which words the response shares with the prompt, and how long the prompt is"
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -209,15 +228,16 @@ class Lexical(Encoder):
         if chosen["components"] and len(words):
             matrix = yield from _matrix(few, pl.Enum(words), idf)
             components = yield from singular(matrix, chosen["components"], chosen["seed"])
-        wide = len(FEATURES) + 1 + components.shape[1]
+        wide = len(FEATURES) + len(RATES) + 1 + components.shape[1]
         arrays: dict[str, np.ndarray] = {
             "vocabulary": np.frombuffer("\n".join(words).encode("utf-8"), dtype=np.uint8), "idf": idf,
             "components": components, "mean": np.zeros(wide, np.float32), "scale": np.ones(wide, np.float32),
+            "weight": np.ones(wide, np.float32),
         }
-        meta = {"version": self.version, "style": list(FEATURES), "texts": len(responses), "words": len(words),
-                "topics": components.shape[1]}
+        meta = {"version": self.version, "style": list(FEATURES), "rates": list(RATES), "texts": len(responses),
+                "words": len(words), "topics": components.shape[1]}
         state = EncoderState(self.name, dict(chosen), arrays, meta)
-        arrays["mean"], arrays["scale"] = yield from _spread(_Ready(state), prompts, responses)
+        arrays.update((yield from _spread(_Ready(state), prompts, responses)))
         return state
 
     def width(self, state: EncoderState) -> int:
@@ -225,11 +245,11 @@ class Lexical(Encoder):
         return len(state.arrays["mean"])
 
     def encode_block(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
-        """(rows, d) float32; the values lie within +-4 for style and +-2.4 for topics."""
+        """(rows, d) float32; the values of style lie within +-4, those of topics within +-4 times their weight."""
         ready = _prepared(state)
         vectors = _raw(ready, prompts, responses)
         vectors -= ready.mean
         vectors /= ready.scale
         np.clip(vectors, -CLIP, CLIP, out=vectors)
-        vectors[:, len(ready.style) + 1:] *= np.float32(LSA_WEIGHT)
+        vectors *= ready.weight
         return vectors

@@ -14,10 +14,12 @@ import pytest
 import rmexplorer.encoders as encoders
 from rmexplorer.data.features import FEATURES
 from rmexplorer.encoders import ENCODERS, EncoderState, encode_texts
+from rmexplorer.encoders.lexical import RATES
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 
 LEXICAL = ENCODERS["lexical"]
+STYLE = len(FEATURES) + len(RATES) + 1
 
 
 def texts(count: int, seed: int = 0) -> tuple[pl.Series, pl.Series]:
@@ -44,15 +46,17 @@ def through_json(state: EncoderState) -> EncoderState:
 
 def test_that_vectors_are_standardised_on_the_training_texts_and_clipped(fitted: EncoderState) -> None:
     vectors = finish(LEXICAL.encode(fitted, *texts(300)))
-    style = vectors[:, :len(FEATURES) + 1]
+    style = vectors[:, :STYLE]
     assert vectors.dtype == np.float32
-    assert vectors.shape == (300, len(FEATURES) + 1 + 16) == (300, LEXICAL.width(fitted))
+    assert vectors.shape == (300, STYLE + 16) == (300, LEXICAL.width(fitted))
     assert np.abs(vectors).max() <= 4
     free = (np.abs(style).max(axis=0) < 4) & (style.std(axis=0) > 0)
     assert free.sum() >= 10
     assert style[:, free].mean(axis=0) == pytest.approx(0, abs=1e-4)
     assert style[:, free].std(axis=0) == pytest.approx(1, abs=1e-3)
-    assert vectors[:, len(FEATURES) + 1:].std(axis=0) == pytest.approx(0.6, abs=0.05)
+    topics = vectors[:, STYLE:]
+    assert np.sqrt((topics.std(axis=0) ** 2).mean()) == pytest.approx(0.6, abs=0.05)
+    assert topics.std(axis=0)[1:4].min() > topics.std(axis=0)[-3:].max()
 
 
 def test_that_the_state_is_plain_arrays_and_json(fitted: EncoderState, tmp_path: Path) -> None:

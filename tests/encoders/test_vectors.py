@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 import rmexplorer.encoders as encoders
-from rmexplorer.data.dataset import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES, Dataset
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, encode_texts, open_vectors, prune, training_responses, vectors
 from rmexplorer.job import Progress, finish
