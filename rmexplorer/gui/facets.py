@@ -144,7 +144,10 @@ class FacetPanel(Card):
         self.nothing = label("This file has no column to filter by.", "hint", "small", wrap=True)
         self._column.insertWidget(0, self.nothing)
         self.facets: dict[str, CategoryFacet | NumberFacet] = {}
-        themes.theme_changed.connect(lambda: self.setFixedWidth(themes.metrics.facets))
+        themes.theme_changed.connect(self._restyle)
+
+    def _restyle(self) -> None:
+        self.setFixedWidth(themes.metrics.facets)
 
     def show_facets(self, facets: Sequence[Facet], counts: Mapping[str, np.ndarray | None], query: str) -> None:
         """Show these facets with what the filter keeps of each; widgets of columns that stay are kept."""
