@@ -163,7 +163,8 @@ class LengthAccuracyCard(PlotCard):
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
         self.view.axis("bottom").set_ticks([(0, f"{chosen}shorter"), (1, "similar"), (2, f"{chosen}longer")])
-        self.set_titles("↑ Accuracy, 95% CI", "" if chosen else "Chosen response →")
+        self.set_titles("↑ Accuracy, 95% CI" if chosen else "↑ Accuracy, by chosen response", "")
+        self.title_label.setText("Accuracy by length difference" if chosen else "Accuracy by length")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow card has shorter names below its columns."""

@@ -215,6 +215,7 @@ class RewardLengthCard(PlotCard):
         self.top, self.right = self.view.add_marginals()
         self.pinned: list[tuple[Label, Any, str]] = []
         self.outlier_labels: list[Label] = []
+        self._tall: bool | None = None
         self.brush_label: Label | None = None
         self._selection: Selection | None = None
         self._shapes: WeakKeyDictionary[Selection, Floats] = WeakKeyDictionary()
@@ -254,9 +255,9 @@ class RewardLengthCard(PlotCard):
         self._show_margins(scatter)
         self.view.add(self.link, bounds=False)
         self.link.set_pair(None, None)
-        self.view.set_range(scatter.x, scatter.y)
-        self._pin()
+        self._tall = None
         self._fit()
+        self._pin()
         self._show_legend()
         self.describe(f"{found.headline()} {found.trend_text()}".strip(), context)
         self.set_table({
@@ -341,6 +342,12 @@ class RewardLengthCard(PlotCard):
 
     def _fit(self) -> None:
         tall = self.height() >= px(TALL)
+        if tall is self._tall:
+            return
+        self._tall = tall
+        if self.scatter is not None:
+            low, high = self.scatter.y
+            self.view.set_range(self.scatter.x, (low, high if tall else high + 0.16 * (high - low)))
         self.view.margins = (52 if tall else 32, 62)
         self.view.ci.layout.setRowFixedHeight(0, px(self.view.margins[0]))
         labels = self.view.labels

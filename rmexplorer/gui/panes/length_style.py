@@ -87,7 +87,7 @@ class LengthStylePane(Pane):
         self.accuracies = LengthAccuracyCard()
         self.accuracies.chosen.connect(self._select_group)
         for card, stretch in ((self.styles, 13), (self.accuracies, 10)):
-            card.setMinimumHeight(px(178))
+            card.setMinimumHeight(px(188))
             row.addWidget(card, stretch)
         self.body.addLayout(row, 10)
         self._styling = False
