@@ -58,6 +58,7 @@ class Desk(QObject):
 
     problem = Signal(object)
     notice = Signal(str)
+    leaving = Signal()  # what was typed and is not kept yet goes into the project now
     undoable = Signal(str, object)
 
     ui: Ui
@@ -80,6 +81,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Stop all work and close the project; nothing is left behind."""
+        self.leaving.emit()
         self.jobs.close()
         self.compute.close()
         self.project.close()
@@ -371,6 +373,18 @@ class Desk(QObject):
         if "starred" in self.state.query or "noted" in self.state.query:
             self.set_query(self.state.query)
 
+    def keep_note(self, fingerprint: str, pair: int, note: str) -> None:
+        """Keep the note of a pair, of the dataset that is shown or of one that was shown before."""
+        dataset = self.state.dataset
+        if dataset is not None and dataset.fingerprint == fingerprint:
+            self.mark(pair, note=note)
+            return
+        try:
+            old = self.project.marks(fingerprint).get(pair, Mark())
+            self.project.put_mark(fingerprint, pair, Mark(old.star, note))
+        except Problem as problem:
+            self.report(problem)
+
     def toggle_star(self) -> None:
         """Star or unstar the pair in the inspector."""
         if self.state.focus is not None:
@@ -428,6 +442,7 @@ class Desk(QObject):
 
     def save_project(self, path: str) -> None:
         """Copy this project to `path` and go on there."""
+        self.leaving.emit()
         try:
             project = self.project.copy_to(Path(path))
         except Problem as problem:
@@ -437,6 +452,7 @@ class Desk(QObject):
         self.notice.emit(f"The project is kept in {Path(path).name}")
 
     def _change_project(self, project: Project) -> None:
+        self.leaving.emit()
         self.project.close()
         self.project = project
         dataset = self.state.dataset

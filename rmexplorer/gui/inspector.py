@@ -43,7 +43,7 @@ from rmexplorer.statistics import sigmoid
 from rmexplorer.wording import counted, number
 
 TURN = re.compile(r"\n\n(?:Human|Assistant): ")
-NOTE_DELAY = 400
+NOTE_DELAY = 150
 PROMPT_CHARACTERS = 420
 STRIP_SAMPLE = 20_000
 FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
@@ -58,7 +58,8 @@ class Inspector(QWidget):
         super().__init__(parent)
         self._desk = desk
         self.is_open = True
-        self._shown: int | None = None
+        self._shown: tuple[str, int] | None = None  # fingerprint of the dataset and pair
+        self._typed = False
         self._whole_prompt = False
         self.setAccessibleName("Inspector")
         set_role(self, "inspector")
@@ -77,6 +78,7 @@ class Inspector(QWidget):
         self._note_timer.setInterval(NOTE_DELAY)
         self._note_timer.timeout.connect(self._keep_note)
         desk.session.changed.connect(self._changed)
+        desk.leaving.connect(self._keep_note)
         self.set_open(True)
         self._refresh(desk.state)
 
@@ -258,17 +260,18 @@ class Inspector(QWidget):
             self._stack.setCurrentWidget(self._nothing)
             return
         self._stack.setCurrentWidget(self._page)
-        if state.focus != self._shown:
+        shown = (state.dataset.fingerprint, state.focus)
+        if shown != self._shown:
             self._keep_note()
             self._whole_prompt = False
             self.scroll.verticalScrollBar().setValue(0)
-        self._shown = state.focus
+        self._shown = shown
         self._show_head(state, state.focus)
         self._show_rewards(state, state.focus)
         self._show_facts(state, state.focus)
         mark = state.marks.get(state.focus, Mark())
         self.star.setChecked(mark.star)
-        if self.note.toPlainText() != mark.note and not self._note_timer.isActive():
+        if self.note.toPlainText() != mark.note and not self._typed:
             blocked = self.note.blockSignals(True)
             self.note.setPlainText(mark.note)
             self.note.blockSignals(blocked)
@@ -382,14 +385,15 @@ class Inspector(QWidget):
     # Notes
 
     def _note_typed(self) -> None:
+        self._typed = True
         self._note_timer.start()
 
     def _keep_note(self) -> None:
         """Write the note of the pair that was shown; called soon after each key and before another pair is shown."""
         self._note_timer.stop()
-        text, pair = self.note.toPlainText(), self._shown
-        if pair is not None and text != self._desk.state.marks.get(pair, Mark()).note:
-            self._desk.mark(pair, note=text)
+        if self._typed and self._shown is not None:
+            self._typed = False
+            self._desk.keep_note(*self._shown, self.note.toPlainText())
 
 
 def length_sentence(chosen: int, rejected: int) -> str:

@@ -15,7 +15,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rmexplorer.analysis.responses import SHARES
-from rmexplorer.app.state import Rewards
 from rmexplorer.data.glance import last_turn, votes_for_label
 from rmexplorer.data.read import read
 from rmexplorer.gui.card_painter import broken
@@ -25,6 +24,7 @@ from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.project import Mark
 from rmexplorer.workflows.columns import run
+from rmexplorer.workflows.rewards import Rewards
 
 Settle = Callable[[Window], None]
 
