@@ -8,7 +8,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt
+from fast_histogram import histogram1d
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu
 
@@ -54,7 +55,7 @@ class Scatter:
 
     `place` (all responses,) is the position of a response in the cloud, −1 where it is not there; `pairs` (all pairs,)
     bool holds the pairs behind the cloud. `words` and `rewards` are (edges, counts of chosen, counts of rejected) in
-    log2 words and reward; `named` are positions of outliers with their first words.
+    log2 words and reward; `named` are positions of outliers with their first words; `table` is what CSV export gives.
     """
 
     found: LengthStyle
@@ -66,6 +67,7 @@ class Scatter:
     x: tuple[float, float]
     y: tuple[float, float]
     named: tuple[tuple[int, str], ...]
+    table: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, given: Columns, found: LengthStyle) -> Scatter:
@@ -87,6 +89,8 @@ class Scatter:
             x,
             y,
             _named(found, dataset, x, y),
+            {"response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
+             "chosen_share": cloud.chosen_share},
         )
 
     def responses_of(self, mask: np.ndarray) -> np.ndarray:
@@ -149,7 +153,8 @@ def _histograms(chosen: np.ndarray, rejected: np.ndarray) -> tuple[np.ndarray, n
     both = np.concatenate([chosen, rejected])
     low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
     edges = np.linspace(low - 1e-9, max(high, low + 0.5) + 1e-9, BINS + 1)
-    return edges, np.histogram(chosen, edges)[0], np.histogram(rejected, edges)[0]
+    counts = [histogram1d(side, bins=BINS, range=(edges[0], edges[-1])) for side in (chosen, rejected)]
+    return edges, counts[0], counts[1]
 
 
 def _named(found: LengthStyle, dataset: Dataset, x: tuple[float, float], y: tuple[float, float]) -> tuple[tuple[int, str], ...]:
@@ -260,10 +265,7 @@ class RewardLengthCard(PlotCard):
         self._pin()
         self._show_legend()
         self.describe(f"{found.headline()} {found.trend_text()}".strip(), context)
-        self.set_table({
-            "response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
-            "chosen_share": cloud.chosen_share,
-        })
+        self.set_table(scatter.table)
 
     def _marks(self, scatter: Scatter) -> Marks:
         cloud = scatter.found.cloud
@@ -275,7 +277,12 @@ class RewardLengthCard(PlotCard):
             )
             points.clicked.connect(lambda place: self._inspect(np.array([place])))
             return points
-        many: _Hexagons | _Density = _Hexagons(x, y, share) if len(cloud) <= MOST_HEXAGONS else _Density(x, y, share)
+        many: _Hexagons | _Density
+        if len(cloud) <= MOST_HEXAGONS:
+            many = _Hexagons(x, y, share)
+        else:
+            room = QRectF(scatter.x[0], scatter.y[0], scatter.x[1] - scatter.x[0], scatter.y[1] - scatter.y[0])
+            many = _Density(x, y, share, extent=room)
         many.tips = scatter.tips
         return many
 

@@ -43,7 +43,8 @@ class DensityImage(Item):
     padding = 2.0
     counted = Signal(int, object)
 
-    def __init__(self, x: Any, y: Any, value: Any = None, token: str = "text") -> None:
+    def __init__(self, x: Any, y: Any, value: Any = None, token: str = "text", extent: QRectF | None = None) -> None:
+        """`extent` (data) says that all points are finite and lie within, so that they need not be looked at now."""
         super().__init__()
         self.token = token
         self.mask: npt.NDArray[np.bool_] | None = None
@@ -59,12 +60,12 @@ class DensityImage(Item):
         self.timer.setInterval(REST)
         self.timer.timeout.connect(self._rebin)
         self.counted.connect(self._take)
-        self.set_data(x, y, value)
+        self.set_data(x, y, value, extent)
 
-    def set_data(self, x: Any, y: Any, value: Any = None) -> None:
-        """Replace the points; those that are not finite are left out."""
+    def set_data(self, x: Any, y: Any, value: Any = None, extent: QRectF | None = None) -> None:
+        """Replace the points; those that are not finite are left out. `extent`: as above."""
         x, y = floats(x), floats(y)
-        known = np.isfinite(x) & np.isfinite(y)
+        known = np.isfinite(x) & np.isfinite(y) if extent is None else np.zeros(0, bool)
         everything = bool(known.all())
         self.known = None if everything else known
         self.x, self.y = (x, y) if everything else (x[known], y[known])
@@ -72,7 +73,10 @@ class DensityImage(Item):
         if value is not None:
             self.value = floats(value) if everything else floats(value)[known]
         self.mask, self.image, self.tallies, self._current = None, None, None, False
-        self.set_extent(self.x, self.y)
+        if extent is None:
+            self.set_extent(self.x, self.y)
+        else:
+            self.set_extent(floats([extent.left(), extent.right()]), floats([extent.top(), extent.bottom()]))
 
     def set_mask(self, mask: npt.NDArray[np.bool_] | None) -> None:
         """Points outside a mask (all points given) drop to a quarter; None shows all alike."""
