@@ -87,7 +87,6 @@ class Data(Pane):
     name, title, question, icon = "data", "Data", "What is in the dataset?", "database"
     group, order = "Build", 1
     reads = frozenset({"dataset", "rewards", "matching", "query", "marks"})
-    remedy = ("Open a dataset", "open_dataset")
 
     def build(self) -> None:
         """Facets at the left, pairs at the right."""
