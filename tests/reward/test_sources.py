@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rmexplorer.data.dataset import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES, Dataset
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
 from rmexplorer.problem import Problem
 from rmexplorer.reward.sources.columns import from_columns, margins, response_rewards
 
