@@ -128,7 +128,8 @@ class Responses:
             else ("shorter responses" if self.top_words_median < self.words_median else "as long as the rest")
         )
         medians = wording.bracket(
-            f"median {wording.number(self.top_words_median, 0)} words, all {wording.number(self.words_median, 0)}"
+            f"median {wording.number(self.top_words_median, 0)} word{'' if round(self.top_words_median) == 1 else 's'}, "
+            f"all {wording.number(self.words_median, 0)}"
         )
         top = share_text(self.share)
         rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")

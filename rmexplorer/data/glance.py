@@ -4,6 +4,7 @@ label."""
 from __future__ import annotations
 
 import re
+from unicodedata import bidirectional
 
 import numpy as np
 
@@ -31,3 +32,8 @@ def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np
         return np.array(few, dtype=np.int64), high - low
     agree = np.concatenate([[0], np.cumsum(choice == dataset.winner[of_pair])])
     return agree[high] - agree[low], high - low
+
+
+def reads_right_to_left(text: str) -> bool:
+    """Whether the first letter with a direction is Hebrew, Arabic or another that reads from the right."""
+    return next((kind in ("R", "AL") for sign in text if (kind := bidirectional(sign)) in ("L", "R", "AL")), False)

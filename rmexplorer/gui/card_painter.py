@@ -10,6 +10,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from rmexplorer.app.state import State
+from rmexplorer.data.glance import reads_right_to_left
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
 from rmexplorer.project import Mark
@@ -70,7 +71,7 @@ class CardPainter(QStyledItemDelegate):
     def __init__(self, view: ListOfCards) -> None:
         super().__init__()
         self.view = view
-        self._lines: dict[tuple[int, int, int], list[str]] = {}
+        self._lines: dict[tuple[int, int, int], tuple[list[str], bool]] = {}
 
     def forget(self) -> None:
         """Lay out texts anew."""
@@ -200,9 +201,12 @@ class CardPainter(QStyledItemDelegate):
                 paint_mark(painter, line.mark, QPointF(room.left() + px(5), y + step / 2), px(9))
             painter.setPen(color("text2" if line.quiet else "text"))
             width = room.width() - indent - (signs if place == 0 and line.lines == 1 else 0)
-            for text in self.broken(row, place, line, width):
+            lines, rtl = self.broken(row, place, line, width)
+            painter.setLayoutDirection(Qt.LayoutDirection.RightToLeft if rtl else Qt.LayoutDirection.LeftToRight)
+            for text in lines:
                 painter.drawText(QRect(room.left() + indent, y, width, step), int(Qt.AlignmentFlag.AlignVCenter), text)
                 y += step
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         painter.setFont(font("small"))
         painter.setPen(color("text2"))
         small = QFontMetrics(painter.font())
@@ -221,11 +225,11 @@ class CardPainter(QStyledItemDelegate):
             painter.drawPixmap(at, pixmap(name, "plum", 14))
         return px(18) * len(names)
 
-    def broken(self, row: int, place: int, line: ListedLine, width: int) -> list[str]:
-        """The lines of a text at a width, the last one ended by "…" where more follows."""
+    def broken(self, row: int, place: int, line: ListedLine, width: int) -> tuple[list[str], bool]:
+        """The lines of a text at a width, the last one ended by "…" where more follows; whether it reads from the right."""
         key = (row, place, width)
         if key not in self._lines:
-            self._lines[key] = broken(line.text, width, line.lines)
+            self._lines[key] = broken(line.text, width, line.lines), reads_right_to_left(line.text[:LONGEST])
         return self._lines[key]
 
 

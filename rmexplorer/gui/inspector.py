@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from unicodedata import bidirectional
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QScrollArea,
     QSizePolicy,
+    QSplitter,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -23,7 +23,7 @@ from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.data.dataset import TIE
-from rmexplorer.data.glance import ASSISTANT, votes_for_label
+from rmexplorer.data.glance import ASSISTANT, reads_right_to_left, votes_for_label
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import (
     DiffView,
@@ -60,6 +60,7 @@ class Inspector(QWidget):
         self.is_open = True
         self._shown: tuple[str, int] | None = None  # fingerprint of the dataset and pair
         self._typed = False
+        self._width = 0  # when it was last open
         self._whole_prompt = False
         self.setAccessibleName("Inspector")
         set_role(self, "inspector")
@@ -138,7 +139,7 @@ class Inspector(QWidget):
         close.clicked.connect(lambda: self.turn(False))
         row.addWidget(self.title)
         row.addWidget(self.where, 1)
-        row.addStretch(1)
+        row.addStretch()
         for widget in (self.place, previous, following, close):
             row.addWidget(widget)
         return row
@@ -232,6 +233,18 @@ class Inspector(QWidget):
         self.setMaximumWidth(metrics.inspector_max if is_open else metrics.inspector_strip)
         self._refresh(self._desk.state)
         self.updateGeometry()
+        self._take_room()
+
+    def _take_room(self) -> None:
+        """Give the rest of the splitter to the pane: a splitter keeps the old sizes where only the limits change."""
+        splitter = self.parentWidget()
+        if isinstance(splitter, QSplitter) and len(splitter.sizes()) == 2 and sum(splitter.sizes()):
+            if self.is_open:
+                width = max(self._width, themes.metrics.inspector_min)
+            else:
+                width = themes.metrics.inspector_strip
+                self._width = max(self._width, splitter.sizes()[1])
+            splitter.setSizes([sum(splitter.sizes()) - width, width])
 
     def turn(self, is_open: bool) -> None:
         """Open or close because a person asked for it."""
@@ -361,8 +374,10 @@ class Inspector(QWidget):
         )
         where = f"line {row['line']:,}" if row["line"] is not None else f"record {row['record'] + 1:,}"
         self._fact("People", self._people(state, pair, row["winner"]))
-        self._fact("Length", length_sentence(*chars))
-        self._fact("Models", f"● {models[0] or '–'}   ◆ {models[1] or '–'}" if any(models) else "")
+        names = ("First", "Second") if row["winner"] == TIE else ("Chosen", "Rejected")
+        signs = "○○" if row["winner"] == TIE else "●◆"
+        self._fact("Length", length_sentence(*chars, names))
+        self._fact("Models", f"{signs[0]} {models[0] or '–'}   {signs[1]} {models[1] or '–'}" if any(models) else "")
         strength = f" · strength {number(row['strength'])}" if row["strength"] is not None else ""
         self._fact("File", where + strength)
 
@@ -396,11 +411,11 @@ class Inspector(QWidget):
             self._desk.keep_note(*self._shown, self.note.toPlainText())
 
 
-def length_sentence(chosen: int, rejected: int) -> str:
+def length_sentence(chosen: int, rejected: int, names: tuple[str, str] = ("Chosen", "Rejected")) -> str:
     """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
     if chosen == rejected:
         return f"Both have {counted(chosen, 'character')}"
-    longer, shorter, name = (chosen, rejected, "Chosen") if chosen > rejected else (rejected, chosen, "Rejected")
+    longer, shorter, name = (chosen, rejected, names[0]) if chosen > rejected else (rejected, chosen, names[1])
     if shorter == 0:
         return f"{name} has {counted(longer, 'character')}, the other none"
     times = longer / shorter
@@ -413,8 +428,3 @@ def end_of(text: str, most: int) -> str:
     end = text[-most:]
     turn = TURN.search(end[: most // 2])
     return end[turn.end() - len(turn.group().lstrip()):] if turn else end.split(maxsplit=1)[-1]
-
-
-def reads_right_to_left(text: str) -> bool:
-    """Whether the first letter with a direction is Hebrew, Arabic or another that reads from the right."""
-    return next((kind in ("R", "AL") for sign in text if (kind := bidirectional(sign)) in ("L", "R", "AL")), False)

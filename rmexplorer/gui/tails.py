@@ -17,7 +17,8 @@ from rmexplorer.gui.theme import brush, color, font, px
 from rmexplorer.gui.widgets import paint_mark
 
 NEAR = 9  # px on each side of a handle that take hold of it
-TOP = 1.24  # room above the histogram, in its highest count, for the words of the tails
+SIDE = 0.02  # room beside the histogram, for labels of the axis
+TOP = 1.42  # room above the histogram, in its highest count, for the words of the tails
 
 
 def step(share: float, by: int) -> float:
@@ -185,7 +186,8 @@ class TailCard(PlotCard):
         self.chosen.set_data(found.histogram_edges, found.histogram_chosen)
         self.rejected.set_data(found.histogram_edges, found.histogram_rejected)
         top = float(max(found.histogram_chosen.max(initial=1), found.histogram_rejected.max(initial=1)))
-        self.view.set_range((float(found.histogram_edges[0]), float(found.histogram_edges[-1])), (0.0, top * TOP))
+        low, high = float(found.histogram_edges[0]), float(found.histogram_edges[-1])
+        self.view.set_range((low - SIDE * (high - low), high + SIDE * (high - low)), (0.0, top * TOP))
         self.view.labels.clear()
         middle = (found.histogram_edges[1:] + found.histogram_edges[:-1]) / 2
         ahead = np.convolve(found.histogram_chosen - found.histogram_rejected, np.ones(5) / 5, "same")

@@ -295,7 +295,7 @@ class Window(QWidget):
     def open_inspector(self) -> None:
         """Open the inspector, if it is closed."""
         if not self.inspector.is_open:
-            self.inspector.set_open(True)
+            self.inspector.turn(True)
 
     def _inspector_turned(self, is_open: bool) -> None:
         self._inspector_wished[self.pane(self.desk.state.pane).inspects] = is_open

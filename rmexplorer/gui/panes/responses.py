@@ -177,6 +177,7 @@ class ResponsesPane(Pane):
         if rewards is None:
             return
         self.scope.set_current(state.scope)
+        self.scope.setVisible(rewards.source == "model")  # the file's own scores have learnt from no pair here
         for key, there in (("heldout", rewards.heldout.any()), ("training", not rewards.heldout.all())):
             self.scope.disable(key, "" if there else f"There are no {SPLITS[key]} pairs.")
 
@@ -187,7 +188,8 @@ class ResponsesPane(Pane):
         if result is None:
             return
         found, state = result.found, self.desk.state
-        split = SPLITS[state.scope] if not (self.only.isChecked() and state.selection.mask is not None) else "selected"
+        learnt = state.rewards is not None and state.rewards.source == "model"
+        split = SPLITS[state.scope if learnt else "all"] if not (self.only.isChecked() and state.selection.mask is not None) else "selected"
         self._headline = found.headline(result.view)
         method = found.method(split, result.view)
         self.header.set_headline(self._headline)

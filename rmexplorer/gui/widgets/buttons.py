@@ -78,7 +78,7 @@ class Button(QPushButton):
         self._paint_label(painter, self.rect().adjusted(self._margin(), 0, -self._margin(), 0), text)
 
     def _paint_label(self, painter: QPainter, room: QRect, token: str) -> None:
-        size, gap = px(self._icon_size()), px(7)
+        size, gap = px(self._icon_size()), px(7) if self.text() else 0
         taken = size + gap if self.icon_name else 0
         metrics = QFontMetrics(self.font())
         text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, max(0, room.width() - taken + 2))
