@@ -170,7 +170,7 @@ class Desk(QObject):
             pl.Series("heldout", rewards.heldout),
             pl.Series("wrong", (margin < 0) & ~dataset.tie),
         )
-        scope = self.state.scope if self.state.rewards is not None else ("heldout" if rewards.heldout.any() else "all")
+        scope = self.state.scope
         if scope == "heldout" and not rewards.heldout.any():
             scope = "all"
         self.session.put(

@@ -66,10 +66,9 @@ def test_the_whole_loop(window: Window, shared: Path, settle: Settle, wait_until
     window.show_pane("calibration")
     settle(window)
     calibration = window.panes["calibration"]
-    shown = desk.state.columns.take(desk.state.shown)
     place = 3
-    expected = shown["pair"][calibration.result.trained.bin_of == place]
-    calibration.select_bin(place)
+    expected = desk.state.columns.take(desk.state.shown)["pair"][calibration.shown.bin_of == place]
+    calibration.reliability.picked.emit([place], "replace")
     assert sorted(np.flatnonzero(desk.state.selection.mask)) == sorted(expected)
     assert f"{len(expected)} pairs selected" in window.topbar.selection.text()
     window.show_pane("data")
