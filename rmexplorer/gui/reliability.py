@@ -17,11 +17,11 @@ from rmexplorer.gui.plots.item import Labels, ink, paint_symbol
 from rmexplorer.gui.theme import brush, px
 
 HOW = {"set": "replace", "add": "add", "remove": "remove"}
-SIDE = 0.012  # room beside 50 % and 100 %, so that no square is cut
+SIDE = 0.025  # room beside 50 % and 100 %, so that no square is cut
 RING = 13.0
 ALIKE = 0.01  # states whose confidences differ by less would hide one another
 REACH = 0.12  # half the width of a label, in confidence
-NARROW = 330  # px of the view below which there is room for three labels on the x axis
+NARROW, TIGHT = 330, 260  # px of the view: below, three labels on the x axis; below, no explanation of the band
 
 
 def how_of(modifiers: Qt.KeyboardModifier) -> str:
@@ -75,7 +75,7 @@ class Squares(WhiskerPoints):
                     paint_symbol(painter, "square", float(x[place]), float(y[place]), size)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if 0 <= self.cursor < len(x):
-            painter.setPen(ink("plum", 1.5, "dot"))
+            painter.setPen(ink("plum", 2, "dash"))
             paint_symbol(painter, "square", float(x[self.cursor]), float(y[self.cursor]), RING + 13)
 
 
@@ -94,7 +94,7 @@ class ReliabilityCard(PlotCard):
         self.bins: Bins | None = None
         self.other: tuple[Bins, str] | None = None
         self.part: Bins | None = None
-        self.apart = False
+        self.apart = self.tight = False
         self.most = 1
         self.view.set_zoomable(False)
         self.view.set_tool("rectangle")
@@ -110,7 +110,6 @@ class ReliabilityCard(PlotCard):
             item.setZValue(place)
             self.view.add(item, bounds=False)
         self.squares.picked.connect(self.picked)
-        self.view.ci.layout.setContentsMargins(0, 0, px(16), px(7))  # half a label beyond each end of the axes
         below = self.view.add_below(94)
         self.counts = Bars(HISTOGRAM_EDGES, np.zeros(len(HISTOGRAM_EDGES) - 1))
         self.here = LineCurve(nothing, nothing, token="plum", width=2)
@@ -167,9 +166,13 @@ class ReliabilityCard(PlotCard):
         most = self.most = max(int(counts.max()) if len(counts) else 0, 1)
         self.below.getViewBox().setYRange(0, most * 1.4, padding=0)
         self.below.getAxis("left").set_ticks([(0, "0"), (_round(most), f"{_round(most):,}")])
+        self._write_note()
+
+    def _write_note(self) -> None:
+        text = "pairs" if self.tight else "pairs at each confidence"
+        text += "" if self.counts.selected is None else ", selected in plum"
         self.notes.clear()
-        text = "pairs at each confidence" if selected is None else "pairs at each confidence, selected in plum"
-        self.notes.add(Label(text, 1.0 + SIDE, most * 1.4, "text2", "left", boxed=False, gap=0))
+        self.notes.add(Label(text, 1.0 + SIDE, self.most * 1.4, "text2", "left", boxed=False, gap=0))
 
     def show_selection(self, chosen: Sequence[int], part: Bins | None) -> None:
         """Ring whole bins that are selected, or draw the curve of the selected pairs."""
@@ -207,7 +210,9 @@ class ReliabilityCard(PlotCard):
 
     def _key(self) -> list[tuple[str, str]]:
         """What the marks mean, from below: for the corner under the curve, which good models leave free."""
-        said = [("perfect model’s squares fall", "text2"), ("grey band: where 95% of a", "text2"), ("dashed line: perfect", "text2")]
+        said = [("dashed line: perfect", "text2")]
+        if not self.tight:
+            said = [("perfect model’s squares fall", "text2"), ("grey band: where 95% of a", "text2"), *said]
         if self.part is not None:
             said.append((f"□ {wording.counted(int(self.part.n.sum()), 'selected pair')}", "plum_text"))
         elif self.other is not None:
@@ -238,14 +243,23 @@ class ReliabilityCard(PlotCard):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrows walk over the squares, Enter picks the one they stand on."""
         if event.type() == QEvent.Type.Resize:
-            wide = self.view.width() >= px(NARROW)
-            steps = (50, 60, 70, 80, 90, 100) if wide else (50, 75, 100)
-            self.view.axis("bottom").set_ticks([(step / 100, f"{step}%") for step in steps])
+            self._fit()
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and self._walk(event):
             return True
         if event.type() == QEvent.Type.FocusOut and self.squares.cursor >= 0:
             self._stand_on(-1)
         return bool(super().eventFilter(watched, event))
+
+    def _fit(self) -> None:
+        """Room for half a label beyond the ends of the axes; fewer words and labels where it is narrow."""
+        self.view.ci.layout.setContentsMargins(0, 0, px(16), px(7))
+        steps = (50, 60, 70, 80, 90, 100) if self.view.width() >= px(NARROW) else (50, 75, 100)
+        self.view.axis("bottom").set_ticks([(step / 100, f"{step}%") for step in steps])
+        tight = self.view.width() < px(TIGHT)
+        if tight != self.tight:
+            self.tight = tight
+            self.write()
+            self._write_note()
 
     def _walk(self, event: QKeyEvent) -> bool:
         if self.bins is None or not len(self.bins):

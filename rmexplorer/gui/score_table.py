@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from rmexplorer.gui.theme import px, set_role
+from rmexplorer.gui.theme import px, set_font, set_role
 from rmexplorer.gui.widgets import label
 
 
@@ -43,46 +43,85 @@ class ScoreTable(QWidget):
         self.grid.setColumnStretch(0, 1)
         self.columns: tuple[str, ...] = ()
         self.rows: tuple[ScoreRow, ...] = ()
+        self.heads: list[QLabel] = []
+        self.lines: list[_Line] = []
+        self._shape: tuple[object, ...] = ()
 
     def set_rows(self, columns: Sequence[str], rows: Sequence[ScoreRow], strong: int) -> None:
         """Replace everything; `strong` is the place of the column that is shown."""
         self.columns, self.rows = tuple(columns), tuple(rows)
+        shape = (len(columns), tuple(row.wide for row in rows))
+        if shape != self._shape:  # else the labels stay, and only say something else
+            self._shape = shape
+            self._build()
+        for place, (head, name) in enumerate(zip(self.heads, columns, strict=True)):
+            head.setText(name)
+            _speak(head, "" if place == strong else "secondary", "small", 600 if place == strong else 0)
+        for line, row in zip(self.lines, rows, strict=True):
+            line.name.setText(row.name)
+            line.note.setText(row.note)
+            for place, ((cell, value, interval), (shown, below)) in enumerate(zip(line.cells, row.cells, strict=True)):
+                warned = place < len(row.warned) and row.warned[place]
+                value.setText(f"▲ {shown}" if warned else shown)
+                role = "amber" if warned else "" if place == strong else "secondary"
+                _speak(value, role, "body", 600 if place == strong else 0)
+                interval.setText(below)
+                interval.setVisible(not row.wide)
+                cell.setAccessibleName(f"{row.name}, {columns[place]}: {shown} {below}".strip())
+
+    def _build(self) -> None:
         while (item := self.grid.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.setParent(None)
                 old.deleteLater()
         right = Qt.AlignmentFlag.AlignRight
-        for place, name in enumerate(columns):
-            head = label(name, "" if place == strong else "secondary", "small", 600 if place == strong else 0)
+        self.heads = [label("", "", "small") for _ in self.columns]
+        for place, head in enumerate(self.heads):
             self.grid.addWidget(head, 0, place + 1, right)
-        line = 0
-        for row in rows:
-            line += 1
+        self.lines = []
+        at = 0
+        for row in self.rows:
+            at += 1
+            line = _Line(label("", "", "small", 500), label("", "secondary", "small"), [])
             cell, column = _cell()
-            column.addWidget(label(row.name, "", "small", 500))
-            note = label(row.note, "secondary", "small")
-            self.grid.addWidget(cell, line, 0)
-            if not row.wide:
-                column.addWidget(note)
-            for place, (value, interval) in enumerate(row.cells):
-                warned = place < len(row.warned) and row.warned[place]
-                cell, column = _cell()
-                shown = label(f"▲ {value}" if warned else value, font_role="body", weight=600 if place == strong else 0)
-                set_role(shown, "amber" if warned else "" if place == strong else "secondary")
-                column.addWidget(shown, 0, right)
-                if not row.wide:
-                    column.addWidget(label(interval, "secondary", "small"), 0, right)
-                cell.setAccessibleName(f"{row.name}, {columns[place] or 'value'}: {value} {interval}".strip())
-                self.grid.addWidget(cell, line, place + 1, right)
+            column.addWidget(line.name)
+            self.grid.addWidget(cell, at, 0)
             if row.wide:
-                line += 1
-                self.grid.addWidget(note, line, 0, 1, len(columns) + 1)
+                self.grid.addWidget(line.note, at + 1, 0, 1, len(self.columns) + 1)
+            else:
+                column.addWidget(line.note)
+            for place in range(len(self.columns)):
+                cell, column = _cell()
+                value, interval = label("", "", "body"), label("", "secondary", "small")
+                column.addWidget(value, 0, right)
+                column.addWidget(interval, 0, right)
+                self.grid.addWidget(cell, at, place + 1, right)
+                line.cells.append((cell, value, interval))
+            at += row.wide
+            self.lines.append(line)
 
     def as_text(self) -> str:
         """The table with tabs, for the clipboard."""
         head = ["", *(name for column in self.columns for name in (column, "95% CI or chance"))]
         body = [[row.name, *(text for cell in row.cells for text in cell)] for row in self.rows]
         return "\n".join("\t".join(line) for line in [head, *body])
+
+
+@dataclass
+class _Line:
+    """The widgets of a row: name, note, and (cell, value, interval) of each column."""
+
+    name: QLabel
+    note: QLabel
+    cells: list[tuple[QWidget, QLabel, QLabel]]
+
+
+def _speak(shown: QLabel, role: str, font_role: str, weight: int) -> None:
+    """Give a label its role and font, where they are others than before."""
+    if shown.property("spoken") != f"{role} {weight}":
+        shown.setProperty("spoken", f"{role} {weight}")
+        set_font(shown, font_role, weight)
+        set_role(shown, role)
 
 
 def _cell() -> tuple[QWidget, QVBoxLayout]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from rmexplorer import wording
@@ -25,7 +25,7 @@ from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
 from rmexplorer.gui.reliability import ReliabilityCard, how_of
 from rmexplorer.gui.score_table import ScoreRow, ScoreTable
-from rmexplorer.gui.theme import font, px, themes
+from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, Segmented
 from rmexplorer.statistics import Estimate, sigmoid
 from rmexplorer.wording import DASH, bracket, counted, number
@@ -36,7 +36,8 @@ SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 STATES = (("trained", "As trained"), ("scaled", "After scaling"))
 FEW_IN_SOURCE = 20
 FEW_SELECTED = 30
-ROOM_FOR_TONE = 110  # px of the names' column, beyond which the axis is too short for words
+LONG_NAME = 15  # letters of a source, beyond which its axis is too short for words
+NAMES, NARROW_NAMES = 90, 68  # px: least width of the names of sources
 ROW, HIGH_ROW, LOW = 33, 44, 680  # px: height of a source's row, lower where the pane is
 SIDE, NARROW_SIDE, NARROW = 318, 250, 740  # px: the right column, also where the pane is narrower than that
 AT_ONCE = 50_000  # pairs whose selection is marked within a frame; more are counted in the thread of figures
@@ -135,7 +136,7 @@ class CalibrationPane(Pane):
         self.scores_card.body.addStretch(1)
         column.addWidget(self.scores_card)
         self.sources_card = Card("By source", "grey: what chance gives")
-        self.sources = ForestPlot("Calibration error by source", 0.0, 0.1, title="Calibration error →", name_width=92,
+        self.sources = ForestPlot("Calibration error by source", 0.0, 0.1, title="Calibration error →", name_width=NAMES,
                                   right_width=46, row_height=33, kind="number")
         self.sources.list.clicked.connect(lambda index: self._pick_source(index.row()))
         self.sources.rowActivated.connect(self._pick_source)
@@ -201,7 +202,9 @@ class CalibrationPane(Pane):
         self.header.set_method(method)
         name = state.dataset.name if state.dataset is not None else ""
         model = state.rewards.name if state.rewards is not None else ""
-        self.reliability.describe(self._headline, wording.method_line(name, model, state.query, method))
+        scaled = f"after scaling by temperature {number(scores.temperature)}" if scores is found.scaled else ""
+        context = wording.method_line(name, model, state.query, wording.pairs_of(found.n, self.split), scaled)
+        self.reliability.describe(self._headline, context)
         other = None
         if found.scaled is not None:
             other = (found.scaled, "after scaling") if scores is found.trained else (found.trained, "as trained")
@@ -245,13 +248,11 @@ class CalibrationPane(Pane):
             self.sources.set_rows([])
             return
         self.sources_card.show_ready()
-        longest = max(QFontMetrics(font("small", 500)).horizontalAdvance(part.name) for part in subsets)
-        room = longest * 100 / px(100) + 24  # px at zoom 100 %
-        self.sources.shape.name = int(min(max(room, 76), 104 if self.narrow else 136))
+        self.sources.name_width = NARROW_NAMES if self.narrow else NAMES
         self.sources.delegate.row_height = ROW if self.low else HIGH_ROW
         enough = [part for part in subsets if part.n >= FEW_IN_SOURCE] or subsets  # a tiny one does not set the scale
         most = max(max(part.ece, part.ece_null95) for part in enough)
-        tight = self.narrow or self.sources.shape.name > ROOM_FOR_TONE
+        tight = self.narrow or max(len(part.name) for part in subsets) > LONG_NAME
         self.sources.set_rows([source_row(part, tight) for part in subsets], 0.0, max(most * 1.08, 0.05))
         self._marked = None
         self.sources.select(-1)
@@ -374,5 +375,6 @@ def _up_to(scores: Scores) -> str:
 
 
 def _cell(estimate: Estimate) -> tuple[str, str]:
-    interval = wording.between(estimate.low, estimate.high, 3)
+    low, high = (None if end is None else round(end, 6) for end in (estimate.low, estimate.high))
+    interval = wording.between(low, high, 3)
     return number(estimate.value, 3), "" if interval == DASH else interval
