@@ -239,11 +239,10 @@ class Inspector(QWidget):
         """Give the rest of the splitter to the pane: a splitter keeps the old sizes where only the limits change."""
         splitter = self.parentWidget()
         if isinstance(splitter, QSplitter) and len(splitter.sizes()) == 2 and sum(splitter.sizes()):
-            if self.is_open:
-                width = max(self._width, themes.metrics.inspector_min)
-            else:
-                width = themes.metrics.inspector_strip
-                self._width = max(self._width, splitter.sizes()[1])
+            metrics, here = themes.metrics, splitter.sizes()[1]
+            if here >= metrics.inspector_min:
+                self._width = here
+            width = (self._width or metrics.inspector) if self.is_open else metrics.inspector_strip
             splitter.setSizes([sum(splitter.sizes()) - width, width])
 
     def turn(self, is_open: bool) -> None:
@@ -344,7 +343,7 @@ class Inspector(QWidget):
             self.verdict.setText("Model agrees with people")
         else:
             self.sign.set_icon("triangle-alert", "amber_text")
-            self.verdict.setText("Model prefers the rejected response")
+            self.verdict.setText("Model prefers the rejected one")
         self.chance.setText("P(first)" if tie else "P(chosen)")
         self.probability.setText(number(float(sigmoid(np.array(margin)))))
         self.probability.setToolTip(f"σ(margin), margin {signed(margin)}")

@@ -66,7 +66,7 @@ def test_that_rewards_margin_and_probability_are_shown(window: Window, inspector
 
 def test_that_the_verdict_names_mistakes_and_draws(window: Window, inspector: Inspector) -> None:
     window.desk.look_at(1)
-    assert inspector.verdict.text() == "Model prefers the rejected response" and inspector.probability.text() == "0.08"
+    assert inspector.verdict.text() == "Model prefers the rejected one" and inspector.probability.text() == "0.08"
     window.desk.look_at(2)
     assert inspector.verdict.text() == "Model gives both the same" and inspector.probability.text() == "0.50"
 
