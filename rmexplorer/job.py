@@ -6,12 +6,14 @@ same function.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class Pace:
 
     def beat(self, progress: Progress) -> tuple[float | None, float | None]:
         """(units a second, seconds left) after this beat; None where it cannot be said yet."""
-        now = self.clock()
-        if self.note != progress.note or progress.done < self.first_done:
-            self.note, self.started, self.first_done = progress.note, now, progress.done
+        now, note = self.clock(), _DIGITS.sub("#", progress.note)  # "epoch 3 of 60" goes on in "epoch 4 of 60"
+        if self.note != note or progress.done < self.first_done:
+            self.note, self.started, self.first_done = note, now, progress.done
             return None, None
         elapsed, units = now - self.started, progress.done - self.first_done
         if elapsed <= 0 or units <= 0:

@@ -172,7 +172,8 @@ class Window(QWidget):
             self.inspector.set_open(self._inspector_wished.get(pane.inspects, pane.inspects))
             self.stack.setCurrentWidget(pane)
             pane.refresh()
-            self.desk.project.put_view(pane=state.pane)
+            if self.isVisible():  # not while it is made: what was kept last time is still to be read
+                self.desk.project.put_view(pane=state.pane)
         if names & {"dataset", "rewards", "pane", "runs"}:
             self._show_rail(state)
             dataset = state.dataset
