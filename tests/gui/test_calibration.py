@@ -402,3 +402,25 @@ def test_that_a_turned_model_is_too_sure(window: Window, trained: Any, settle: S
     assert "is more than chance would give" in pane.header.headline.text
     assert all(pane.scores.rows[0].warned)
     assert {part.tone for part in pane.shown.subsets if part.n > 100} == {"too sure"}
+
+
+def test_that_many_pairs_are_marked_in_the_thread_of_figures(
+    window: Window, pane: CalibrationPane, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rmexplorer.gui.panes.calibration.AT_ONCE", 10)
+    click(pane, 7)
+    settle(window)
+    assert pane.reliability.squares.chosen == [7]
+    assert pane.reliability.counts.selected.sum() == pane.shown.bins.n[7]
+
+
+def test_that_the_counts_below_answer_the_pointer(pane: CalibrationPane) -> None:
+    view, counts = pane.reliability.view, pane.reliability.counts
+    place = int(np.argmax(counts.counts))
+    middle = (counts.edges[place] + counts.edges[place + 1]) / 2
+    scene = pane.reliability.below.getViewBox().mapViewToScene(QPointF(float(middle), 1.0))
+    view.at = QPointF(view.mapFromScene(scene))
+    view._hover()
+    assert view.card.isVisible()
+    assert view.card.lines[0].text() == f"{counts.counts[place]:,.0f}"
+    assert "sure" in view.card.lines[1].text()
