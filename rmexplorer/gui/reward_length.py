@@ -134,7 +134,7 @@ class Scatter:
             ]
         low, high = int(words.min()), int(words.max())
         return [
-            f"{counted(len(points))} responses, {percent(float(share.mean()))} chosen",
+            f"{counted(len(points), 'response')}, {percent(float(share.mean()))} chosen",
             f"mean reward {number(float(reward.mean()), signed=True)}, {number(float(reward.min()), signed=True)} to "
             f"{number(float(reward.max()), signed=True)}",
             f"{low:,}{DASH}{high:,} words" if high > low else counted(low, "word"),

@@ -13,9 +13,9 @@ from scipy.stats import spearmanr
 
 from rmexplorer.analysis import ANALYSES
 from rmexplorer.analysis.dataset_card import dataset_card
-from rmexplorer.analysis.length_style import length_slope, length_style
+from rmexplorer.analysis.length_style import length_groups, length_slope, length_style
 from rmexplorer.analysis.responses import SHARES, VIEWS, default_share, responses, share_text
-from rmexplorer.analysis.style_effects import style_effects
+from rmexplorer.analysis.style_effects import style_effects, telling, where_it_differs
 
 Planted = Callable[..., dict[str, Any]]
 
@@ -307,3 +307,34 @@ def test_that_every_analysis_answers_for_any_number_of_pairs_and_repeats_itself(
     assert repr(found) == repr(call(ANALYSES[name], columns))
     if n < 30:
         assert found.headline().startswith("Too few pairs to say")
+
+
+def test_that_the_pairs_behind_each_length_group_are_those_counted(planted: Planted) -> None:
+    columns = planted(900)
+    found, members = call(length_style, columns), length_groups(columns["length_gap"])
+    parts = (*found.groups, *found.bins)
+    assert len(members) == len(parts) == 3 + 9
+    assert [int(rows.sum()) for rows in members] == [part.accuracy.n for part in parts]
+    right = np.where(columns["margin"] == 0, 0.5, columns["margin"] > 0)
+    assert [right[rows].mean() for rows in members] == pytest.approx([part.accuracy.value for part in parts])
+    assert np.all(columns["length_gap"][members[0]] <= -0.1) and np.all(columns["length_gap"][members[2]] >= 0.1)
+    assert np.sum(members[3:], axis=0).tolist() == [1] * len(columns["length_gap"])
+
+
+def test_that_pairs_differ_in_a_feature_at_all_or_most() -> None:
+    rare = np.zeros(200)
+    rare[[3, 50]] = 1.0, -2.0
+    assert np.flatnonzero(where_it_differs(rare)).tolist() == [3, 50]
+    common = np.arange(1, 201) * np.where(np.arange(200) % 2, 1.0, -1.0)
+    assert np.flatnonzero(where_it_differs(common)).tolist() == list(range(180, 200))
+    alike = np.ones(200)
+    assert where_it_differs(alike).all()
+    assert not where_it_differs(np.zeros(5)).any() and not len(where_it_differs(np.zeros(0)))
+    assert not where_it_differs(np.array([np.nan, 0.0])).any()
+
+
+def test_that_the_most_telling_features_come_first(planted: Planted) -> None:
+    effects = call(style_effects, planted(1500)).effects
+    found = telling(effects, 2)
+    sizes = {effect.name: max(abs(part.value) for part in (effect.people, effect.model, effect.gap)) for effect in effects}
+    assert [effect.name for effect in found] == sorted(sizes, key=lambda name: -sizes[name])[:2]

@@ -177,6 +177,7 @@ class LengthStylePane(Pane):
         rewards = state.rewards
         if rewards is None:
             return
+        self.scope.setVisible(rewards.source == "model")
         self.scope.set_current(state.scope)
         for key, there in (("heldout", rewards.heldout.any()), ("training", not rewards.heldout.all())):
             self.scope.disable(key, "" if there else f"There are no {SPLITS[key]} pairs.")
