@@ -284,8 +284,9 @@ class Compute(QObject):
             self._receivers.pop(key)(result, error)
 
     def close(self) -> None:
-        """End the thread after what it computes now."""
+        """End the thread after what it computes now; nobody is answered any more."""
         with self._condition:
             self._closing = True
+            self._receivers = {}
             self._condition.notify()
         self._thread.join(10)
