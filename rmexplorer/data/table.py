@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.glance import votes_for_label
 from rmexplorer.data.measure import lengths
 
 
@@ -14,9 +15,9 @@ def pair_frame(dataset: Dataset) -> pl.DataFrame:
 
     pair (row number), prompt, chosen, rejected (texts; of a tie the first and the second), tie, words (of the longer),
     words_chosen, words_rejected, chars_chosen, chars_rejected (stripped), length_ratio (characters, chosen to
-    rejected), strength, record, line, model_chosen and model_rejected where the file names them, then the columns
-    that the
-    file held besides; one that bears a name from above is called `file_NAME`.
+    rejected), strength, record, line, model_chosen and model_rejected where the file names them, annotators ("2 of 3"
+    voted as the pair is labelled) where pairs have several votes, then the columns that the file held besides; one
+    that bears a name from above is called `file_NAME`.
     """
     chosen, rejected = dataset.chosen, dataset.rejected
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
@@ -44,6 +45,20 @@ def pair_frame(dataset: Dataset) -> pl.DataFrame:
         won = pl.Series(chosen == dataset.pairs["first"].to_numpy())
         columns["model_chosen"] = first.zip_with(won, second)
         columns["model_rejected"] = second.zip_with(won, first)
+    agreeing = _agreeing(dataset)
+    if agreeing is not None:
+        columns["annotators"] = agreeing
     for name in dataset.extras.columns:
         columns[name if name not in columns else f"file_{name}"] = dataset.extras[name]
     return pl.DataFrame(columns)
+
+
+def _agreeing(dataset: Dataset) -> pl.Series | None:
+    """(pairs,) "2 of 3": votes as the label of those of the pair, null below two; None where no pair has two."""
+    if not len(dataset) or not dataset.votes.height:
+        return None
+    agree, votes = votes_for_label(dataset, np.arange(len(dataset)))
+    if votes.max() < 2:
+        return None
+    said = pl.DataFrame({"agree": agree, "votes": votes}).select(pl.format("{} of {}", "agree", "votes"))
+    return said.to_series().zip_with(pl.Series(votes >= 2), pl.Series([None], dtype=pl.String))

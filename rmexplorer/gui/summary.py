@@ -74,8 +74,12 @@ class SummaryView(QScrollArea):
         column.setSpacing(px(10))
         self.numbers = [NumberStrip(), NumberStrip()]
         self._strips = QHBoxLayout()
-        for strip in self.numbers:
-            self._strips.addWidget(strip)
+        self._strips.setSpacing(px(16))
+        self._between = QFrame()
+        self._between.setProperty("role", "line")
+        self._between.setFixedWidth(1)
+        for part in (self.numbers[0], self._between, self.numbers[1]):
+            self._strips.addWidget(part, 0 if part is self._between else 1)
         column.addLayout(self._strips)
         column.addWidget(hairline())
         self.lengths = PlotCard(
@@ -85,7 +89,9 @@ class SummaryView(QScrollArea):
             "Words in the response; the last step holds all longer ones →",
             y_kind="count",
         )
-        self.lengths.setProperty("role", "")
+        self.lengths.setProperty("role", "")  # no card within a card: no frame, and in line with the rest
+        for margins in (self.lengths.outer, self.lengths.header_row, self.lengths.body):
+            margins.setContentsMargins(0, 0, 0, 0)
         self.lengths.setMinimumHeight(px(220))
         self._legend = legend()
         self.lengths.set_legend(self._legend)
@@ -116,6 +122,7 @@ class SummaryView(QScrollArea):
         super().resizeEvent(event)
         narrow = self.width() < px(NARROW)
         self._strips.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+        self._between.setVisible(not narrow)
         self._legend.setVisible(not narrow)
         self.lengths.set_titles(
             "↑ Pairs, ● chosen and ◆ rejected" if narrow else "↑ Pairs", X_SHORT if narrow else X_TITLE
@@ -146,11 +153,8 @@ class SummaryView(QScrollArea):
             view.add(StepHistogram(summary.edges, counts, name))
         view.stand_on_zero()
         view.set_range(y=(0, 1.12 * max(1, int(summary.chosen.max()), int(summary.rejected.max()))))
-        medians = (
-            f"{name} {number(value, 0)}"
-            for name, value in (("chosen", card.chosen_words_median), ("rejected", card.rejected_words_median))
-        )
-        self.lengths.set_subtitle("median " + ", ".join(medians))
+        medians = (number(value, 0) for value in (card.chosen_words_median, card.rejected_words_median))
+        self.lengths.set_subtitle("medians " + " and ".join(medians))
         self.lengths.describe(headline, counted(card.pairs, "pair"))
         self.lengths.set_table(
             {

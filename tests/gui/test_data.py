@@ -26,6 +26,7 @@ from rmexplorer.gui.theme import themes
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.workflows.columns import columns, run
+from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.opening import open_files
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")  # popups of the offscreen screen
@@ -452,3 +453,21 @@ def test_that_votes_are_counted(shared: Path) -> None:
     assert people(dataset, np.zeros(len(dataset), bool)).votes == 0
     if several:
         assert found.unanimous.value == pytest.approx(sum(len(set(choices)) == 1 for choices in several) / len(several))
+
+
+def test_that_annotators_agreeing_are_a_facet(window: Window, settle: Settle) -> None:
+    pane = show(window, demo_path(), settle)
+    dataset, frame = window.desk.state.dataset, window.desk.state.frame
+    assert dataset is not None and frame is not None
+    choices: dict[int, list[int]] = {}
+    for pair, choice in dataset.votes.select("pair", "choice").iter_rows():
+        choices.setdefault(pair, []).append(choice)
+    expected = [
+        f"{votes.count(int(dataset.winner[pair]))} of {len(votes)}" if len(votes) > 1 else None
+        for pair, votes in ((pair, choices.get(pair, [])) for pair in range(len(dataset)))
+    ]
+    assert frame["annotators"].to_list() == expected
+    press_value(pane, "annotators", "2 of 3")
+    settle(window)
+    assert window.desk.state.query == 'annotators:"2 of 3"'
+    assert pane.rows.rows.tolist() == [pair for pair, said in enumerate(expected) if said == "2 of 3"]
