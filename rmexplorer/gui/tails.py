@@ -188,6 +188,11 @@ class TailCard(PlotCard):
         top = float(max(found.histogram_chosen.max(initial=1), found.histogram_rejected.max(initial=1)))
         low, high = float(found.histogram_edges[0]), float(found.histogram_edges[-1])
         self.view.set_range((low - SIDE * (high - low), high + SIDE * (high - low)), (0.0, top * TOP))
+        axis = self.view.axis("bottom")
+        axis.fixed = None
+        values = axis.values(low, high)  # those within the histogram: one at the edge of the plot would be cut
+        apart = values[1] - values[0] if len(values) > 1 else 1.0
+        axis.set_ticks([(value, axis.text(value, apart)) for value in values])
         self.view.labels.clear()
         middle = (found.histogram_edges[1:] + found.histogram_edges[:-1]) / 2
         ahead = np.convolve(found.histogram_chosen - found.histogram_rejected, np.ones(5) / 5, "same")
