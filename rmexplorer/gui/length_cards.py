@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -155,10 +155,38 @@ class LengthAccuracyCard(PlotCard):
             view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
             if counts:
                 view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=17)
-        above = rule >= 0.5
-        view.add_label("coin flip", 1.5, 0.5, "text2", "below" if above else "above", gap=1)
-        if found.length_only.value is not None:
-            view.add_label(f"length only {number(rule)}", 0.5, rule, "text2", "above" if above else "below", gap=1)
+        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
+        scale = (1.0 / column, (top - low) / height)
+        taken = [(0.5, low)]
+        for text, value in (("coin flip", 0.5), (f"length only {number(rule)}", rule)):
+            if value == 0.5 or found.length_only.value is not None:
+                taken.append(self._write_rule(text, value, scale, taken, low))
+
+    def _write_rule(
+        self, text: str, value: float, scale: tuple[float, float], taken: list[tuple[float, float]], low: float
+    ) -> tuple[float, float]:
+        """Name a reference line where the name hides the fewest marks; `scale` is columns and accuracy a px."""
+        half, high = scale[0] * px(7) * len(text) / 2, scale[1] * px(19)
+        marks = [(spot.x, spot.group.accuracy, 1.0 if spot.fine else 4.0) for spot in self.spots]
+
+        def hidden(x: float, up: int) -> float:
+            middle = value + up * high * 0.6
+            ends = middle - high / 2, middle + high / 2
+            cost = 100.0 if ends[0] < low else 0.0
+            cost += sum(50.0 for a, b in taken[1:] if abs(a - x) < 2 * half and abs(b - middle) < high)
+            for at, accuracy, weight in marks:
+                if abs(at - x) > half or accuracy.value is None:
+                    continue
+                bottom = accuracy.value if accuracy.low is None else accuracy.low
+                top = accuracy.value if accuracy.high is None else accuracy.high
+                cost += weight * (ends[0] < accuracy.value + high / 3 and accuracy.value - high / 3 < ends[1])
+                cost += 0.5 * weight * (ends[0] < top and bottom < ends[1])
+            return cost
+
+        places = [(x, up) for x in (0.5, 1.5, 0.0, 1.0, 2.0) for up in (-1, 1)]
+        x, up = min(places, key=lambda place: hidden(*place))
+        self.view.add_label(text, x, value, "text2", "above" if up > 0 else "below", boxed=hidden(x, up) == 0, gap=1)
+        return x, value + up * high * 0.6
 
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
@@ -255,9 +283,10 @@ class StyleCard(PlotCard):
     chosen = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Style at equal length", "effect on winning")
+        super().__init__("Style at equal length")
         self.view.hide()
         self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168, row_height=23)
+        self.forest.installEventFilter(self)
         self.forest.rowActivated.connect(lambda place: self.chosen.emit(self.names[place]))
         self.names: list[str] = []
         self.found: StyleEffects | None = None
@@ -284,10 +313,15 @@ class StyleCard(PlotCard):
         narrow = self.width() < px(WIDE)
         self.legends[0].setVisible(not narrow)
         self.narrow_row.setVisible(narrow)
-        self.forest.shape.name = 122 if narrow else 168
+        self.forest.shape.name = 138 if narrow else 168
         self.forest.axis.title = "Log-odds of winning →" if narrow else "Change in log-odds of winning →"
         self.tool_picture.setVisible(not narrow)
-        QTimer.singleShot(0, self, self._fill_room)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """As many rows as there is room for, whenever the forest has another size."""
+        if watched is self.forest and event.type() == QEvent.Type.Resize:
+            QTimer.singleShot(0, self, self._fill_room)
+        return super().eventFilter(watched, event)
 
     def _room(self) -> int:
         """How many rows there is room for."""
@@ -311,7 +345,7 @@ class StyleCard(PlotCard):
         self._show_rows(found)
         self.describe(found.headline(), context)
         self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
-        self.set_subtitle("effect on winning" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
+        self.set_subtitle("" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
         self.show_ready()
 
     def _show_rows(self, found: StyleEffects) -> None:
