@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.gui.theme import px, set_role
@@ -65,7 +65,7 @@ class SettingsForm(QWidget):
         page = QWidget()
         set_role(page, "scrolled")
         self._column = QVBoxLayout(page)
-        self._column.setContentsMargins(0, 0, px(4), 0)
+        self._column.setContentsMargins(0, 0, px(12), 0)
         self._column.setSpacing(px(8))
         self._add_choice(
             "encoder",
@@ -103,6 +103,8 @@ class SettingsForm(QWidget):
         if titled:
             column.addWidget(label(title, "secondary", "small"))
         column.addWidget(editor)
+        editor.setMinimumWidth(px(40))  # a long choice must not widen the form
+        editor.setSizePolicy(QSizePolicy.Policy.Ignored, editor.sizePolicy().verticalPolicy())
         editor.setAccessibleName(title)
         editor.setAccessibleDescription(sentence)
         editor.setToolTip(sentence)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from rmexplorer.app.live import Live
@@ -25,6 +26,7 @@ from rmexplorer.wording import DASH, bracket, counted, method_line, number
 COIN_LOSS = math.log(2)
 REDRAW_MS = 80
 MOST_POINTS = 600
+LABEL_HEIGHT = 17
 FORMULA = (
     "The head gives each response a reward r; the probability that the chosen one wins is σ(r_chosen − r_rejected), and training "
     "lowers the mean of −log σ(r_chosen − r_rejected) by Adam. Prompts are split, never rows: no prompt is on both sides. "
@@ -96,6 +98,11 @@ class Train(Pane):
     remedy = ("Open the demo", "open_demo")
     inspects = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether no redraw waits either."""
+        return super().settled and not self._redraw.isActive()
+
     @classmethod
     def why_empty(cls, state: State) -> str:
         """Training needs pairs."""
@@ -115,7 +122,7 @@ class Train(Pane):
         plots.addWidget(self.loss, 1)
         plots.addWidget(self.accuracy, 1)
         self._build_curves()
-        column.addLayout(plots, 5)
+        column.addLayout(plots, 6)
         numbers = Card()
         self.numbers = NumberStrip()
         numbers.add(self.numbers)
@@ -125,7 +132,7 @@ class Train(Pane):
         self.runs.used.connect(self.desk.use_run)
         self.runs.deleted.connect(self.desk.delete_run)
         runs.add(self.runs, 1)
-        runs.setMinimumHeight(px(120))
+        runs.setMinimumHeight(px(104))
         column.addWidget(runs, 3)
         row.addLayout(column, 1)
         self.body.addLayout(row, 1)
@@ -133,7 +140,7 @@ class Train(Pane):
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(REDRAW_MS)
-        self._redraw.timeout.connect(self._show_run)
+        self._redraw.timeout.connect(self._show_if_there)
         self._shown_version = (-1, "")
         self.desk.training.changed.connect(self._live_changed)
 
@@ -191,6 +198,10 @@ class Train(Pane):
         self._shown_version = (-1, "")
         self._show_run()
 
+    def _show_if_there(self) -> None:
+        if self.desk.state.dataset is not None:
+            self._show_run()
+
     def _live_changed(self) -> None:
         if self.isVisible() and not self._redraw.isActive():
             self._redraw.start()
@@ -199,6 +210,12 @@ class Train(Pane):
         """Catch up with the run that went on while hidden."""
         super().showEvent(event)  # type: ignore[arg-type]
         self._show_run()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Names of lines are placed by the room there is."""
+        super().resizeEvent(event)
+        self._shown_version = (-1, "")
+        self._redraw.start()
 
     def _run(self) -> RunRecord | None:
         state = self.desk.state
@@ -368,7 +385,7 @@ class Train(Pane):
         self, curves: Curves, loss: np.ndarray, epochs: np.ndarray, low: np.ndarray, high: np.ndarray
     ) -> None:
         last = max(float(epochs[-1, 0]) if len(epochs) else 0.0, float(loss[-1, 0]) if len(loss) else 0.0)
-        right = max(5.0, last * 1.3 if last else 10.0)
+        right = max(5.0, last * self._room_for_labels() if last else 10.0)
         losses = np.concatenate([loss[:, 1], epochs[:, 2], [COIN_LOSS]])
         losses = losses[np.isfinite(losses)]
         bottom, top = min(float(losses.min()), COIN_LOSS - 0.05), max(float(losses.max()), COIN_LOSS + 0.02)
@@ -382,10 +399,8 @@ class Train(Pane):
     def _set_labels(self, curves: Curves, loss: np.ndarray, epochs: np.ndarray) -> None:
         self.loss.view.labels.clear()
         self.accuracy.view.labels.clear()
-        for name, title in BASELINES:  # at the left, where no curve ends
-            if name in curves.baselines:
-                value = curves.baselines[name]
-                self.accuracy.view.add_label(f"{title} {number(value)}", 0.0, value, "text2", "above", boxed=False, gap=1)
+        for text, value in self._rule_labels(curves):  # at the left, where no curve ends
+            self.accuracy.view.add_label(text, 0.0, value, "text2", "above", boxed=False, gap=1)
         if len(loss) > 1:
             self.loss.view.add_label(
                 f"training {number(float(loss[-1, 1]), 3)}", *map(float, loss[-1]), token="text2", boxed=False
@@ -398,6 +413,26 @@ class Train(Pane):
                 f"validation {number(validation_loss, 3)}", x, validation_loss, weight=600, boxed=False
             )
         if math.isfinite(reached):
-            self.accuracy.view.add_label(f"validation {number(reached)}, 95% CI", x, reached, weight=600)
+            self.accuracy.view.add_label(f"validation {number(reached)}{'' if self._narrow() else ', 95% CI'}", x, reached, weight=600)
         if math.isfinite(trained):
             self.accuracy.view.add_label(f"training {number(trained)}", x, trained, token="text2", boxed=False)
+
+    def _rule_labels(self, curves: Curves) -> list[tuple[str, float]]:
+        """Names of the reference lines, with the value where each stands; lines too near to be told apart share one."""
+        low, high = self.accuracy.view.home_y or (0.0, 1.0)
+        near = px(LABEL_HEIGHT) * (high - low) / max(self.accuracy.view.box.height(), 1.0)
+        groups: list[list[tuple[float, str]]] = []
+        for value, title in sorted((curves.baselines[name], title) for name, title in BASELINES if name in curves.baselines):
+            if groups and value - groups[-1][-1][0] < near:
+                groups[-1].append((value, title))
+            else:
+                groups.append([(value, title)])
+        return [(", ".join(f"{title} {number(value)}" for value, title in reversed(group)), group[-1][0]) for group in groups]
+
+    def _narrow(self) -> bool:
+        return self.accuracy.view.box.width() < px(320)
+
+    def _room_for_labels(self) -> float:
+        """By how much the epoch axis is longer than the curves, so that their names fit beside their ends."""
+        width, names = self.accuracy.view.box.width(), px(112 if self._narrow() else 160)
+        return min(max(width / max(width - names, 1.0), 1.25), 1.85)
