@@ -73,6 +73,7 @@ def test_the_whole_loop(window: Window, shared: Path, settle: Settle, wait_until
     assert f"{len(expected)} pairs selected" in window.topbar.selection.text()
     window.show_pane("data")
     settle(window)
+    assert window.panes["data"].result.rows.tolist() == sorted(expected)
     assert desk.walk.tolist() == sorted(expected)
     assert desk.state.focus in expected
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu
 
 from rmexplorer.analysis.dataset_card import DatasetCard
-from rmexplorer.app.state import State
+from rmexplorer.app.state import Selection, State
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
 from rmexplorer.data.formats import FORMATS
@@ -24,7 +24,7 @@ from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.summary import Summary, summarise
 from rmexplorer.gui.table import Orders, frame_view
 from rmexplorer.gui.theme import px
-from rmexplorer.gui.widgets import GhostButton
+from rmexplorer.gui.widgets import GhostButton, Segmented
 from rmexplorer.wording import counted
 from rmexplorer.workflows.columns import SUBSET_COLUMNS, columns, run
 
@@ -80,6 +80,9 @@ class Facts:
         return self._reach[1]
 
 
+ORIGIN = "chosen in Data"
+
+
 @pane
 class Data(Pane):
     """The dataset: its pairs, its columns, what was skipped."""
@@ -101,6 +104,11 @@ class Data(Pane):
         self.skipped.clicked.connect(self.show_skipped)
         self.export = GhostButton("Export", "file-down", "Ctrl+E")
         self.export.clicked.connect(lambda: self.run_command("export_pairs"))
+        self.which = Segmented((("all", "All"), ("selected", "Selected")), name="Pairs listed")
+        self.which.changed.connect(lambda _: self._again())
+        self.which.hide()
+        self._selection: Selection | None = None
+        self.header.add_action(self.which)
         for button in (self.warnings, self.skipped, self.export):
             self.header.add_action(button)
         row = QHBoxLayout()
@@ -115,7 +123,7 @@ class Data(Pane):
         self.table.looked.connect(self.desk.look_at)
         self.table.opened.connect(self._open)
         self.table.starred.connect(self._star)
-        self.table.picked.connect(lambda rows, modifiers: self.select_rows(rows, "Chosen in Data", modifiers))
+        self.table.picked.connect(lambda rows, modifiers: self.select_rows(rows, ORIGIN, modifiers))
         self.table.asked.connect(self._menu)
         row.addWidget(self.facets)
         row.addWidget(self.pairs, 1)
@@ -131,10 +139,14 @@ class Data(Pane):
         if self.sort[0] in ("margin", "certainty") and "margin" not in frame.columns:
             self.sort = ("pair", False)
         sort, view, facts = self.sort, self.pairs.view, self._facts
+        self._follow_selection(state)
+        listed = state.matching
+        if self.which.current() == "selected" and state.selection.mask is not None:
+            listed = state.selection.mask if listed is None else state.selection.mask & listed
 
         def compute() -> Listing:
             assert dataset is not None and state.frame is not None
-            mask = state.matching
+            mask = listed
             facets = facts.facets(state, frame)
             summary = None
             if view == "summary":
@@ -155,6 +167,22 @@ class Data(Pane):
 
         return compute
 
+    def _follow_selection(self, state: State) -> bool:
+        """A selection made in another pane is what is listed; one made here goes on being made in the whole list.
+
+        Returns whether other pairs are to be listed now.
+        """
+        if state.selection is self._selection:
+            return False
+        before = self.which.current()
+        self._selection = state.selection
+        self.which.setVisible(state.selection.mask is not None)
+        if state.selection.mask is None:
+            self.which.set_current("all")
+        elif state.selection.origin != ORIGIN:
+            self.which.set_current("selected")
+        return "selected" in (before, self.which.current())
+
     def draw(self, result: Any) -> None:
         """Show facets and rows; the headline follows where it has to be computed first."""
         if result is None:
@@ -166,7 +194,10 @@ class Data(Pane):
         if listing.summary is not None:
             self.pairs.summary.show_summary(listing.summary, self.header.headline.text)
         if listing.filtered and not len(listing.rows):
-            self.pairs.show_empty("No pair passes this filter.", "Clear filter", lambda: self.desk.set_query(""))
+            if listing.query:
+                self.pairs.show_empty("No pair passes this filter.", "Clear filter", lambda: self.desk.set_query(""))
+            else:
+                self.pairs.show_empty("No pair is selected.", "Clear selection", self.desk.clear)
         else:
             self.pairs.show_ready()
         self._show_buttons(listing.dataset)
@@ -177,6 +208,8 @@ class Data(Pane):
         self.rows.marks = state.marks
         self.rows.selected = state.selection.mask
         self.table.show_focus(state.focus)
+        if self._follow_selection(state):
+            self._again()
 
     @property
     def settled(self) -> bool:
@@ -264,7 +297,7 @@ class Data(Pane):
             ("Star or unstar", lambda: self._star(pair)),
             (
                 "Take out of the selection" if inside else "Add to the selection",
-                lambda: self.select_rows([pair], "Chosen in Data", alt if inside else shift),
+                lambda: self.select_rows([pair], ORIGIN, alt if inside else shift),
             ),
             ("Copy pair", lambda: self.run_command("copy_pair")),
         ]
