@@ -157,36 +157,42 @@ class LengthAccuracyCard(PlotCard):
                 view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=17)
         column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         scale = (1.0 / column, (top - low) / height)
-        taken = [(0.5, low)]
-        for text, value in (("coin flip", 0.5), (f"length only {number(rule)}", rule)):
-            if value == 0.5 or found.length_only.value is not None:
-                taken.append(self._write_rule(text, value, scale, taken, low))
+        self._name_rules(rule, found.length_only.value is not None, scale, low)
 
-    def _write_rule(
-        self, text: str, value: float, scale: tuple[float, float], taken: list[tuple[float, float]], low: float
-    ) -> tuple[float, float]:
-        """Name a reference line where the name hides the fewest marks; `scale` is columns and accuracy a px."""
-        half, high = scale[0] * px(7) * len(text) / 2, scale[1] * px(19)
-        marks = [(spot.x, spot.group.accuracy, 1.0 if spot.fine else 4.0) for spot in self.spots]
+    def _name_rules(self, rule: float, known: bool, scale: tuple[float, float], low: float) -> None:
+        """Name both reference lines where the names hide the fewest marks; `scale` is columns and accuracy a px."""
+        high = scale[1] * px(19)
+        texts = ["coin flip", f"length only {number(rule)}"][: 1 + known]
+        halves = [scale[0] * px(7) * len(text) / 2 for text in texts]
 
-        def hidden(x: float, up: int) -> float:
-            middle = value + up * high * 0.6
-            ends = middle - high / 2, middle + high / 2
-            cost = 100.0 if ends[0] < low else 0.0
-            cost += sum(50.0 for a, b in taken[1:] if abs(a - x) < 2 * half and abs(b - middle) < high)
-            for at, accuracy, weight in marks:
-                if abs(at - x) > half or accuracy.value is None:
+        def hidden(place: tuple[float, int], value: float, half: float) -> float:
+            x, middle = place[0], value + place[1] * high * 0.6
+            bottom, top = middle - high / 2, middle + high / 2
+            cost = 100.0 * (bottom < low) + 2.0 * sum(bottom < line < top for line in (0.5, rule) if line != value)
+            for spot in self.spots:
+                accuracy = spot.group.accuracy
+                if abs(spot.x - x) > half or accuracy.value is None:
                     continue
-                bottom = accuracy.value if accuracy.low is None else accuracy.low
-                top = accuracy.value if accuracy.high is None else accuracy.high
-                cost += weight * (ends[0] < accuracy.value + high / 3 and accuracy.value - high / 3 < ends[1])
-                cost += 0.5 * weight * (ends[0] < top and bottom < ends[1])
+                ends = [accuracy.value if end is None else end for end in (accuracy.low, accuracy.high)]
+                covered = bottom < accuracy.value + high / 3 and accuracy.value - high / 3 < top
+                cost += (1.0 if spot.fine else 4.0) * (covered + 0.5 * (bottom < ends[1] and ends[0] < top))
             return cost
 
         places = [(x, up) for x in (0.5, 1.5, 0.0, 1.0, 2.0) for up in (-1, 1)]
-        x, up = min(places, key=lambda place: hidden(*place))
-        self.view.add_label(text, x, value, "text2", "above" if up > 0 else "below", boxed=hidden(x, up) == 0, gap=1)
-        return x, value + up * high * 0.6
+        costs = [[hidden(place, value, half) for place in places]
+                 for value, half in zip((0.5, rule), halves, strict=False)]
+
+        def together(first: int, second: int) -> float:
+            across = abs(places[first][0] - places[second][0]) < sum(halves)
+            up = abs(0.5 - rule + (places[first][1] - places[second][1]) * high * 0.6) < high
+            return costs[0][first] + costs[-1][second] + 50.0 * (across and up)
+
+        order = range(len(places))
+        best = min(((a, b) for a in order for b in order), key=lambda pair: together(*pair)) if known else \
+            (int(np.argmin(costs[0])),)
+        for text, value, cost, at in zip(texts, (0.5, rule), costs, best, strict=False):
+            x, up = places[at]
+            self.view.add_label(text, x, value, "text2", "above" if up > 0 else "below", boxed=cost[at] == 0, gap=1)
 
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
@@ -345,7 +351,7 @@ class StyleCard(PlotCard):
         self._show_rows(found)
         self.describe(found.headline(), context)
         self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
-        self.set_subtitle("" if found.pairs == found.of else f"{counted(found.pairs)} of {counted(found.of, 'pair')}")
+        self.set_subtitle("" if found.pairs == found.of else f"sample: {counted(found.pairs)}")
         self.show_ready()
 
     def _show_rows(self, found: StyleEffects) -> None:

@@ -33,7 +33,6 @@ from rmexplorer.wording import counted, number
 
 ORIGIN = "reward against length"
 MOST_POINTS = 2_000  # single marks up to here, then hexagons
-MOST_HEXAGONS = 50_000  # then an image of counts
 STEP = 3.0  # px between the corners that a lasso keeps
 WIDE = 620  # px of card from which the legend also explains sizes
 TALL = 330  # px of card from which the margins are high and all outliers named
@@ -134,11 +133,11 @@ class RewardLengthCard(PlotCard):
             points.clicked.connect(lambda place: self._inspect(np.array([place])))
             return points
         many: _Hexagons | _Density
-        if len(cloud) <= MOST_HEXAGONS:
+        if scatter.spread is None:
             many = _Hexagons(x, y, share)
         else:
             room = QRectF(scatter.x[0], scatter.y[0], scatter.x[1] - scatter.x[0], scatter.y[1] - scatter.y[0])
-            many = _Density(x, y, share, extent=room)
+            many = _Density(scatter.spread, y, share, extent=room)
         many.tips = scatter.tips
         return many
 

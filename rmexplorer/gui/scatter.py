@@ -19,6 +19,7 @@ NAMED = 4  # outliers with their first words
 WORDS_SHOWN = 24  # characters of an outlier's label
 TIP = 64  # characters of a response in the tooltip
 APART = (0.34, 0.13)  # of the plot's width and height: nearer outliers are not both named
+MOST_HEXAGONS = 50_000  # responses drawn as hexagons; more become an image of counts
 CROWDED = 0.6  # of the highest bar: above that a margin has no room for words in this corner
 
 
@@ -29,6 +30,8 @@ class Scatter:
     `place` (all responses,) is the position of a response in the cloud, −1 where it is not there; `pairs` (all pairs,)
     bool holds the pairs behind the cloud. `words` and `rewards` are (edges, counts of chosen, counts of rejected) in
     log2 words and reward; `named` are positions of outliers with their first words; `table` is what CSV export gives.
+    `spread` (cloud,) log2 words for an image of counts, None where there are few enough for hexagons: each whole number
+    of words is spread over its unit, or the image would show stripes between them.
     """
 
     found: LengthStyle
@@ -41,6 +44,7 @@ class Scatter:
     y: tuple[float, float]
     named: tuple[tuple[int, str], ...]
     table: dict[str, np.ndarray]
+    spread: np.ndarray | None
 
     @classmethod
     def of(cls, given: Columns, found: LengthStyle) -> Scatter:
@@ -64,6 +68,7 @@ class Scatter:
             _named(found, dataset, x, y),
             {"response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
              "chosen_share": cloud.chosen_share},
+            _spread(cloud.words) if len(cloud) > MOST_HEXAGONS else None,
         )
 
     def responses_of(self, mask: np.ndarray) -> np.ndarray:
@@ -113,6 +118,10 @@ class Scatter:
             f"{low:,}{DASH}{high:,} words" if high > low else counted(low, "word"),
             quote,
         ]
+
+
+def _spread(words: np.ndarray) -> np.ndarray:
+    return np.log2(np.maximum(words + np.random.default_rng(0).uniform(-0.5, 0.5, len(words)), 1.0))
 
 
 def _padded(values: np.ndarray, below: float, above: float) -> tuple[float, float]:

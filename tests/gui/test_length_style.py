@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from rmexplorer.analysis.style_effects import telling
 from rmexplorer.data.read import read
-from rmexplorer.gui import reward_length
+from rmexplorer.gui import reward_length, scatter
 from rmexplorer.gui.length_cards import LengthAccuracyCard
 from rmexplorer.gui.panes.length_style import LengthStylePane
 from rmexplorer.gui.plots import DensityImage, HexItem, PlotView, PointItem, inside
@@ -136,7 +136,7 @@ def test_that_many_responses_become_hexagons_and_more_an_image(
     assert isinstance(pane.lengths.marks, HexItem)
     pane.grab()
     assert int(pane.lengths.marks.hexagons.count.sum()) == len(pane.result.found.cloud)
-    monkeypatch.setattr(reward_length, "MOST_HEXAGONS", 1000)
+    monkeypatch.setattr(scatter, "MOST_HEXAGONS", 1000)
     monkeypatch.setattr(density_module, "AT_ONCE", 100)
     monkeypatch.setattr(reward_length, "SMALL", 10)
     window.desk.set_query("words>0")
@@ -151,7 +151,9 @@ def test_that_many_responses_become_hexagons_and_more_an_image(
     assert marks.mask is not None
     assert marks.tallies.inside.sum() == pane.lengths.scatter.responses_of(selected(window)).sum()
     cloud = pane.result.found.cloud
-    point = pane.lengths.view.box.mapViewToScene(QPointF(float(cloud.log_words[7]), float(cloud.reward[7])))
+    spread = pane.lengths.scatter.spread
+    assert np.rint(2.0 ** spread).tolist() == pytest.approx(np.maximum(cloud.words, 1).tolist(), abs=1)
+    point = pane.lengths.view.box.mapViewToScene(QPointF(float(spread[7]), float(cloud.reward[7])))
     assert 7 in marks.points_at(point)
     assert "reward" in " ".join(marks.hover(point))
 
