@@ -135,19 +135,18 @@ class PointItem(_Marks):
         x, y = self.to_px(self.x, self.y)
         view = self.view_px()
         seen = (x >= view.left() - 9) & (x <= view.right() + 9) & (y >= view.top() - 9) & (y <= view.bottom() + 9)
-        for number, (symbol, token) in enumerate(self.styles):
-            for inside in (False, True):
-                chosen = seen & (self.kinds == number)
-                if self.mask is not None:
-                    chosen &= self.mask if inside else ~self.mask
-                elif not inside:
-                    continue
-                painter.setPen(ink("surface", 2) if self.halo else Qt.PenStyle.NoPen)
-                painter.setBrush(
-                    brush(token, 255 if self.halo and inside else self.alpha if inside else self.alpha // 4)
-                )
-                for place in np.flatnonzero(chosen):
-                    paint_symbol(painter, symbol, float(x[place]), float(y[place]), self.size)
+        painter.setPen(ink("surface", 2) if self.halo else Qt.PenStyle.NoPen)
+        order = np.random.default_rng(0).permutation(len(x))  # mixed, so that no group hides the others
+        for inside in (False, True):
+            part = seen if self.mask is None else seen & (self.mask if inside else ~self.mask)
+            if self.mask is None and not inside:
+                continue
+            alpha = 255 if self.halo and inside else self.alpha if inside else self.alpha // 4
+            brushes = [brush(token, alpha) for _, token in self.styles]
+            for place in order[part[order]].tolist():
+                kind = self.kinds[place]
+                painter.setBrush(brushes[kind])
+                paint_symbol(painter, self.styles[kind][0], float(x[place]), float(y[place]), self.size)
         if 0 <= self.selected < len(x) and seen[self.selected]:
             symbol, token = self.styles[self.kinds[self.selected]]
             painter.setBrush(brush(token))
