@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -22,6 +23,7 @@ class Registry(Generic[Entry]):
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._walked = not package
+        self._lock = threading.RLock()
 
     def add(self, name: str, entry: Entry) -> Entry:
         """Register an entry; two of one name are a bug."""
@@ -31,16 +33,18 @@ class Registry(Generic[Entry]):
         return entry
 
     def _walk(self) -> None:
-        if self._walked:
-            return
-        self._walked = True
-        package = importlib.import_module(self._package)
-        for leaf in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-            importlib.import_module(f"{self._package}.{leaf.name}")
+        """Import every leaf, once; a thread that comes meanwhile waits until all are there."""
+        with self._lock:
+            if not self._walked:
+                package = importlib.import_module(self._package)
+                for leaf in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+                    importlib.import_module(f"{self._package}.{leaf.name}")
+                self._walked = True
 
     def __getitem__(self, name: str) -> Entry:
-        if not self._walked and name.isidentifier() and importlib.util.find_spec(f"{self._package}.{name}") is not None:
-            importlib.import_module(f"{self._package}.{name}")  # a leaf of that name is all that is needed
+        if name not in self._entries and self._package and name.isidentifier():
+            if importlib.util.find_spec(f"{self._package}.{name}") is not None:
+                importlib.import_module(f"{self._package}.{name}")  # a leaf of that name is all that is needed
         if name not in self._entries:
             self._walk()
         if name in self._entries:
