@@ -181,6 +181,22 @@ def command_analyze(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def command_probe(arguments: argparse.Namespace) -> int:
+    """Minimal edits that should not change a reward, and do they."""
+    from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.edits import read_probes
+    from rmexplorer.workflows.probing import as_json, describe, probe_dataset
+
+    checkpoint = Checkpoint.load(arguments.model)
+    chosen = None if arguments.probes is None else read_probes(arguments.probes)
+    result = run(probe_dataset(read_dataset(arguments), checkpoint, chosen))
+    if arguments.json:
+        write_json(as_json(result))
+    else:
+        print(describe(result))
+    return 0
+
+
 def command_demo(arguments: argparse.Namespace) -> int:
     """Open the window on the demo dataset, or draw every pane without a display."""
     from rmexplorer.workflows.files import demo_path
@@ -236,6 +252,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--learning-rate", type=float, metavar="X", help="step size of Adam (default 0.0003)")
     add("--weight-decay", type=float, metavar="X", help="decoupled weight decay")
     add("--dropout", type=float, metavar="X", help="dropped share of hidden units (default 0.5)")
+    add("--length-fix", metavar="NAME", help="against a reward that follows length: residualize, balance or penalty (default none)")
+    add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
     add("--holdout", type=float, metavar="SHARE", help="share of prompts held out, 0: train on all (default 0.2)")
     add("--seed", type=int, metavar="N", help="seed of split and training (default 0)")
     add("--min-accuracy", type=float, metavar="X", help="exit with 1 below this held-out accuracy")
@@ -277,6 +295,12 @@ def build_parser() -> argparse.ArgumentParser:
     _input(analyze)
     analyze.add_argument(
         "--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores"
+    )
+    probe = add("probe", command_probe)
+    _input(probe)
+    probe.add_argument("--model", type=Path, required=True, metavar="MODEL", help="a head made by train")
+    probe.add_argument(
+        "--probes", type=Path, metavar="PROBES", help="edits of your own (JSON lines or CSV) instead of those built in"
     )
     return parser
 

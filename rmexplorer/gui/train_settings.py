@@ -13,6 +13,7 @@ from rmexplorer.encoders import ENCODERS
 from rmexplorer.gui.theme import px, set_role
 from rmexplorer.gui.widgets import label
 from rmexplorer.problem import Problem
+from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.reward.loss import LOSSES
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.workflows.settings import RunSettings
@@ -33,6 +34,8 @@ TITLES = {
     "margin": "Margin",
     "centring": "Centring",
     "label_noise": "Wrong labels, share",
+    "length_fix": "Length fix",
+    "length_penalty": "Length penalty",
 }
 LOSS_TITLES = {
     "bradley_terry": "Bradley–Terry",
@@ -40,6 +43,12 @@ LOSS_TITLES = {
     "centred": "Bradley–Terry, centred",
     "smoothed": "Label smoothing",
     "robust": "Noise-robust (rDPO)",
+}
+FIX_TITLES = {
+    "none": "None",
+    "residualize": "Residualize",
+    "balance": "Length-balanced",
+    "penalty": "Penalty",
 }
 AUTOMATIC = "automatic"
 
@@ -85,6 +94,14 @@ class SettingsForm(QWidget):
                     help_text
                     + " "
                     + "; ".join(f"{LOSS_TITLES.get(name, name)}: {text}" for name, text in LOSSES.items()),
+                )
+            elif one.name == "length_fix":
+                self._add_choice(
+                    "length_fix",
+                    TITLES["length_fix"],
+                    [(name, FIX_TITLES[name]) for name in LENGTH_FIXES],
+                    value,
+                    help_text + " " + "; ".join(f"{FIX_TITLES[name]}: {text}" for name, text in LENGTH_FIXES.items()),
                 )
             elif isinstance(one.default, bool):
                 self._add_check(one.name, TITLES[one.name], value, help_text)

@@ -18,10 +18,11 @@ from rmexplorer import __version__
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.paths import atomic
 from rmexplorer.problem import Problem
+from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
-LAYOUT = 1
+LAYOUT = 2  # 2 may hold a residual, which older versions would leave out of the reward
 _HEAD, _ENCODER = "head.", "encoder."
 
 
@@ -32,7 +33,7 @@ class Checkpoint:
     temperature: P(chosen) = σ(d / temperature); metrics: plain values of the verdict, as `train --json` prints them;
     dataset_fingerprint, settings.holdout and settings.seed together name the held-out prompts; reward_mean, reward_std:
     of the rewards of the training responses, for showing rewards as standardised; created: ISO time in UTC; version:
-    of rmexplorer.
+    of rmexplorer; residual: the line of length that is subtracted from raw rewards, None where there is none.
     """
 
     model: RewardModel
@@ -46,6 +47,7 @@ class Checkpoint:
     reward_std: float = 1.0
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     version: str = __version__
+    residual: LengthLine | None = None
 
     @property
     def holdout(self) -> float:
@@ -57,6 +59,16 @@ class Checkpoint:
         """The seed of the split and of training."""
         return self.settings.seed
 
+    def rewards(self, vectors: np.ndarray, characters: np.ndarray) -> np.ndarray:
+        """Calibrated rewards (n,) float32 of vectors (n, d) of responses of so many characters (n,), stripped.
+
+        The residual is subtracted first, the temperature divides last: this is the reward that people see.
+        """
+        raw = self.model.rewards(vectors)
+        if self.residual is not None:
+            raw = raw - self.residual.at(characters)
+        return np.asarray(raw / self.temperature, dtype=np.float32)
+
     def standardised(self, rewards: np.ndarray) -> np.ndarray:
         """Rewards as multiples of the standard deviation of the training responses' rewards, around their mean."""
         return (rewards - self.reward_mean) / (self.reward_std or 1.0)
@@ -64,13 +76,14 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The whole checkpoint in safetensors; written to a file it is what `load` reads."""
         header = {
-            "layout": LAYOUT, "version": self.version, "created": self.created,
+            "layout": 1 if self.residual is None else LAYOUT, "version": self.version, "created": self.created,
             "temperature": float(self.temperature),
             "input_dim": self.model.input_dim, "hidden_dim": self.model.hidden_dim,
             "settings": self.settings.as_dict(),
             "metrics": self.metrics, "dataset": {"name": self.dataset_name, "fingerprint": self.dataset_fingerprint},
             "reward_mean": float(self.reward_mean), "reward_std": float(self.reward_std),
             "encoder": self.encoder.header(),
+            "residual": None if self.residual is None else self.residual.as_dict(),
         }
         arrays = {_HEAD + name: array for name, array in self.model.arrays().items()}
         arrays |= {_ENCODER + name: np.ascontiguousarray(array) for name, array in self.encoder.arrays.items()}
@@ -105,7 +118,7 @@ class Checkpoint:
                 model, encoder, TrainSettings.from_dict(header["settings"]), float(header["temperature"]),
                 dict(header["metrics"]), str(header["dataset"]["name"]), str(header["dataset"]["fingerprint"]),
                 float(header["reward_mean"]), float(header["reward_std"]), str(header["created"]),
-                str(header["version"]))
+                str(header["version"]), _residual(header.get("residual")))
         except Problem as problem:
             raise problem if problem.what.startswith(str(path)) else Problem(
                 f"{path}: {problem.what}", problem.remedy) from problem
@@ -123,6 +136,15 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
         state.update(f"{name} {array.dtype} {array.shape} ".encode())
         state.update(array.tobytes())
     return state.hexdigest()
+
+
+def _residual(kept: Mapping[str, Any] | None) -> LengthLine | None:
+    if kept is None:
+        return None
+    line = LengthLine(float(kept["slope"]), float(kept["mean"]))
+    if not (np.isfinite(line.slope) and np.isfinite(line.mean)):
+        raise ValueError("the residual is not a finite number")
+    return line
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from rmexplorer.problem import Problem
+from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.reward.loss import LOSSES, PairLoss
 
 MANY_PAIRS = 30_000
@@ -46,10 +47,14 @@ class TrainSettings:
     margin: float = _setting(1.0, "By how much the chosen response must win (loss margin).", 0, 100)
     centring: float = _setting(0.01, "Strength of the pull of rewards towards 0 (loss centred).", 0, 100)
     label_noise: float = _setting(0.1, "Share of labels taken to be wrong (losses smoothed and robust).", 0, below=0.5)
+    length_fix: str = _setting("none", "What is done against a reward that follows length.")
+    length_penalty: float = _setting(1.0, "Strength of the penalty on following length (length fix penalty).", 0, 100)
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise Problem(f"there is no loss named {self.loss!r}", f"choose one of {', '.join(LOSSES)}")
+        if self.length_fix not in LENGTH_FIXES:
+            raise Problem(f"there is no length fix named {self.length_fix!r}", f"choose one of {', '.join(LENGTH_FIXES)}")
         for setting in fields(self):
             if setting.name == "batch_size" and self.batch_size is None:
                 continue

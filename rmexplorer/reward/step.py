@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmexplorer.reward.fixes import correlation_penalty
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
@@ -18,8 +19,11 @@ class Stepper:
     """
 
     def __init__(self, model: RewardModel, vectors: np.ndarray, batch_size: int, loss: PairLoss | None = None,
-                 dropout: float = 0.0, weight_decay: float = 0.0, random: np.random.Generator | None = None) -> None:
+                 dropout: float = 0.0, weight_decay: float = 0.0, random: np.random.Generator | None = None,
+                 length_penalty: float = 0.0) -> None:
         self.model = model
+        self.length_penalty = length_penalty
+        self._length_gap: np.ndarray | None = None
         self.vectors = vectors
         self.loss = loss or PairLoss()
         self.gradient = np.zeros_like(model.flat)
@@ -39,20 +43,26 @@ class Stepper:
         self._slopes = np.empty(rows, dtype=kind)
 
     def step(self, chosen: np.ndarray, rejected: np.ndarray, learning_rate: float,
-             target: np.ndarray | None = None, weight: np.ndarray | None = None) -> float:
-        """Take one step on pairs given by rows of the vectors (pairs,), and return their mean loss before it."""
+             target: np.ndarray | None = None, weight: np.ndarray | None = None,
+             length_gap: np.ndarray | None = None) -> float:
+        """Take one step on pairs given by rows of the vectors (pairs,), and return their mean loss before it.
+
+        length_gap: Δ log length (pairs,) for the penalty; None where there is none.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is the caller's to report
-            loss = self.differentiate(chosen, rejected, target, weight)
+            loss = self.differentiate(chosen, rejected, target, weight, length_gap)
             self.optimiser.step(self.gradient, learning_rate)
         return loss
 
     def differentiate(self, chosen: np.ndarray, rejected: np.ndarray,
-                      target: np.ndarray | None = None, weight: np.ndarray | None = None) -> float:
+                      target: np.ndarray | None = None, weight: np.ndarray | None = None,
+                      length_gap: np.ndarray | None = None) -> float:
         """Write the gradient of the mean loss of these pairs into `gradient`, and return the loss."""
         pairs = len(chosen)
         x = self._x[:2 * pairs]
         np.take(self.vectors, chosen, axis=0, out=x[:pairs], mode="clip")
         np.take(self.vectors, rejected, axis=0, out=x[pairs:], mode="clip")
+        self._length_gap = length_gap
         return self._through_hidden(x, target, weight) if self.model.hidden_dim else self._linear(x, target, weight)
 
     def _margins_back(self, rewards: np.ndarray, target: np.ndarray | None,
@@ -62,6 +72,12 @@ class Stepper:
         slopes = self._slopes[:2 * pairs]
         slopes[:pairs] = by_chosen
         slopes[pairs:] = by_rejected
+        if self._length_gap is not None and self.length_penalty:
+            square, by_margin = correlation_penalty(rewards[:pairs] - rewards[pairs:], self._length_gap)
+            loss += self.length_penalty * square
+            by_margin *= self.length_penalty
+            slopes[:pairs] += by_margin
+            slopes[pairs:] -= by_margin
         self._parts["output_bias"][0] = slopes.sum() if self.loss.centring else 0
         return loss, slopes
 

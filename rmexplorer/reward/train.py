@@ -13,6 +13,7 @@ import numpy as np
 from rmexplorer.data.split import split_by_group
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
+from rmexplorer.reward.fixes import balanced_weights, correlation_penalty
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.settings import TrainSettings
@@ -111,18 +112,20 @@ class Fit:
 
 def train(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
           settings: TrainSettings | None = None, knobs: Knobs | None = None, *,
-          target: np.ndarray | None = None, weight: np.ndarray | None = None) -> Job[Fit]:
+          target: np.ndarray | None = None, weight: np.ndarray | None = None,
+          length_gap: np.ndarray | None = None) -> Job[Fit]:
     """Train a reward head on pairs, and yield a Progress with a Beat about every 4 ms.
 
     vectors: (responses, d) float32, an array or a memory map; chosen, rejected: rows of it (pairs,); group: (pairs,),
     the validation slice is drawn by it; target: (pairs,) in [0, 1], the probability that the chosen one is better (½
-    for a tie), None for 1; weight: (pairs,) ≥ 0, None for equal. Progress counts pairs. Where the pairs leave no
+    for a tie), None for 1; weight: (pairs,) ≥ 0, None for equal; length_gap: Δ log(1 + characters) (pairs,), needed
+    by the length fixes balance and penalty. Progress counts pairs. Where the pairs leave no
     validation slice of 4 pairs (one prompt, a handful of pairs), training runs for at most 20 epochs and a warning says
     so.
     Raises Problem for no pairs, vectors that are not finite, and pairs whose two vectors are all the same. The same
     arguments on the same machine give the same numbers, however often the job is paused.
     """
-    run = _Run(vectors, chosen, rejected, group, settings or TrainSettings(), knobs or Knobs(), target, weight)
+    run = _Run(vectors, chosen, rejected, group, settings or TrainSettings(), knobs or Knobs(), target, weight, length_gap)
     try:
         yield from run.check()
         return (yield from run.whole())
@@ -162,7 +165,8 @@ class _Run:
     """One training run: what all its phases share."""
 
     def __init__(self, vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
-                 settings: TrainSettings, knobs: Knobs, target: np.ndarray | None, weight: np.ndarray | None) -> None:
+                 settings: TrainSettings, knobs: Knobs, target: np.ndarray | None, weight: np.ndarray | None,
+                 length_gap: np.ndarray | None = None) -> None:
         self.clock, self.threads = _Clock(), BlasThreads()
         self.settings, self.knobs, self.loss = settings, knobs, settings.pair_loss()
         self.vectors = _plain_vectors(vectors)
@@ -170,6 +174,7 @@ class _Run:
         self.group = np.asarray(group)
         self.target = _per_pair(target, len(self.chosen))
         self.weight = _per_pair(weight, len(self.chosen), high=math.inf)
+        self.length_gap = self._fix_length(length_gap)
         if not len(self.chosen) == len(self.rejected) == len(self.group):
             raise ValueError("chosen, rejected and group differ in length")
         if not len(self.chosen):
@@ -188,6 +193,22 @@ class _Run:
         rows = 2 * BLOCK_PAIRS
         self._x = np.empty((rows, self.vectors.shape[1]), dtype=np.float32)
         self._hidden = np.empty((rows, settings.hidden_dim), dtype=np.float32)
+
+    def _fix_length(self, length_gap: np.ndarray | None) -> np.ndarray | None:
+        """Weigh the pairs where lengths are to be balanced; the length differences where a penalty needs them."""
+        if self.settings.length_fix not in ("balance", "penalty"):
+            return None
+        gap = _per_pair(length_gap, len(self.chosen), -math.inf, math.inf)
+        if gap is None:
+            raise ValueError(f"the length fix {self.settings.length_fix} needs length_gap")
+        if self.settings.length_fix == "penalty":
+            return gap
+        balanced = balanced_weights(gap).astype(np.float32)
+        self.weight = balanced if self.weight is None else self.weight * balanced
+        if not self.weight.any():
+            raise Problem("no bin of length difference has the longer response on both sides, so lengths cannot be balanced",
+                          "choose another length fix or more pairs")
+        return None
 
     def check(self) -> Beats:
         """Refuse vectors that are not finite and pairs that say nothing."""
@@ -295,7 +316,8 @@ class _Run:
         settings = self.settings
         model = RewardModel(self.vectors.shape[1], settings.hidden_dim, settings.seed)
         stepper = Stepper(model, self.vectors, settings.batch_of(pairs), self.loss, settings.dropout,
-                          settings.weight_decay, np.random.Generator(np.random.SFC64(self.dropout_seed)))
+                          settings.weight_decay, np.random.Generator(np.random.SFC64(self.dropout_seed)),
+                          settings.length_penalty)
         return model, stepper, np.random.default_rng(self.order_seed)
 
     def epoch(self, phase: Phase, epoch: int, stepper: Stepper, rows: np.ndarray) -> Beats:
@@ -303,6 +325,7 @@ class _Run:
         chosen, rejected = self.chosen[rows], self.rejected[rows]
         target = None if self.target is None else self.target[rows]
         weight = None if self.weight is None else self.weight[rows]
+        length_gap = None if self.length_gap is None else self.length_gap[rows]
         steps = -(-len(rows) // self.settings.batch_of(len(rows)))
         edges = np.linspace(0, len(rows), steps + 1).astype(np.int64).tolist()
         recent, step, rate = 0.0, 0, self.learning_rate()
@@ -313,7 +336,8 @@ class _Run:
             cut = slice(edges[step - 1], edges[step])
             began = time.perf_counter()
             loss = stepper.step(chosen[cut], rejected[cut], rate,
-                                None if target is None else target[cut], None if weight is None else weight[cut])
+                                None if target is None else target[cut], None if weight is None else weight[cut],
+                                None if length_gap is None else length_gap[cut])
             self.threads.took(time.perf_counter() - began)
             if not math.isfinite(loss):
                 raise Problem(f"the loss is no longer a finite number in epoch {epoch}",
@@ -375,12 +399,15 @@ class _Run:
         target = None if self.target is None else self.target[rows]
         weight = None if self.weight is None else self.weight[rows]
         each, _ = self.loss.of_margins(margin, target)
+        loss = _mean(each, weight)
+        if self.length_gap is not None:
+            loss += self.settings.length_penalty * correlation_penalty(margin, self.length_gap[rows])[0]
         right = (margin > 0) + 0.5 * (margin == 0)
         if target is None:
-            return _mean(each, weight), _mean(right, weight)
+            return loss, _mean(right, weight)
         right = np.where(target >= 0.5, right, 1 - right)
         sided = target != 0.5
-        return _mean(each, weight), _mean(right[sided], None if weight is None else weight[sided])
+        return loss, _mean(right[sided], None if weight is None else weight[sided])
 
 
 def _mean(values: np.ndarray, weight: np.ndarray | None) -> float:

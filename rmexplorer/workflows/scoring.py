@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
 from rmexplorer.job import Job, Progress
@@ -30,10 +31,11 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
     """
     encoder = ENCODERS[checkpoint.encoder.name]
     prompts, responses = texts_of(dataset)
+    characters = char_count(dataset.responses["text"])
     out = np.empty(len(responses), dtype=np.float32)
     done = 0
     for block in encoder.blocks(checkpoint.encoder, prompts, responses):
-        out[done : done + len(block)] = checkpoint.model.rewards(block) / checkpoint.temperature
+        out[done : done + len(block)] = checkpoint.rewards(block, characters[done : done + len(block)])
         done += len(block)
         yield Progress(done, len(responses), "scoring responses")
     return out

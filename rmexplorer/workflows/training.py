@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rmexplorer.analysis.calibration import Scores, calibration
+from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.split import split_by_group
@@ -20,7 +21,9 @@ from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.train import Fit, Knobs, train, validation_slice
+from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.reward.loss import fit_temperature
+from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.settings import RunSettings
 
@@ -67,9 +70,37 @@ def fit(dataset: Dataset, encoded: np.ndarray, settings: RunSettings, knobs: Kno
     rows = Split.of(dataset, settings.train.holdout, settings.train.seed).training
     return (
         yield from train(
-            encoded, dataset.chosen[rows], dataset.rejected[rows], dataset.group[rows], settings.train, knobs
+            encoded,
+            dataset.chosen[rows],
+            dataset.rejected[rows],
+            dataset.group[rows],
+            settings.train,
+            knobs,
+            length_gap=None if settings.train.length_fix == "none" else length_gap(dataset)[rows],
         )
     )
+
+
+def length_gap(dataset: Dataset) -> np.ndarray:
+    """(pairs,) float64: log(1 + characters) of the chosen minus that of the rejected response, 0 for ties."""
+    gap = np.zeros(len(dataset))
+    given = columns(dataset)
+    gap[given.rows] = given["length_gap"]
+    return gap
+
+
+def residualize(dataset: Dataset, rewards: np.ndarray, fitted: Fit, split: Split) -> tuple[LengthLine, float]:
+    """The line of length in raw `rewards` (responses,) of the training pairs, and the temperature without it.
+
+    The temperature is fitted on the margins of the validation slice, as that of the head is.
+    """
+    rows, gap = split.training, length_gap(dataset)
+    margin = rewards[dataset.chosen[rows]].astype(np.float64) - rewards[dataset.rejected[rows]]
+    shown = np.unique(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
+    line = LengthLine.fit(margin, gap[rows], columns(dataset).characters[shown])
+    if len(fitted.validation_margin) < LEAST_TEMPERATURE_PAIRS:
+        return line, fitted.temperature
+    return line, fit_temperature(fitted.validation_margin - line.slope * gap[rows][fitted.validation])
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Job[str]:
@@ -126,20 +157,26 @@ def assess(
 ) -> Job[Trained]:
     """Job: score every response and judge the head once on the held-out pairs; `others` are margins of the baselines."""
     yield Progress(0, 3, "scoring")
-    rewards = (fitted.model.rewards(encoded) / fitted.temperature).astype(np.float32)
+    raw, temperature, residual = fitted.model.rewards(encoded), fitted.temperature, None
     split = Split.of(dataset, settings.train.holdout, settings.train.seed)
+    if settings.train.length_fix == "residualize":
+        residual, temperature = residualize(dataset, raw, fitted, split)
+        raw = raw - residual.at(columns(dataset).characters)
+    rewards = (raw / temperature).astype(np.float32)
     margin = rewards[dataset.chosen].astype(np.float64) - rewards[dataset.rejected]
     yield Progress(1, 3, "judging on held-out pairs")
     verdict = (
         train_verdict(margin[split.heldout], dataset.prompt[split.heldout], others) if len(split.heldout) else None
     )
-    metrics = _metrics(dataset, encoded, fitted, settings, split, margin, verdict)
+    metrics = _metrics(dataset, encoded, fitted, settings, split, margin, verdict, temperature)
+    metrics["length"] = length_pull(margin[split.heldout], length_gap(dataset)[split.heldout])
     metrics["seconds"] = {**(seconds or {}), "train": round(fitted.seconds, 3)}
     yield Progress(2, 3, "keeping the head")
     checkpoint = Checkpoint(
         model=fitted.model,
         encoder=encoder,
-        temperature=fitted.temperature,
+        temperature=temperature,
+        residual=residual,
         settings=settings.train,
         metrics=metrics,
         dataset_fingerprint=dataset.fingerprint,
@@ -158,6 +195,7 @@ def _metrics(
     split: Split,
     margin: np.ndarray,
     verdict: Verdict | None,
+    temperature: float,
 ) -> dict[str, Any]:
     right = np.where(margin[split.training] == 0, 0.5, margin[split.training] > 0)
     metrics: dict[str, Any] = {
@@ -165,6 +203,7 @@ def _metrics(
         "input_dim": int(encoded.shape[1]),
         "hidden_dim": settings.train.hidden_dim,
         "loss": settings.train.loss,
+        "length_fix": settings.train.length_fix,
         "seed": settings.train.seed,
         "train_pairs": len(split.training),
         "heldout_pairs": len(split.heldout),
@@ -179,7 +218,7 @@ def _metrics(
         "brier": None,
         "ece": None,
         "ece_null95": None,
-        "temperature": fitted.temperature,
+        "temperature": temperature,
         "as_trained": None,
         "epochs": fitted.epochs,
         "best_epoch": fitted.best_epoch,
@@ -202,10 +241,10 @@ def _metrics(
     metrics["headline"] = verdict.headline()
     subset = np.full(len(split.heldout), "")
     raw = calibration(
-        margin[split.heldout] * fitted.temperature,
+        margin[split.heldout] * temperature,
         dataset.prompt[split.heldout],
         subset,
-        temperature=fitted.temperature,
+        temperature=temperature,
     )
     metrics.update(_errors(raw.scaled or raw.trained))
     metrics["as_trained"] = _errors(raw.trained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint, digest
+from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
@@ -107,7 +109,7 @@ def test_that_other_files_are_refused(saved: Path, tmp_path: Path) -> None:
 
 def test_that_a_newer_file_is_refused_with_its_version(saved: Path) -> None:
     with pytest.raises(Problem, match=r"rmexplorer 9\.1, a newer one; update"):
-        Checkpoint.load(rewritten(saved, {"layout": 2, "version": "9.1"}))
+        Checkpoint.load(rewritten(saved, {"layout": 3, "version": "9.1"}))
 
 
 @pytest.mark.parametrize("header", [
@@ -149,3 +151,29 @@ def test_that_a_place_that_cannot_be_written_is_a_problem_and_keeps_the_old_file
         checkpoint.save(saved)
     monkeypatch.undo()
     assert saved.read_bytes() == before and [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+def test_that_the_line_of_length_comes_back_and_needs_the_newer_layout(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "fixed.safetensors"
+    fixed = replace(checkpoint, residual=LengthLine(0.31, 4.5))
+    fixed.save(path)
+    assert Checkpoint.load(path).residual == LengthLine(0.31, 4.5)
+    for place, layout in ((path, 2), (tmp_path / "plain.safetensors", 1)):
+        if layout == 1:
+            checkpoint.save(place)
+        with safe_open(place, framework="numpy") as file:
+            assert json.loads(file.metadata()["rmexplorer"])["layout"] == layout
+
+
+def test_that_a_file_from_before_residuals_still_loads(saved: Path) -> None:
+    with safe_open(saved, framework="numpy") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        values = json.loads(file.metadata()["rmexplorer"])
+    del values["residual"]
+    save_file(kept, saved, metadata={"rmexplorer": json.dumps(values)})
+    assert Checkpoint.load(saved).residual is None
+
+
+def test_that_a_broken_line_is_a_damaged_model(saved: Path) -> None:
+    with pytest.raises(Problem, match="damaged"):
+        Checkpoint.load(rewritten(saved, {"residual": {"slope": 1.0}}))

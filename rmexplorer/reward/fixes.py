@@ -1,0 +1,87 @@
+"""Fixes of a reward that follows length: residualise it, balance the training pairs, or penalise the correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LENGTH_FIXES: dict[str, str] = {
+    "none": "train on the pairs as they are",
+    "residualize": "subtract the length line, fitted on training pairs, from the reward",
+    "balance": "weigh training pairs so that the longer response wins half of them",
+    "penalty": "add the squared correlation of margin and length difference to the loss",
+}
+BALANCE_BINS = 10
+LEAST_WEIGHT = 0.05
+
+
+@dataclass(frozen=True)
+class LengthLine:
+    """What residualising subtracts from a raw reward: slope · (log(1 + characters) − mean)."""
+
+    slope: float
+    mean: float
+
+    def at(self, characters: np.ndarray) -> np.ndarray:
+        """The height of the line (n,) float64 at responses of so many characters, stripped."""
+        return self.slope * (np.log1p(np.asarray(characters, np.float64)) - self.mean)
+
+    def as_dict(self) -> dict[str, float]:
+        """The line as plain values, for JSON."""
+        return {"slope": self.slope, "mean": self.mean}
+
+    @classmethod
+    def fit(cls, margin: np.ndarray, length_gap: np.ndarray, characters: np.ndarray) -> LengthLine:
+        """The line from margins and Δ log(1 + characters) of training pairs; its mean is that of these `characters`."""
+        known = len(characters) > 0
+        return cls(within_prompt_slope(margin, length_gap), float(np.log1p(characters).mean()) if known else 0.0)
+
+
+def within_prompt_slope(margin: np.ndarray, length_gap: np.ndarray) -> float:
+    """Reward by log length within prompts: least squares of margins (pairs,) on Δ log length through the origin.
+
+    It does not depend on which response of a pair is named first; 0 where no pair differs in length.
+    """
+    gap = np.asarray(length_gap, np.float64)
+    square = float(gap @ gap)
+    return float(np.asarray(margin, np.float64) @ gap) / square if square > 0 else 0.0
+
+
+def balanced_weights(length_gap: np.ndarray, bins: int = BALANCE_BINS) -> np.ndarray:
+    """Weights (pairs,) float64 by which chosen is longer as often as shorter in each bin of |Δ log characters|.
+
+    length_gap: log(1 + characters) of chosen minus that of rejected (pairs,). Bins hold about as many pairs each. The
+    rarer side of a bin is weighed up to make half of it, but no pair to more than 1 / LEAST_WEIGHT; the other side is
+    weighed down to the same sum. Pairs of equal length keep weight 1; a bin with one side alone has weight 0, for
+    nothing can balance it.
+    """
+    gap = np.asarray(length_gap, np.float64)
+    weight = np.ones(len(gap))
+    apart = np.flatnonzero(gap != 0)
+    if not len(apart):
+        return weight
+    edges = np.unique(np.quantile(np.abs(gap[apart]), np.linspace(0, 1, bins + 1)[1:-1]))
+    bin_of = np.searchsorted(edges, np.abs(gap[apart]), side="right")
+    longer = gap[apart] > 0
+    counts = np.stack([np.bincount(bin_of[side], minlength=len(edges) + 1) for side in (~longer, longer)])
+    total, rarer = counts.sum(axis=0), counts.min(axis=0)
+    share = np.minimum(total / 2, rarer / LEAST_WEIGHT)  # what each side of a bin sums up to
+    by_side = np.divide(share, counts, out=np.zeros(counts.shape), where=counts > 0)
+    weight[apart] = by_side[longer.astype(int), bin_of]
+    return weight
+
+
+def correlation_penalty(margin: np.ndarray, length_gap: np.ndarray) -> tuple[float, np.ndarray]:
+    """Squared correlation of margins and Δ log length over a batch, and its gradient by the margins, (pairs,).
+
+    The correlation is taken around 0, not around the means: d·Δ does not change when a pair is turned round, so it says
+    whether the longer response of a prompt gets the higher reward, whichever of them was chosen. 0 where either is 0
+    throughout.
+    """
+    d, gap = np.asarray(margin, np.float64), np.asarray(length_gap, np.float64)
+    product, spread, lengths = float(d @ gap), float(d @ d), float(gap @ gap)
+    if spread <= 0 or lengths <= 0:
+        return 0.0, np.zeros(len(d))
+    square = product * product / (spread * lengths)
+    return square, 2 * product / (spread * lengths) * gap - 2 * square / spread * d
