@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.wording import counted
 
 NARROW = 1180
+KEEP_MS = 500
 WRITING = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
 
 
@@ -88,6 +90,10 @@ class Window(QWidget):
         self.error.acted.connect(self._mend)
         self.border = DropBorder(self)
         self.rings: FocusRings | None = None
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.setInterval(KEEP_MS)
+        self._keeping.timeout.connect(self._keep_quietly)
         self._arrange()
         self._connect()
         self._show_state(desk.state, frozenset({"pane", "dataset"}))
@@ -169,11 +175,14 @@ class Window(QWidget):
     def _show_state(self, state: State, names: frozenset[str]) -> None:
         if "pane" in names:
             pane = self.pane(state.pane)
+            focused = QApplication.focusWidget()
+            if focused is not None and self.stack.isAncestorOf(focused) and not pane.isAncestorOf(focused):
+                self.setFocus()  # else Qt moves the ring to whatever comes next
             self.inspector.set_open(self._inspector_wished.get(pane.inspects, pane.inspects))
             self.stack.setCurrentWidget(pane)
             pane.refresh()
-            if self.isVisible():  # not while it is made: what was kept last time is still to be read
-                self.desk.project.put_view(pane=state.pane)
+        if self.isVisible():  # not while it is made: what was kept last time is still to be read
+            self._keeping.start()
         if names & {"dataset", "rewards", "pane", "runs"}:
             self._show_rail(state)
             dataset = state.dataset
@@ -381,6 +390,10 @@ class Window(QWidget):
         event.accept()
 
     # The view as it was left
+
+    def _keep_quietly(self) -> None:
+        with suppress(Problem):  # a view that cannot be kept now is no news; what matters is written when it is made
+            self.keep_view()
 
     def keep_view(self) -> None:
         """Keep geometry, pane, theme, filter and dataset in the project."""
