@@ -364,7 +364,7 @@ class StyleCard(PlotCard):
         limit = min(max(ends, default=0.1), 3.0) * 1.05
         lows = [end for effect in effects for end in (effect.people.low, effect.model.low) if end is not None]
         highs = [end for effect in effects for end in (effect.people.high, effect.model.high) if end is not None]
-        low, high = max(min(min(lows), -0.1 * limit) * 1.05, -limit), min(max(max(highs), 0.1 * limit) * 1.05, limit)
+        low, high = max(min([-0.1 * limit, *lows]) * 1.05, -limit), min(max([0.1 * limit, *highs]) * 1.05, limit)
         self.forest.set_rows([row(effect) for effect in effects], low, high)
         self.set_table({
             "feature": self.names,
