@@ -85,12 +85,25 @@ def write_json(result: dict[str, Any]) -> None:
     print(json.dumps(result, ensure_ascii=False, allow_nan=False))
 
 
+def read_mapping(arguments: argparse.Namespace) -> Any:
+    """The mapping that --map names, None without."""
+    from rmexplorer.data.mapping import load
+
+    return None if arguments.map is None else load(arguments.map)
+
+
 def read_dataset(arguments: argparse.Namespace) -> Any:
     """The dataset that FILE names; its warnings go to stderr unless they are part of the answer."""
     from rmexplorer.data.read import read
 
     return run(
-        read(arguments.file, format=arguments.format, criterion=arguments.criterion, max_bytes=arguments.max_bytes)
+        read(
+            arguments.file,
+            format=arguments.format,
+            criterion=arguments.criterion,
+            mapping=read_mapping(arguments),
+            max_bytes=arguments.max_bytes,
+        )
     )
 
 
@@ -132,7 +145,9 @@ def command_train(arguments: argparse.Namespace) -> int:
 
     out = writable(arguments.out, arguments.force)
     settings = settings_from(vars(arguments))
-    trained = run(train_file([arguments.file], settings, format_id=arguments.format, criterion=arguments.criterion))
+    trained = run(
+        train_file([arguments.file], settings, arguments.format, arguments.criterion, read_mapping(arguments))
+    )
     trained.checkpoint.save(out)
     if arguments.json:
         write_json(trained.metrics)
@@ -233,6 +248,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--format", metavar="ID", help="read as this format instead of recognising it")
+    parser.add_argument("--map", metavar="NAME|FILE", help="a mapping that says what the columns are (a saved one or TOML)")
     parser.add_argument("--criterion", metavar="NAME", help="which label of rows that have several")
     parser.add_argument("--max-bytes", type=int, metavar="N", help="the most that an archive may unpack to")
 
@@ -309,7 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of CLI.md."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if not words or (not words[0].startswith("-") and Path(words[0]).exists()):
+        if not words or (not words[0].startswith("-") and (Path(words[0]).exists() or words[0].startswith("hf://"))):
             return open_window(words)
         parsed = build_parser().parse_args(words)
         if parsed.command is None:

@@ -23,7 +23,7 @@ LEAF_FOLDERS: dict[str, set[str]] = {
     "app.commands": set(), "gui.panes": set(),
 }
 # Late on purpose: they are slow to load, and most commands do without.
-LATE = {"sklearn", "scipy", "torch", "polars", "PySide6", "pyqtgraph", "rmexplorer.gui"}
+LATE = {"sklearn", "scipy", "torch", "polars", "PySide6", "pyqtgraph", "rmexplorer.gui", "python_calamine", "rensa"}
 # The command line loads what a command needs when it is called: --help answers within 0.3 s.
 LATE_IN_CLI = {"rmexplorer"}
 QT = {"PySide6", "shiboken6", "pyqtgraph"}

@@ -23,7 +23,7 @@ import rmexplorer
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PySide6": "PySide6-Essentials"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PySide6": "PySide6-Essentials", "python_calamine": "python-calamine"}
 
 
 @pytest.fixture(scope="session")

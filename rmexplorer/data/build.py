@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rmexplorer.data.assemble import AGREEMENT, COMPARISONS, Parts
-from rmexplorer.data.records import Comparison, Record, Skip, Vote
+from rmexplorer.data.records import Comparison, Record, Skip, Vote, most_frequent
 from rmexplorer.data.schema import SKIPPED, VOTES
 
 PREVIEW = 80
@@ -80,8 +80,8 @@ class Builder:
                 winner = majority
             elif winner != majority:
                 self._overruled += 1
-        if comparison.other is not None and winner is not None and comparison.other[1] != winner:
-            self._others[comparison.other[0]] += 1
+        if winner is not None:
+            self._others.update(criterion for criterion, other in comparison.others if other != winner)
         reason, detail = _reason(comparison, winner)
         if reason:
             self.skip(Skip(comparison.record, reason, detail))
@@ -181,12 +181,6 @@ class _Group:
 
 def _turned(vote: Vote) -> Vote:
     return vote._replace(choice=-vote.choice)
-
-
-def most_frequent(choices: Iterable[int]) -> int:
-    """The most frequent choice, a tie being a choice; a tie where no single one is the most frequent."""
-    ranked = Counter(choices).most_common(2)
-    return 0 if len(ranked) > 1 and ranked[0][1] == ranked[1][1] else ranked[0][0]
 
 
 def _reason(comparison: Comparison, winner: int | None) -> tuple[str, str]:

@@ -32,6 +32,7 @@ class Dataset:
     agreement  like votes, but of all items with at least two votes, also of those whose texts are skipped: item,
                annotator, choice (for agreement statistics, CLI.md)
     skipped    record, line, reason, detail (a short preview); everything not kept, once
+    criteria   the labels that rows have where they have several, the default first; `criterion` is the one used
     """
 
     name: str
@@ -50,6 +51,8 @@ class Dataset:
     fingerprint: str = ""
     agreement: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(
         schema={"item": pl.UInt32, "annotator": pl.String, "choice": pl.Int8}))
+    criteria: tuple[str, ...] = ()
+    criterion: str = ""
 
     def __len__(self) -> int:
         return self.pairs.height
@@ -114,9 +117,11 @@ class Dataset:
             tables = {name: pl.read_ipc(folder / f"{name}.arrow") for name in _TABLES}
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise Problem(f"{folder}: is not a whole dataset ({error})", "open the original file again") from error
-        plain["score_columns"], plain["warnings"] = tuple(plain["score_columns"]), tuple(plain["warnings"])
+        for name in ("score_columns", "warnings", "criteria"):
+            plain[name] = tuple(plain.get(name, ()))
         return cls(**{**plain, **tables})
 
 
 _TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreement")
-_PLAIN = ("name", "path", "format", "why", "records", "score_columns", "warnings", "fingerprint")
+_PLAIN = ("name", "path", "format", "why", "records", "score_columns", "warnings", "fingerprint", "criteria",
+          "criterion")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,12 +13,17 @@ from rmexplorer.data.containers import Table
 from rmexplorer.data.formats import Format
 from rmexplorer.data.schema import SKIPPED
 from rmexplorer.data.shapes import name, number
+from rmexplorer.data.texts import WHITESPACE
 from rmexplorer.job import Job, Progress
 
 CHUNK = 20_000
 LONG = 200
 _TEXTS = ("__prompt", "__chosen", "__rejected")
 _NUMBERS = {"margin": "__strength", "scores_chosen": "__score_first", "scores_rejected": "__score_second"}
+_LABELS = (
+    ("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"),
+    ("chosen-rating", "rejected-rating"),
+)  # fmt: skip
 _NAMES = {"chosen_model": "__model_first", "rejected_model": "__model_second"}
 _RENAMED = {
     "__prompt": "prompt", "__chosen": "first", "__rejected": "second", "__strength": "strength",
@@ -50,7 +55,7 @@ def fast_parts(
     if not frames or any(frame is None for frame in frames):
         return None
     try:
-        joined = pl.concat(frames, how="vertical_relaxed", rechunk=False)
+        joined = pl.concat(frames, how="diagonal_relaxed", rechunk=False)
     except pl.exceptions.PolarsError:
         return None
     if "__record" not in joined.columns:
@@ -64,12 +69,13 @@ def _of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label:
     assert format.columns is not None
     schema = frame.schema
     plain = all(schema.get(column) == pl.String for column in format.columns)
-    plain = plain and all(schema[column].is_numeric() for column in _NUMBERS if column in schema)
+    numbers = {**_NUMBERS, **_label_columns(schema)}
+    plain = plain and all(schema[column].is_numeric() for column in numbers if column in schema)
     plain = plain and all(schema[column] == pl.String for column in _NAMES if column in schema)
     if not plain or ("system" in schema and frame["system"].null_count() < frame.height):
         return None
     chosen = [pl.col(column).alias(inner) for column, inner in zip(format.columns, _TEXTS, strict=True)]
-    for column, inner in _NUMBERS.items():
+    for column, inner in numbers.items():
         if column in schema:
             values = pl.col(column).cast(pl.Float64)
             chosen.append(pl.when(values.is_finite()).then(values).alias(inner))
@@ -127,7 +133,7 @@ def _of_chunk(
     if any(record.get("system") for record in records):
         return None
     columns += [pl.Series(inner, [number(record.get(key)) for record in records], dtype=pl.Float64)
-                for key, inner in _NUMBERS.items()]  # fmt: skip
+                for key, inner in {**_NUMBERS, **_label_columns(records[0])}.items()]  # fmt: skip
     columns += [pl.Series(inner, [name(record.get(key)) for record in records], dtype=pl.String)
                 for key, inner in _NAMES.items()]  # fmt: skip
     missing = label if "subset" in keys else None
@@ -136,6 +142,14 @@ def _of_chunk(
     columns.append(pl.Series("__record", [place for _, place, _ in chunk], dtype=pl.UInt32))
     columns.append(pl.Series("__line", [line for _, _, line in chunk], dtype=pl.UInt32))
     return pl.DataFrame(columns)
+
+
+def _label_columns(there: Container[str]) -> dict[str, str]:
+    """The columns of label scores that decide ties, under their inner names."""
+    for good, bad in _LABELS:
+        if good in there and bad in there:
+            return {good: "__label_first", bad: "__label_second"}
+    return {}
 
 
 class Absence:
@@ -149,7 +163,7 @@ def _parts(
     reason = (
         pl.when(prompt.is_null()).then(pl.lit("missing_prompt"))
         .when(chosen.is_null() | rejected.is_null()).then(pl.lit("missing_response"))
-        .when(chosen.str.strip_chars() == rejected.str.strip_chars()).then(pl.lit("identical_responses"))
+        .when(chosen.str.strip_chars(WHITESPACE) == rejected.str.strip_chars(WHITESPACE)).then(pl.lit("identical_responses"))
     )  # fmt: skip
     frame = frame.with_columns(reason.alias("__reason"))
     out = pl.col("__reason").is_not_null()
@@ -163,8 +177,15 @@ def _parts(
             "record", maintain_order=True
         )
     kept = frame if frame.height and not frame["__reason"].count() else frame.filter(~out)
+    labelled = "__label_first" in kept.columns and "__label_second" in kept.columns
+    winner = pl.lit(1, dtype=pl.Int8)
+    if labelled:
+        gap = pl.col("__label_first") - pl.col("__label_second")
+        winner = pl.when(gap == 0).then(pl.lit(0, dtype=pl.Int8)).otherwise(winner)
+        margin = pl.col("__strength") if "__strength" in kept.columns else pl.lit(None, dtype=pl.Float64)
+        kept = kept.with_columns(pl.coalesce(margin, gap).alias("__strength"))
     comparisons = kept.select(
-        pl.lit(1, dtype=pl.Int8).alias("winner"),
+        winner.alias("winner"),
         *(pl.col(inner).alias(column) for inner, column in _RENAMED.items() if inner in kept.columns),
     )
     extras = kept.select(column for column in kept.columns if not column.startswith("__"))

@@ -2,94 +2,31 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import json
-import lzma
+import re
 import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
 
+from rmexplorer.data.unpack import HEAD, Member, file_bytes, is_data, is_packed, refuse_unsafe, unpack
 from rmexplorer.problem import Problem
 
 DEFAULT_LIMIT = 8 * 2**30
 SAFE_RATIO, SAFE_SIZE = 200, 256 * 2**20
-_CHUNK = 1 << 20
-_NO_DATA = {
-    "readme",
-    "license",
-    "licence",
-    "license_note",
-    "licence_note",
-    "notice",
-    "changelog",
-    "citation",
-    "contributing",
-    "dataset_infos",
-    "dataset_info",
-    "dataset_dict",
-    "state",
-    "dataset_card",
-    "copying",
-    "authors",
-    "manifest",
-}
-_DATA_SUFFIXES = {
-    ".jsonl",
-    ".json",
-    ".ndjson",
-    ".csv",
-    ".tsv",
-    ".parquet",
-    ".arrow",
-    ".txt",
-    ".gz",
-    ".xz",
-    ".bz2",
-    ".zip",
-    ".zst",
-    ".lzma",
-    ".feather",
-    ".ipc",
-}
+_SHARD = re.compile(r"[-_.]?\d{5}-of-\d{5}$")
+_CONVERTED = re.compile(r"\d{4,5}\.parquet")
 
 
-HEAD = 1 << 16
+def divided(path: Path) -> tuple[Path, str]:
+    """A path and the table or sheet that it names after `#`: `pairs.sqlite#train`. A file of the whole name comes first."""
+    before, sign, part = str(path).rpartition("#")
+    return (Path(before), part) if sign and before and part and not _mode(path) and _mode(Path(before)) else (path, "")
 
 
-@dataclass(frozen=True)
-class Member:
-    """One data file: the name shown to people, its first bytes, and either its path or its bytes unpacked."""
-
-    name: str
-    head: bytes
-    path: Path | None = None
-    unpacked: bytes = b""
-
-    def stream(self) -> IO[bytes]:
-        """All bytes as an open stream; raises Problem where the disk fails."""
-        if self.path is None:
-            return io.BytesIO(self.unpacked)
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise Problem(f"{self.path}: cannot be read ({error.strerror or error})", "check the disk") from error
-
-    @property
-    def size(self) -> int:
-        """The number of bytes."""
-        return len(self.unpacked) if self.path is None else self.path.stat().st_size
-
-    @property
-    def data(self) -> bytes:
-        """All bytes; raises Problem where the disk fails."""
-        return self.unpacked if self.path is None else _bytes(self.path)
+def limit_of(size: int, max_bytes: int | None = None) -> int:
+    """How many bytes a file of `size` bytes may unpack to."""
+    return max_bytes if max_bytes is not None else min(DEFAULT_LIMIT, max(SAFE_SIZE, SAFE_RATIO * size))
 
 
 def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
@@ -98,6 +35,7 @@ def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
     max_bytes limits what one file may unpack to (default: 8 GiB, and 200 times its size above 256 MiB). Raises
     Problem for what is missing, empty, not readable, damaged, or unpacks beyond the limit.
     """
+    path, part = divided(path)
     if is_folder(path):
         found = _folder_files(path)
         if not found:
@@ -108,19 +46,14 @@ def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
         for file in found:
             yield from _file(file, file.relative_to(path).as_posix(), max_bytes)
     else:
-        yield from _file(path, path.name, max_bytes)
+        for member in _file(path, path.name, max_bytes):
+            yield replace(member, part=part)
 
 
 def _folder_files(folder: Path) -> list[Path]:
     """The data files of a folder; of a `save_to_disk` folder only those that its state.json names."""
     try:
-        states = _states(folder)
-        named = [
-            state.parent / entry["filename"]
-            for state in states
-            for entry in json.loads(state.read_text(encoding="utf-8")).get("_data_files", [])
-            if Path(entry["filename"]).name == entry["filename"]
-        ]
+        named = [file for state in _states(folder) for file in _named_by(state)]
         if named:
             return named
         files = sorted(
@@ -133,6 +66,20 @@ def _folder_files(folder: Path) -> list[Path]:
     return [file for file in files if is_data(file.relative_to(folder).as_posix())]
 
 
+def _named_by(state: Path) -> list[Path]:
+    """The data files that a state.json names: plain names beside it, nothing elsewhere."""
+    said = json.loads(state.read_text(encoding="utf-8"))
+    names = [entry["filename"] for entry in said.get("_data_files") or []]
+    if said.get("_indices_data_files"):
+        raise Problem(
+            f"{state.parent}: keeps its rows by a list of indices, which is not read here",
+            "call flatten_indices() on it and save it again",
+        )
+    if any(Path(name).name != name for name in names):
+        raise Problem(f"{state}: names files outside of its folder", "save the dataset again")
+    return [state.parent / name for name in names]
+
+
 def _states(folder: Path) -> list[Path]:
     """The state files of a `save_to_disk` folder, splits in the order that dataset_dict.json lists."""
     listed = folder / "dataset_dict.json"
@@ -140,14 +87,6 @@ def _states(folder: Path) -> list[Path]:
     places = {split: place for place, split in enumerate(splits)}
     states = sorted(folder.rglob("state.json"))
     return sorted(states, key=lambda state: places.get(state.parent.name, len(places)))
-
-
-def is_data(name: str) -> bool:
-    """Whether a file of a folder or an archive counts as data, by its path."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or any(part == ".." or part == "__MACOSX" or part.startswith(".") for part in path.parts):
-        return False
-    return path.suffix.lower() in _DATA_SUFFIXES and path.name.split(".")[0].lower() not in _NO_DATA
 
 
 def _mode(path: Path) -> int:
@@ -163,157 +102,31 @@ def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_mode(path))
 
 
-def _bytes(path: Path, count: int = -1) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(count)
-    except FileNotFoundError as error:
-        raise Problem(f"{path}: there is no such file", "check the path for a slip") from error
-    except PermissionError as error:
-        raise Problem(f"{path}: no permission to read this file", "change its permissions or copy it") from error
-    except ValueError as error:
-        raise Problem(f"{path!r} is no name of a file", "check the path for a slip") from error
-    except OSError as error:
-        raise Problem(f"{path}: cannot be read ({error.strerror or error})", "check the path and the disk") from error
-
-
 def _file(path: Path, name: str, max_bytes: int | None) -> Iterator[Member]:
     if stat.S_ISFIFO(_mode(path)) or stat.S_ISCHR(_mode(path)):
         raise Problem(f"{path}: is a pipe or a device, not a file", "save the data in a file first")
-    head = _bytes(path, HEAD)
+    head = file_bytes(path, HEAD)
     if not head.strip():
         raise Problem(f"{path}: this file is empty", "choose a file with at least one record")
-    _refuse_unsafe(head, str(path))
-    if not _is_packed(head):
+    refuse_unsafe(head, str(path))
+    if not is_packed(head):
         yield Member(name, head, path)
         return
-    data = _bytes(path)
-    limit = max_bytes if max_bytes is not None else min(DEFAULT_LIMIT, max(SAFE_SIZE, SAFE_RATIO * len(data)))
-    yield from _unpack(name, data, str(path), limit, 0)
-
-
-def _is_packed(head: bytes) -> bool:
-    return head.startswith((b"PK\x03\x04", *(magic for magic, _, _ in _PACKERS))) or head[257:262] == b"ustar"
-
-
-def _unpack(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
-    if depth > 3:
-        raise Problem(f"{shown}: archives are packed within archives more than three deep", "unpack it by hand first")
-    _refuse_unsafe(data, shown)
-    for magic, suffixes, opener in _PACKERS:
-        if data.startswith(magic):
-            inner = _decompress(opener, data, shown, limit)
-            stem = name[: -len(PurePosixPath(name).suffix)] if name.lower().endswith(suffixes) else name
-            yield from _unpack(stem, inner, shown, limit, depth + 1)
-            return
-    if data.startswith(b"PK\x03\x04"):
-        yield from _zip(data, shown, limit, depth)
-    elif data[257:262] == b"ustar":
-        yield from _tar(data, shown, limit, depth)
-    else:
-        yield Member(name, data[:HEAD], None, data)
-
-
-def _refuse_unsafe(data: bytes, shown: str) -> None:
-    if data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05":
-        raise Problem(
-            f"{shown}: this is a Python pickle, which can run code when it is opened; it was not opened",
-            "save the data as JSONL, CSV or parquet",
-        )
-    if data.startswith(b"\x28\xb5\x2f\xfd"):
-        raise Problem(f"{shown}: files packed with zstd cannot be read here", "unpack it with `zstd -d` first")
-    if data.startswith(b"version https://git-lfs"):
-        raise Problem(
-            f"{shown}: this is a Git LFS pointer, not the data itself", "run `git lfs pull` and open it again"
-        )
-
-
-def _decompress(opener: Callable[[io.BytesIO], Any], data: bytes, shown: str, limit: int) -> bytes:
-    try:
-        with opener(io.BytesIO(data)) as stream:
-            return _take(stream, shown, limit)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise Problem(f"{shown}: this compressed file is damaged or cut off ({error})", "fetch it again") from error
-
-
-def _take(stream: IO[bytes], shown: str, limit: int) -> bytes:
-    """All bytes of a stream, in one piece, up to the limit."""
-    chunks, size = [], 0
-    while chunk := stream.read(_CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise Problem(
-                f"{shown}: unpacks to more than the limit of {limit:,} bytes",
-                "if you trust it, raise the limit with --max-bytes",
-            )
-        chunks.append(chunk)
-    if not size:
-        raise Problem(f"{shown}: this file is empty once unpacked", "choose a file with at least one record")
-    return b"".join(chunks)
-
-
-def _zip(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            if "[Content_Types].xml" in names:
-                raise Problem(f"{shown}: Excel workbooks cannot be read here", "save the sheet as CSV")
-            if any(PurePosixPath(entry).name == "data.pkl" for entry in names):
-                raise Problem(
-                    f"{shown}: this is a PyTorch file with pickled data; it was not opened",
-                    "save the data as JSONL, CSV or parquet",
-                )
-            files = sorted(
-                (info for info in archive.infolist() if not info.is_dir() and is_data(info.filename)),
-                key=lambda info: info.filename.split("/"),
-            )
-            if not files:
-                raise Problem(
-                    f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet"
-                )
-            left = limit
-            for info in files:
-                with archive.open(info) as stream:
-                    inner = _take(stream, f"{shown}: {info.filename}", left)
-                left -= len(inner)
-                yield from _unpack(info.filename, inner, f"{shown}: {info.filename}", left, depth + 1)
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
-        raise Problem(
-            f"{shown}: this archive is damaged or locked ({error})", "fetch it again or unpack it by hand"
-        ) from error
-
-
-def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            files = sorted(
-                (info for info in archive.getmembers() if info.isfile() and is_data(info.name)),
-                key=lambda info: info.name.split("/"),
-            )
-            if not files:
-                raise Problem(
-                    f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet"
-                )
-            for info in files:
-                stream = archive.extractfile(info)
-                if stream is not None:
-                    inner = _take(stream, f"{shown}: {info.name}", limit)
-                    yield from _unpack(info.name, inner, f"{shown}: {info.name}", limit, depth + 1)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise Problem(f"{shown}: this archive is damaged ({error})", "fetch it again or unpack it by hand") from error
-
-
-_PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], Any]], ...] = (
-    (b"\x1f\x8b", (".gz", ".tgz"), lambda stream: gzip.GzipFile(fileobj=stream)),
-    (b"\xfd7zXZ\x00", (".xz",), lzma.LZMAFile),
-    (b"BZh", (".bz2",), bz2.BZ2File),
-)
+    data = file_bytes(path)
+    yield from unpack(name, data, str(path), limit_of(len(data), max_bytes))
 
 
 def common_labels(names: list[str]) -> list[str]:
     """Short names for the files of a folder: what tells them apart, without suffixes (`harmless-base`, not
     `harmless-base/test.jsonl.gz`)."""
-    split = [[*PurePosixPath(name).parts[:-1], PurePosixPath(name).name.split(".")[0] or name] for name in names]
+    split = []
+    for name in names:
+        *folders, last = PurePosixPath(name).parts
+        stem = _SHARD.sub("", last.split(".")[0])
+        shard = bool(folders) and (
+            not stem or _CONVERTED.fullmatch(last) is not None or (stem, "-of-" in last) == ("data", True)
+        )
+        split.append(folders if shard else [*folders, stem or last])
     if len(split) < 2:
         return ["/".join(parts) for parts in split]
     while all(len(parts) > 1 for parts in split) and len({parts[0] for parts in split}) == 1:

@@ -2,58 +2,76 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
+from rmexplorer.data.cells import JsonCells, chat_keys, json_keys
 from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
+from rmexplorer.data.guess import guess
+from rmexplorer.data.hub import fetched, is_address
+from rmexplorer.data.mapping import Mapping, as_format, at
 from rmexplorer.data.members import common_labels, is_folder, members
 from rmexplorer.data.records import Comparison, Record, Skip
+from rmexplorer.data.shapes import Absent
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 
 SAMPLE = 40
 BEAT = 2000
+EQUAL = 0.06
+Paths = str | Path | Sequence[str | Path]
 
 
 def read(
-    path: str | Path | Sequence[str | Path],
+    path: Paths,
     *,
     format: str | None = None,
     criterion: str | None = None,
+    mapping: Mapping | None = None,
     max_bytes: int | None = None,
 ) -> Job[Dataset]:
-    """Read preference data from a file, a folder, an archive, or several of them; returns the Dataset.
+    """Read preference data from a file, a folder, an archive, a dataset of the Hub, or several; returns the Dataset.
 
-    format: id of a format instead of recognition; criterion: the label column to use where a file has several;
-    max_bytes: how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what
-    cannot be read.
+    FILE#PART names a sheet of a workbook or a table of a database. format: id of a format instead of recognition;
+    mapping: what the columns are, instead of a format; criterion: the label to use where rows have several; max_bytes:
+    how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what cannot be read.
     """
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
-    if not paths:
-        raise Problem("no file was given", "name a file or a folder")
-    if any(str(one).startswith("hf:") for one in paths):
-        raise Problem(f"{paths[0]}: datasets of the Hub are not fetched here", "download it first and open the folder")
-    tables, warnings = yield from _open_all(paths, max_bytes)
-    shown = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    samples = [table.sample(SAMPLE) for _, table in tables]
-    sample = [record for records in samples for record in records]
-    chosen, why = _format(sample, shown, format)
+    opened = yield from _open(path, max_bytes)
+    chosen, why = _format(opened, format, mapping)
+    shown, tables, warnings = opened.shown, opened.tables, opened.warnings
+    if chosen.prepare is not None:
+        try:
+            chosen, said = chosen.prepare(opened.sample)
+        except Problem as problem:
+            raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
+        warnings += said
     if criterion is not None and criterion not in chosen.criteria:
         raise Problem(
             f"{shown}: the format {chosen.id} has no criterion named {criterion!r}",
             f"choose one of {', '.join(chosen.criteria)}" if chosen.criteria else "leave --criterion out",
         )
-    strange = [name for (name, _), records in zip(tables, samples, strict=True) if chosen.fit(records)[0] <= 0]
-    if format is None and strange:
-        warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
+    used = criterion or next(iter(chosen.criteria), "")
+    if criterion is None and len(chosen.criteria) > 1:
+        warnings.append(
+            f"rows have several labels: {used} is used, --criterion picks {', '.join(chosen.criteria[1:-1])}"
+            f"{' or ' if chosen.criteria[2:] else ''}{chosen.criteria[-1]}"
+        )
+    if format is None and mapping is None and chosen.layouts:
+        pairs = zip(tables, opened.samples, strict=True)
+        strange = [name for (name, _), records in pairs if records and chosen.fit(records)[0] <= 0]
+        if strange:
+            warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
     labels = common_labels([name for name, _ in tables])
-    keys = extra_keys(sample, chosen.used, len(tables) > 1)
+    keys = [*extra_keys(opened.sample, chosen.used - set(chosen.added), len(tables) > 1)]
+    keys += [key for key in chosen.added if key not in keys]
     try:
         parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
         if parts is None:
@@ -62,23 +80,106 @@ def read(
     except Problem as problem:
         raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
     yield Progress(1, 2, "telling texts apart")
-    return assemble(parts, paths[0].name if len(paths) == 1 else f"{len(paths)} files", shown, chosen.id, why)
+    dataset = assemble(parts, opened.name, shown, chosen.id, why)
+    return replace(dataset, criteria=chosen.criteria, criterion=used)
 
 
-def _open_all(paths: list[Path], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
+@dataclass
+class _Opened:
+    """The tables behind the paths, what they were called, and a sample of their records."""
+
+    name: str
+    shown: str
+    tables: list[tuple[str, Table]]
+    warnings: list[str]
+    samples: list[list[dict[str, Any]]]
+
+    @property
+    def sample(self) -> list[dict[str, Any]]:
+        """Records from start, middle and end of each table."""
+        return [record for records in self.samples for record in records]
+
+    def parse(self, keys: frozenset[str]) -> None:
+        """Parse the JSON in the cells of some columns."""
+        if keys:
+            self.tables = [(name, JsonCells(table, keys)) for name, table in self.tables]
+            self.samples = [table.sample(SAMPLE) for _, table in self.tables]
+
+
+def _open(path: Paths, max_bytes: int | None) -> Job[_Opened]:
+    paths = [str(path)] if isinstance(path, str | Path) else [str(one) for one in path]
+    if not paths:
+        raise Problem("no file was given", "name a file or a folder")
+    tables, warnings = yield from _open_all(paths, max_bytes)
+    shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
+    samples = [table.sample(SAMPLE) for _, table in tables]
+    opened = _Opened(name, shown, tables, warnings, samples)
+    opened.parse(chat_keys(opened.sample))
+    return opened
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What a person may want to know of a file before it is read.
+
+    records: a sample; format and why: what it would be read as ("" where that is not clear) and the evidence; others:
+    what else fits, with its evidence; criteria: the labels that its rows have, the default first; mapping: the guess
+    by names and values; problem: why it cannot be read without a choice.
+    """
+
+    records: list[dict[str, Any]]
+    format: str
+    why: str
+    others: list[tuple[str, str]]
+    criteria: tuple[str, ...]
+    mapping: Mapping
+    problem: Problem | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the sample, in the order in which they first stand."""
+        return list(dict.fromkeys(key for record in self.records for key in record))
+
+
+def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
+    """Look at a sample of a file without reading it all. Raises Problem where it cannot be opened."""
+    opened = yield from _open(path, max_bytes)
+    found = [(fit[1].id, fit[2]) for fit in recognise(copy.deepcopy(opened.sample))]
+    try:
+        chosen, why = _format(opened, None, None)
+        if chosen.prepare is not None:
+            chosen.prepare(opened.sample)
+    except Problem as problem:
+        return Peek(opened.sample, "", "", found, (), guess(opened.sample), problem)
+    others = [fit for fit in found if fit[0] != chosen.id]
+    return Peek(opened.sample, chosen.id, why, others, chosen.criteria, guess(opened.sample))
+
+
+def criteria(path: Paths) -> Job[tuple[str, ...]]:
+    """The labels that the rows of a file have, the default first; empty where they have one."""
+    return (yield from peek(path)).criteria
+
+
+def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
     """Every data file behind the paths, opened, under its name; and warnings of what was left out."""
     tables: list[tuple[str, Table]] = []
     warnings: list[str] = []
     for path in paths:
-        folder = is_folder(path)
-        for member in members(path, max_bytes):
-            yield Progress(len(tables), 0, f"opening {member.name}")
-            try:
-                tables.append((member.name, open_member(member, str(path / member.name) if folder else str(path))))
-            except Problem:
-                if not (folder and member.name.lower().endswith(".txt")):
-                    raise
-                warnings.append(f"{member.name} is no data that can be read; it was left out")
+        files = [("", Path(path))]
+        if is_address(path):
+            files = yield from fetched(path, max_bytes)
+        for name, file in files:
+            folder = is_folder(file)
+            for member in members(file, max_bytes):
+                called = name or member.name
+                yield Progress(len(tables), 0, f"opening {called}")
+                try:
+                    tables.append((called, open_member(member, str(file / member.name) if folder else path)))
+                except Problem:
+                    if not (folder and member.name.lower().endswith((".txt", ".db"))):
+                        raise
+                    warnings.append(f"{member.name} is no data that can be read; it was left out")
     if not tables:
         remedy = "choose a folder with .jsonl, .json, .csv or .parquet files"
         raise Problem(f"{paths[0]}: this folder holds no data files", remedy)
@@ -132,17 +233,66 @@ class _Reading:
                 yield record
 
 
-def _format(sample: list[dict[str, Any]], shown: str, wanted: str | None) -> tuple[Format, str]:
+def _format(opened: _Opened, wanted: str | None, mapping: Mapping | None) -> tuple[Format, str]:
+    """The format to read by, and why."""
+    if mapping is not None:
+        chosen, why = as_format(mapping), "mapped by the user"
+        lost = [
+            column for column, role in mapping.roles.items() if role != "ignore" and not _has(opened.sample, column)
+        ]
+        if lost:
+            raise Problem(f"{opened.shown}: the mapping names columns that are not there: {', '.join(lost)}",
+                          "choose another mapping, or write one for this file")  # fmt: skip
+        return chosen, why
     if wanted is not None:
         chosen, why = FORMATS[wanted], "named by the user"
     else:
-        found = recognise(sample)
+        found = recognise(opened.sample)
+        keys = json_keys(opened.sample)
+        if keys and (not found or found[0][1].unsure(opened.sample)):
+            parsed = replace(opened)
+            parsed.parse(keys)
+            again = recognise(parsed.sample)
+            if again and not again[0][1].unsure(parsed.sample):
+                opened.tables, opened.samples, found = parsed.tables, parsed.samples, again
         if not found:
-            raise _unknown(sample, shown)
+            raise _unknown(opened.sample, opened.shown)
         _, chosen, why = found[0]
+        near = [fit for fit in found[1:] if fit[1].fitting is None and abs(found[0][0] - fit[0]) < EQUAL]
+        if near and chosen.fitting is None:
+            _refuse_doubt(opened, chosen, near[0][1])
     if chosen.reader is None:
-        raise Problem(f"{shown}: this is {chosen.title}: {chosen.refuse}", chosen.remedy)
+        raise Problem(f"{opened.shown}: this is {chosen.title}: {chosen.refuse}", chosen.remedy)
     return chosen, why
+
+
+def _has(sample: list[dict[str, Any]], column: str) -> bool:
+    return any(at(record, column) is not Absent for record in sample)
+
+
+def _refuse_doubt(opened: _Opened, one: Format, two: Format) -> None:
+    """Raise a Problem where two formats fit equally and do not say the same of the sample."""
+    both = [_outcomes(format, opened.sample) for format in (one, two)]
+    if None not in both and both[0] != both[1]:
+        raise Problem(
+            f"{opened.shown}: the formats {one.id} ({one.title}) and {two.id} ({two.title}) fit equally",
+            f"choose one with --format {one.id} or --format {two.id}",
+        )
+
+
+def _outcomes(format: Format, sample: list[dict[str, Any]]) -> list[tuple[Any, ...]] | None:
+    """The comparisons that a format makes of records; None where it makes none."""
+    if format.reader is None or format.prepare is not None:
+        return None
+    records = [Record(record, row) for row, record in enumerate(copy.deepcopy(sample))]
+    try:
+        return [
+            (outcome.prompt, outcome.first, outcome.second, outcome.winner, outcome.votes)
+            for outcome in format.reader(records, None)
+            if isinstance(outcome, Comparison)
+        ]
+    except Problem:
+        return None
 
 
 def _unknown(sample: list[dict[str, Any]], shown: str) -> Problem:
@@ -152,7 +302,7 @@ def _unknown(sample: list[dict[str, Any]], shown: str) -> Problem:
     columns = ", ".join(map(str, seen[:20])) + (f" and {len(seen) - 20} more" if len(seen) > 20 else "")
     return Problem(
         f"{shown}: no known format of preference data has the columns {columns}",
-        "rename them to prompt, chosen and rejected (texts or chats), or to prompt, response_a, response_b and winner",
+        "say which is which in a mapping (--map), or rename them to prompt, chosen and rejected",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,7 +43,7 @@ class Comparison:
 
     `winner` is the final label of the file (1, 0, -1) or None; then the votes decide, and without votes there is
     no label. `group` is the leakage key. `score_columns` names the fields that score_first and score_second came from;
-    `other` a second label of the record: its field and the winner by it.
+    `others` what further labels of the record say: the criterion or field of each, and the winner by it.
     """
 
     record: Record
@@ -58,5 +60,11 @@ class Comparison:
     model_second: str | None = None
     group: str | None = None
     score_columns: tuple[str, ...] = ()
-    other: tuple[str, int] | None = None
+    others: tuple[tuple[str, int], ...] = ()
     extras: dict[str, Any] = field(default_factory=dict)
+
+
+def most_frequent(choices: Iterable[int]) -> int:
+    """The most frequent choice, a tie being a choice; a tie where no single one is the most frequent."""
+    ranked = Counter(choices).most_common(2)
+    return 0 if len(ranked) > 1 and ranked[0][1] == ranked[1][1] else ranked[0][0]

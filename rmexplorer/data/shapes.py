@@ -25,6 +25,7 @@ from rmexplorer.problem import Problem
 
 Fields = dict[str, Any]
 Absent = object()
+NO_OTHERS: Mapping[str, float | None] = {}
 Get = Callable[[Fields], Any]
 
 
@@ -196,7 +197,7 @@ class Label(NamedTuple):
     strength: float | None = None
     votes: tuple[Vote, ...] = ()
     p_first: float | None = None
-    other: tuple[str, int] | None = None
+    others: tuple[tuple[str, int], ...] = ()
 
 
 def simple(field: str, codes: dict[str, int]) -> Callable[[Fields, str | None], Label]:
@@ -247,17 +248,21 @@ class TwoResponses:
                 model_first=name(fields.get(self.models[0])),
                 model_second=name(fields.get(self.models[1])),
                 group=_group(fields, self.group),
-                other=label.other,
+                others=label.others,
             )
 
 
 class Item(NamedTuple):
-    """One of several responses to a prompt: its text, its score (larger is better; None: unranked) and who wrote it."""
+    """One of several responses to a prompt: its text, its score (larger is better; None: unranked) and who wrote it.
+
+    others: its scores by the criteria that were not chosen.
+    """
 
     response: Any
     score: float | None
     model: str | None = None
     record: Record | None = None
+    others: Mapping[str, float | None] = NO_OTHERS
 
 
 def all_pairs(
@@ -292,8 +297,19 @@ def all_pairs(
             model_first=first.model,
             model_second=second.model,
             group=group,
+            others=_by_others(first, second),
             extras=extras or {},
         )
+
+
+def _by_others(first: Item, second: Item) -> tuple[tuple[str, int], ...]:
+    """The winner by each criterion that was not chosen, where both have a score by it."""
+    found = []
+    for criterion, mine in first.others.items():
+        theirs = second.others.get(criterion)
+        if mine is not None and theirs is not None:
+            found.append((criterion, (mine > theirs) - (mine < theirs)))
+    return tuple(found)
 
 
 def each_with_all(
@@ -317,13 +333,17 @@ def each_with_all(
 def row_a_response(
     prompt: Get,
     response: Get,
-    score: Callable[[Fields], float | None],
+    score: Callable[[Fields, str | None], float | None],
     key: Get | None = None,
     model: str = "model",
     group: str = "",
+    ranks: bool = False,
+    others: Callable[[Fields, str | None], dict[str, float | None]] = lambda fields, criterion: {},
 ) -> Reader:
-    """A reader of files with one scored response a row: the rows of one prompt make all pairs, where the first
-    stands."""
+    """A reader of files with one scored response a row: the rows of one prompt make all pairs, where the first stands.
+
+    score and others: (fields, criterion) → the score that decides, and those of the criteria that were not chosen.
+    """
 
     def read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
         gathered: dict[Any, list[Record]] = {}
@@ -337,9 +357,18 @@ def row_a_response(
             )
         for rows in gathered.values():
             fields = rows[0].value
-            items = [Item(response(row.value), score(row.value), name(row.value.get(model)), row) for row in rows]
+            items = [
+                Item(
+                    response(row.value),
+                    score(row.value, criterion),
+                    name(row.value.get(model)),
+                    row,
+                    others(row.value, criterion),
+                )
+                for row in rows
+            ]
             yield from all_pairs(
-                rows[0], prompt_of(prompt(fields)), items, group=_group(fields, (group,)) if group else None
+                rows[0], prompt_of(prompt(fields)), items, ranks, _group(fields, (group,)) if group else None
             )
 
     return read

@@ -26,6 +26,11 @@ ROLES = {
 SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System", "tool": "Tool", "developer": "Developer"}
 HH_TAG = re.compile(r"\n\n(?:Human|Assistant):")
 ASSISTANT_TAG = "\n\nAssistant:"
+# What str.strip strips; the strip of polars leaves the four separators 1C to 1F.
+WHITESPACE = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

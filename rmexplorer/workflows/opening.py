@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import read
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
@@ -25,9 +26,11 @@ def keep(dataset: Dataset) -> Path:
     return folder
 
 
-def open_files(paths: list[str], format_id: str | None = None, criterion: str | None = None) -> Job[str]:
+def open_files(
+    paths: list[str], format_id: str | None = None, criterion: str | None = None, mapping: Mapping | None = None
+) -> Job[str]:
     """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
-    dataset = yield from read([Path(path) for path in paths], format=format_id, criterion=criterion)
+    dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
     if len(dataset) == 0:
         reasons = ", ".join(
             f"{count} {reason.replace('_', ' ')}"

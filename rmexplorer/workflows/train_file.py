@@ -8,6 +8,7 @@ from typing import Any
 
 from rmexplorer import wording
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.mapping import Mapping
 from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.job import Job
 from rmexplorer.workflows.opening import open_files
@@ -16,7 +17,11 @@ from rmexplorer.workflows.training import Split, Trained, assess, baselines, fit
 
 
 def train_file(
-    paths: list[str], settings: RunSettings, format_id: str | None = None, criterion: str | None = None
+    paths: list[str],
+    settings: RunSettings,
+    format_id: str | None = None,
+    criterion: str | None = None,
+    mapping: Mapping | None = None,
 ) -> Job[Trained]:
     """Job: the whole of `rmexplorer train`, from files to a judged head."""
     clock = [time.perf_counter()]
@@ -25,7 +30,7 @@ def train_file(
         clock.append(time.perf_counter())
         return round(clock[-1] - clock[-2], 3)
 
-    folder = yield from open_files(paths, format_id, criterion)
+    folder = yield from open_files(paths, format_id, criterion, mapping)
     dataset = Dataset.open(Path(folder))
     Split.of(dataset, settings.train.holdout, settings.train.seed)
     seconds = {"load": lap()}

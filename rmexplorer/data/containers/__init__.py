@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from rmexplorer.data.members import Member
 from rmexplorer.data.texts import encodable
+from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 from rmexplorer.registry import Registry
 

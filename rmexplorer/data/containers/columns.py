@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, spread
-from rmexplorer.data.members import Member
+from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 STEP = 4096

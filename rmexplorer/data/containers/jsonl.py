@@ -19,8 +19,8 @@ from rmexplorer.data.containers import (
     spread,
     text_bytes,
 )
-from rmexplorer.data.members import Member
 from rmexplorer.data.texts import is_messages
+from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 MARK = b"\xef\xbb\xbf"

@@ -13,13 +13,11 @@ from rmexplorer.data.containers import (
     Row,
     Table,
     decoded,
-    load_json,
     looks_like_text,
     spread,
     text_bytes,
 )
-from rmexplorer.data.members import Member
-from rmexplorer.data.texts import is_messages
+from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 SEPARATORS = (",", "\t", ";", "|")
@@ -32,11 +30,9 @@ class SeparatedTable(Table):
     def __init__(self, text: str, separator: str) -> None:
         super().__init__(len(text))
         self._text, self._separator = text, separator
-        self._chats: set[str] = set()
         sample = [row.value for row, _ in zip(self._read(), range(200), strict=False) if row.value]
         if not sample:
             raise Problem("this table has a head line but no whole row", "choose a table with at least one record")
-        self._chats = {key for key in sample[0] if _all_chats([record[key] for record in sample])}
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         records = [row.value for row, _ in zip(self._read(), range(20_000), strict=False) if row.value]
@@ -67,26 +63,7 @@ class SeparatedTable(Table):
             elif len(cells) != len(head):
                 yield Row(None, line, f"Line {line} has {len(cells)} cells, not {len(head)}.")
             else:
-                yield Row(self._decoded(dict(zip(head, cells, strict=True))), line)
-
-    def _decoded(self, record: dict[str, Any]) -> dict[str, Any]:
-        for key in self._chats:
-            try:
-                record[key] = load_json(record[key]) if record[key] else None
-            except ValueError:
-                record[key] = None
-        return record
-
-
-def _all_chats(cells: list[str]) -> bool:
-    """Whether all cells that are not empty are chats in JSON."""
-    filled = [cell for cell in cells if cell]
-    if not filled or not all(cell.lstrip()[:1] in ("[", "{") for cell in filled):
-        return False
-    try:
-        return all(is_messages(load_json(cell)) for cell in filled[:50])
-    except ValueError:
-        return False
+                yield Row(dict(zip(head, cells, strict=True)), line)
 
 
 def _separator(head: str) -> str | None:

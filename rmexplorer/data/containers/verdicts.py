@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, decoded, looks_like_text, spread, text_bytes
-from rmexplorer.data.members import Member
+from rmexplorer.data.unpack import Member
 
 _WORD = re.compile(r"[A-Z][A-Z0-9_.\-]*$")
 

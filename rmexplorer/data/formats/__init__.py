@@ -20,12 +20,11 @@ class Format:
 
     layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass
     (null passes with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not
-    become facet
-    columns. merging: rows on the same two texts by different annotators are one comparison. refuse: what this is,
-    where it
-    holds no comparison. columns: the fields of prompt, chosen and rejected where columns of plain strings need no
-    look at
-    each record.
+    become facet columns. merging: rows on the same two texts by different annotators are one comparison. refuse: what
+    this is, where it holds no comparison. columns: the fields of prompt, chosen and rejected where columns of plain
+    strings need no look at each record. criteria: the labels that a row may have, the default first. added: facet
+    columns that the reader makes. vague: other columns may say more than this format knows. fitting: instead of the
+    layouts, a function of the sample. prepare: the format as it is for a sample, with what is to be said of that.
     """
 
     id: str
@@ -39,11 +38,17 @@ class Format:
     columns: tuple[str, str, str] | None = None
     criteria: tuple[str, ...] = ()
     bonus: float = field(default=0.0)
+    added: tuple[str, ...] = ()
+    vague: bool = False
+    fitting: Callable[[list[dict[str, Any]]], tuple[float, str]] | None = None
+    prepare: Callable[[list[dict[str, Any]]], tuple[Format, list[str]]] | None = None
 
     def fit(self, sample: list[dict[str, Any]]) -> tuple[float, str]:
         """(score, why): the share of records that fit times the evidence in them."""
         if not sample:
             return 0.0, ""
+        if self.fitting is not None:
+            return self.fitting(sample)
         total, fitting, best = 0.0, 0, None
         for record in sample:
             weight, layout = max(
@@ -56,6 +61,15 @@ class Format:
         fields = ", ".join(self.layouts[best]) if best is not None else ""
         return total / len(sample), f"{fitting} of {len(sample)} sampled records have {fields}"
 
+    def share(self, sample: list[dict[str, Any]]) -> float:
+        """The share of records of which all fields of a layout pass, or are null."""
+        fits = sum(any(_passes(record, layout) for layout in self.layouts) for record in sample)
+        return fits / len(sample) if sample else 0.0
+
+    def unsure(self, sample: list[dict[str, Any]]) -> bool:
+        """Whether most records have values that this format does not expect."""
+        return self.fitting is None and self.share(sample) < MAJORITY
+
     @staticmethod
     def _weight(record: dict[str, Any], layout: dict[str, Test]) -> float:
         weight = 0.0
@@ -67,6 +81,7 @@ class Format:
         return weight
 
 
+MAJORITY = 0.5
 FORMATS: Registry[Format] = Registry("format", "rmexplorer.data.formats")
 
 
@@ -86,10 +101,29 @@ def each(convert: Callable[[Record], Iterable[Outcome]]) -> Reader:
 
 
 def recognise(sample: list[dict[str, Any]]) -> list[tuple[float, Format, str]]:
-    """All formats that fit a sample of records, best first, with score and reason."""
+    """All formats that fit a sample of records, best first, with score and reason.
+
+    A format that fits most records comes before one that has more evidence in fewer of them. `generic` is the first
+    where none fits, and where a vague format leaves out a column that says more.
+    """
     fits = [(*format.fit(sample), format) for format in FORMATS.values()]
+    shares = {format.id: format.share(sample) for score, _, format in fits if score > 0}
+    most = max(shares.values(), default=0.0)
     found = [(score, format, why) for score, why, format in fits if score > 0]
-    return sorted(found, key=lambda fit: -fit[0])
+    kinds = sorted(
+        (fit for fit in found if fit[1].fitting is None),
+        key=lambda fit: (shares[fit[1].id] < most / 2, -fit[0]),
+    )
+    general = [fit for fit in found if fit[1].fitting is not None]
+    best = kinds[0] if kinds else None
+    more = general[0][0] - best[0] if general and best is not None else 0.0
+    if general and (best is None or most < MAJORITY or more > (0.0 if best[1].vague else 1.0)):
+        return [*general, *kinds]
+    return [*kinds, *general]
+
+
+def _passes(record: dict[str, Any], layout: dict[str, Test]) -> bool:
+    return all(key in record and (record[key] is None or test(record[key])) for key, test in layout.items())
 
 
 def texts(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, text
 from rmexplorer.data.records import Comparison, Record, Skip
@@ -11,6 +12,11 @@ from rmexplorer.data.shapes import name
 from rmexplorer.data.texts import Text, reply_text
 
 VERDICT = ("verdict", "_line_of_human_txt")
+
+
+def _capitals(value: Any) -> bool:
+    """One word in capitals, as the lines of human.txt are."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Z0-9_.\-]{1,40}", value) is not None
 
 
 def _plain(said: str) -> str:
@@ -72,8 +78,8 @@ add(
         (
             {"question_id": anything, "text": text, "category": text},
             {"answer_id": anything, "model_id": text, "question_id": anything, "text": text},
-            {"verdict": text},
-            {"_line_of_human_txt": text},
+            {"verdict": _capitals},
+            {"_line_of_human_txt": _capitals},
         ),
         _read,
         frozenset({"question_id", "text", "answer_id", "model_id", "metadata", *VERDICT, "subset"}),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rmexplorer.data.formats import Format, add, anything, digits, record, rows, text
-from rmexplorer.data.records import Record, Vote
+from rmexplorer.data.records import Record, Vote, most_frequent
 from rmexplorer.data.shapes import Fields, Label, TwoResponses, code, first_of, name, number, parts, sign, simple
 
 GRADED = {
@@ -26,7 +26,7 @@ def _pku(fields: Fields, criterion: str | None) -> Label:
         else ("better_response_id", "safer_response_id")
     )
     other = code(fields.get(second), codes)
-    return Label(code(fields.get(used), codes), other=None if other is None else (second, other))
+    return Label(code(fields.get(used), codes), others=() if other is None else ((second, other),))
 
 
 add(
@@ -202,18 +202,29 @@ add(
 )
 
 
+PREFS = ("overall", "helpful", "truthful", "harmless")
+
+
 def _pool(fields: Fields, criterion: str | None) -> Label:
+    used = criterion or PREFS[0]
+    votes = {one: _prefs(fields, one) for one in PREFS}
+    others = tuple(
+        (one, most_frequent(vote.choice for vote in votes[one])) for one in PREFS if one != used and votes[one]
+    )
+    return Label(None, votes=votes[used], others=others)
+
+
+def _prefs(fields: Fields, criterion: str) -> tuple[Vote, ...]:
+    """The votes of both pools of annotators by one criterion."""
     votes = []
     for pool in ("normal_worker_annotations", "expert_worker_annotations"):
         entries = fields.get(pool)
         for entry in entries if isinstance(entries, list) else []:
-            said = (
-                str(entry.get(f"{criterion or 'overall'}_pref", "")).strip().lower() if isinstance(entry, dict) else ""
-            )
+            said = str(entry.get(f"{criterion}_pref", "")).strip().lower() if isinstance(entry, dict) else ""
             if said in GRADED:
                 choice, strength = GRADED[said]
                 votes.append(Vote(name(entry.get("evaluator")), choice, name(entry.get("timestamp")), strength))
-    return Label(None, votes=tuple(votes))
+    return tuple(votes)
 
 
 add(
@@ -223,7 +234,7 @@ add(
         ({"text": text, "completion_a": text, "completion_b": text, "normal_worker_annotations": rows},),
         TwoResponses(first_of("text"), first_of("completion_a"), first_of("completion_b"), _pool),
         frozenset({"text", "completion_a", "completion_b", "model_a", "model_b", "comparison_id", "prompt_id"}),
-        criteria=("overall", "helpful", "truthful", "harmless"),
+        criteria=PREFS,
     )
 )
 

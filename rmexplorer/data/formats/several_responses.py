@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, digits, each, record, rows, text
@@ -51,13 +51,39 @@ add(
         frozenset({"prompt", "answers", "num_responses"}),
     )
 )
+ASPECTS = ("overall", "fine_grained", "instruction_following", "honesty", "truthfulness", "helpfulness")
+
+
+def _aspects(entry: Fields) -> dict[str, float | None]:
+    """The scores of a completion by each criterion; "N/A" is none."""
+    said = {"overall": number(entry.get("overall_score")), "fine_grained": number(entry.get("fine-grained_score"))}
+    annotations = entry.get("annotations")
+    for aspect in ASPECTS[2:]:
+        rated = annotations.get(aspect) if isinstance(annotations, dict) else None
+        said[aspect] = number(rated.get("Rating")) if isinstance(rated, dict) else None
+    return said
+
+
+def _ultrafeedback(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
+    for source in records:
+        entries = source.value.get("completions")
+        items = []
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict):
+                scores = _aspects(entry)
+                used = scores.pop(criterion or ASPECTS[0])
+                items.append(Item(entry.get("response"), used, name(entry.get("model")), None, scores))
+        yield from all_pairs(source, prompt_of(first_of("instruction")(source.value)), items)
+
+
 add(
     Format(
         "ultrafeedback_raw",
         "UltraFeedback",
         ({"instruction": text, "completions": rows, "models": anything},),
-        each(listed("instruction", "completions", "response", lambda entry: number(entry.get("overall_score")))),
+        _ultrafeedback,
         frozenset({"instruction", "completions"}),
+        criteria=ASPECTS,
     )
 )
 
@@ -133,11 +159,19 @@ add(
 HELPSTEER = {"helpfulness": 0.65, "correctness": 0.8, "coherence": 0.45, "complexity": 0.55, "verbosity": -0.4}
 
 
-def _weighted(fields: Fields) -> float | None:
+def _weighted(fields: Fields, criterion: str | None = None) -> float | None:
+    """The attribute that was asked for, else the weighted sum of the five (open-instruct, helpsteer2.py)."""
+    if criterion not in (None, "weighted"):
+        return number(fields.get(criterion or ""))
     values = {key: number(fields.get(key)) for key in HELPSTEER}
     if any(value is None for value in values.values()):
         return None
     return round(sum(weight * (values[key] or 0.0) for key, weight in HELPSTEER.items()), 9)
+
+
+def _attributes(fields: Fields, criterion: str | None) -> dict[str, float | None]:
+    """The scores by what was not asked for; the attributes within the weighted sum do not contradict it."""
+    return {} if criterion in (None, "weighted") else {"weighted": _weighted(fields)}
 
 
 add(
@@ -145,8 +179,9 @@ add(
         "helpsteer2",
         "HelpSteer2",
         ({"prompt": text, "response": text, "helpfulness": digits, "correctness": digits, "coherence": digits},),
-        row_a_response(first_of("prompt"), first_of("response"), _weighted),
+        row_a_response(first_of("prompt"), first_of("response"), _weighted, others=_attributes),
         frozenset({"prompt", "response", *HELPSTEER}),
+        criteria=("weighted", *HELPSTEER),
     )
 )
 
@@ -154,7 +189,7 @@ add(
 RATINGS = ("rating", "score", "overall_score", "overall", "reward_label", "quality")
 
 
-def _rating(fields: Fields) -> float | None:
+def _rating(fields: Fields, criterion: str | None) -> float | None:
     return number(first_of(*RATINGS)(fields))
 
 
@@ -191,9 +226,16 @@ def _summary(key: str) -> Callable[[Fields], Any]:
     return get
 
 
-def _overall(fields: Fields) -> float | None:
+AXES = ("overall", "accuracy", "coverage", "coherence")
+
+
+def _axis(fields: Fields, criterion: str | None) -> float | None:
     axes = _summary("axes")(fields)
-    return number(axes.get("overall")) if isinstance(axes, dict) else None
+    return number(axes.get(criterion or AXES[0])) if isinstance(axes, dict) else None
+
+
+def _other_axes(fields: Fields, criterion: str | None) -> dict[str, float | None]:
+    return {axis: _axis(fields, axis) for axis in AXES if axis != (criterion or AXES[0])}
 
 
 def _axis_key(fields: Fields) -> Any:
@@ -206,8 +248,9 @@ add(
         "summarize_axis",
         "summarize_from_feedback axis ratings",
         ({"info": record, "summary": record, "worker": anything},),
-        row_a_response(_axis_prompt, _summary("text"), _overall, _axis_key, model=""),
+        row_a_response(_axis_prompt, _summary("text"), _axis, _axis_key, model="", others=_other_axes),
         frozenset({"info", "summary", "worker"}),
+        criteria=AXES,
     )
 )
 
@@ -299,7 +342,15 @@ add(
 )
 
 
-def _squality(source: Record) -> Iterator[Outcome]:
+QUALITIES = ("overall", "correctness", "selection")
+
+
+def _squality(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]:
+    for source in records:
+        yield from _passage(source, f"{criterion or QUALITIES[0]}-rating")
+
+
+def _passage(source: Record, rating: str) -> Iterator[Outcome]:
     """Each two systems' summaries of a question; each worker's ratings are a vote."""
     questions = source.value.get("questions")
     entries = questions.values() if isinstance(questions, dict) else questions if isinstance(questions, list) else []
@@ -310,7 +361,7 @@ def _squality(source: Record) -> Iterator[Outcome]:
         names = [system for system, said in systems.items() if isinstance(said, dict) and "response" in said]
         ratings = [
             {
-                name(review.get("worker_id")): number(review.get("overall-rating"))
+                name(review.get("worker_id")): number(review.get(rating))
                 for review in systems[system].get("reviews") or []
                 if isinstance(review, dict)
             }
@@ -341,7 +392,8 @@ add(
         "squality",
         "SQuALITY human evaluation",
         ({"passage-id": anything, "questions": anything},),
-        each(_squality),
+        _squality,
         frozenset({"passage-id", "questions"}),
+        criteria=QUALITIES,
     )
 )

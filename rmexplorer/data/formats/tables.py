@@ -162,6 +162,15 @@ add(
 )
 
 _BOOL_CODES = {"true": 1, "false": -1, "equally good": 0}
+_WRITER_CRITERIA = ("overall", "informative")
+
+
+def _better_writer(fields: Fields, criterion: str | None) -> Label:
+    said = {one: code(fields.get(f"{one}_writer_better"), _BOOL_CODES) for one in _WRITER_CRITERIA}
+    winner = said.pop(criterion or "overall")
+    return Label(winner, others=tuple((one, other) for one, other in said.items() if other is not None))
+
+
 add(
     Format(
         "bool_or_string_label",
@@ -178,7 +187,7 @@ add(
             first_of("article_text"),
             first_of("writer_summary"),
             first_of("text-davinci-002_summary"),
-            lambda fields, criterion: Label(code(fields.get(f"{criterion or 'overall'}_writer_better"), _BOOL_CODES)),
+            _better_writer,
             judge="evaluator_id",
             group=("article_id",),
         ),
@@ -194,7 +203,7 @@ add(
             }
         ),
         merging=True,
-        criteria=("overall", "informative"),
+        criteria=_WRITER_CRITERIA,
     )
 )
 

@@ -18,10 +18,24 @@ USED = frozenset(
         "messages",
         "chosen_model",
         "rejected_model",
+        "score_chosen",
+        "score_rejected",
+        "chosen_score",
+        "rejected_score",
+        "chosen_rating",
+        "rejected_rating",
+        "chosen-rating",
+        "rejected-rating",
     }
 )
 SCORES = (("scores_chosen", "scores_rejected"),)
-PAIR = Chosen(first_of("prompt"), first_of("chosen"), first_of("rejected"), rewards=SCORES)
+LABEL_SCORES = (
+    ("score_chosen", "score_rejected"),
+    ("chosen_score", "rejected_score"),
+    ("chosen_rating", "rejected_rating"),
+    ("chosen-rating", "rejected-rating"),
+)
+PAIR = Chosen(first_of("prompt"), first_of("chosen"), first_of("rejected"), rewards=SCORES, label_scores=LABEL_SCORES)
 
 add(
     Format(
@@ -40,6 +54,7 @@ add(
         ({"chosen": text, "rejected": text},),
         each(PAIR),
         USED,
+        vague=True,
     )
 )
 add(
@@ -58,6 +73,7 @@ add(
         ({"chosen": is_messages, "rejected": is_messages},),
         each(PAIR),
         USED,
+        vague=True,
     )
 )
 
@@ -66,6 +82,7 @@ OPENRLHF = Chosen(
     first_of("chosen", "response_chosen"),
     first_of("rejected", "response_rejected"),
     rewards=SCORES,
+    label_scores=LABEL_SCORES,
 )
 add(
     Format(

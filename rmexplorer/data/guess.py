@@ -1,0 +1,343 @@
+"""Guesses a mapping as a person would: by the names of columns and by the values in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rmexplorer.data.mapping import Mapping, at, said
+from rmexplorer.data.shapes import Absent, number
+from rmexplorer.data.texts import is_messages
+
+PROMPTS = (
+    "prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "problem",
+    "task description", "source text", "article", "document", "messages", "request", "user",
+)  # fmt: skip
+GOOD = frozenset(
+    "chosen preferred better best good accepted accept winner winning win positive pos liked superior correct".split()
+)
+BAD = frozenset(
+    "rejected reject dispreferred nonpreferred worse worst bad refused loser losing lose lost negative neg disliked "
+    "inferior incorrect unpreferred".split()
+)
+STEMS = (
+    "response", "answer", "output", "completion", "reply", "generation", "candidate", "summary", "text", "translation",
+    "continuation", "story", "message", "assistant", "conversation", "option", "model",
+)  # fmt: skip
+SIDES = (("a", "b"), ("1", "2"), ("0", "1"), ("first", "second"), ("left", "right"), ("one", "two"), ("x", "y"))
+_WORDED = (("a", "b"), ("1", "2"), ("first", "second"), ("left", "right"), ("one", "two"))
+WINNERS = frozenset(
+    "winner label labels preference preferred prefers choice chosen better best verdict vote decision result pick "
+    "picked selected selection judgement judgment annotation rating comparison wins won".split()
+)
+TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar".split())
+ANNOTATORS = frozenset(
+    "annotator worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
+)
+GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())
+SUBSETS = frozenset("subset category source split domain language lang task topic dataset section".split())
+SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
+RANKS = frozenset("rank ranks ranking rankings order position".split())
+SYSTEMS = frozenset({"system", "system_prompt", "system_message"})
+WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
+
+
+def tokens(column: str) -> tuple[str, ...]:
+    """The words of a name in small letters: `betterAnswer_2` is better, answer, 2."""
+    words = [word.lower() for word in WORDS.findall(column)]
+    plain: list[str] = []
+    for word in words:
+        if plain and plain[-1] in ("non", "dis", "not", "un") and word in GOOD:
+            plain[-1] = "nonpreferred"
+        else:
+            plain.append(word)
+    return tuple(plain)
+
+
+def _columns(sample: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The values that are there of each column, and of the fields within records and lists of records."""
+    paths: dict[str, None] = {}
+    for record in sample:
+        for key, value in record.items():
+            paths[key] = None
+            inner = value if isinstance(value, dict) else None
+            if isinstance(value, list) and value and isinstance(value[0], dict) and not is_messages(value):
+                inner = value[0]
+            if inner is not None and not is_messages(value):
+                paths.update((f"{key}.{name}", None) for name in inner)
+    found = {path: [at(record, path) for record in sample] for path in paths}
+    return {path: [v for v in values if v is not None and v is not Absent] for path, values in found.items()}
+
+
+def _mostly(values: list[Any], test: Any) -> bool:
+    return bool(values) and sum(map(test, values)) >= 0.8 * len(values)
+
+
+def _reply(value: Any) -> bool:
+    return isinstance(value, str) or is_messages(value)
+
+
+def _replies(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and not is_messages(value) and all(_reply(item) for item in value)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(item is None or number(item) is not None for item in value)
+
+
+def _length(values: list[Any]) -> float:
+    return sum(len(value) if isinstance(value, str) else 200 for value in values) / max(1, len(values))
+
+
+class _Guess:
+    """Collects roles with the reason of each."""
+
+    def __init__(self, sample: list[dict[str, Any]]) -> None:
+        self.columns = _columns(sample)
+        self.roles: dict[str, str] = {}
+        self.reasons: list[str] = []
+        self.doubts: list[str] = []
+
+    def give(self, column: str, role: str, why: str) -> None:
+        """Give a column a role."""
+        self.roles[column] = role
+        self.reasons.append(f"{column} is the {role.replace('_', ' ')}: {why}")
+
+    def free(self, test: Any) -> list[str]:
+        """The columns without a role whose values mostly pass a test."""
+        return [column for column, values in self.columns.items() if column not in self.roles and _mostly(values, test)]
+
+
+def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
+    """Two columns of replies of which the names differ in better and worse alone."""
+    replies = {column: tokens(column) for column in guess.free(_reply)}
+    for good, words in replies.items():
+        for place, word in enumerate(words):
+            if word not in GOOD and word != "j":
+                continue
+            bad_words = BAD if word in GOOD else {"k"}
+            for bad, others in replies.items():
+                if bad == good:
+                    continue
+                odd = [word for word in others if word in bad_words]
+                if odd and sorted([*words[:place], *words[place + 1 :]]) == sorted(w for w in others if w != odd[0]):
+                    return good, bad
+    return None
+
+
+def _two_sides(columns: Iterable[str]) -> list[tuple[str, str, tuple[str, str]]]:
+    """Pairs of columns whose names differ in their side alone."""
+    named = {column: tokens(column) for column in columns}
+    found = []
+    for one, words in named.items():
+        for two, others in named.items():
+            if one == two or len(words) != len(others):
+                continue
+            apart = [(a, b) for a, b in zip(words, others, strict=True) if a != b]
+            if len(apart) == 1 and apart[0] in SIDES:
+                found.append((one, two, apart[0]))
+    return found
+
+
+def _stem_rank(column: str) -> int:
+    return next((place for place, stem in enumerate(STEMS) if stem in column.lower()), len(STEMS))
+
+
+def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str | None:
+    """What a word in the winner column says: first, second or tie; None where that is not clear."""
+    text = str(value).strip().lower()
+    for place, column in enumerate(columns):
+        if text == column.lower():
+            return ("first", "second")[place]
+    if text in ("a>b", "a>>b", "b<a"):
+        return "first"
+    if text in ("b>a", "b>>a", "a<b"):
+        return "second"
+    words = set(tokens(str(value)))
+    if words & TIES or text in ("a=b", "b=a", "[[c]]", "="):
+        return "tie"
+    if words & {"worse", "not", "worst", "loses", "lost", "inferior", "bad"} or ">" in text or "<" in text:
+        return None
+    for pair in (sides, *_WORDED):
+        here = [pair[0] in words, pair[1] in words]
+        if sum(here) == 1:
+            return "first" if here[0] else "second"
+    return None
+
+
+def _numbered(values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:
+    """The meanings of numbers by the names of the two columns, and a doubt where they could mean something else."""
+    if "2" in values and values <= {"0", "1", "2", "1.5"} and sides != ("0", "1"):
+        return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, ""
+    if values <= {"0", "1", "-1", "2"} and "0" in values and sides == ("0", "1"):
+        return {"0": "first", "1": "second", "-1": "tie", "2": "tie"}, ""
+    return {"0": "first", "1": "second", "-1": "tie"}, "the numbers may count from 0, or say whether the first wins"
+
+
+_Found = tuple[float, str, dict[str, str], str, str]
+_NOTHING: _Found = (0.0, "", {}, "", "")
+_SIGNED = "a negative number may favour either of the two"
+
+
+def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str] | None:
+    """The winner column gets its role; its values and rule are returned, None where there is no such column."""
+    best: _Found | None = None
+    for column, values in guess.columns.items():
+        words = set(tokens(column))
+        if column in guess.roles or not values or not (words & WINNERS):
+            continue
+        if any(isinstance(value, list | dict) for value in values):
+            continue
+        distinct = {said(value) for value in values}
+        signed = [number(value) for value in values if number(value) is not None]
+        if len(signed) == len(values) and _is_signed([one for one in signed if one is not None]):
+            best = max(best or _NOTHING, (0.9, column, {}, "negative_first", _SIGNED), key=lambda found: found[0])
+            continue
+        texts = [guess.columns[one] for one in pair]
+        if len(distinct) > 12:
+            both = {value for values in texts for value in values if isinstance(value, str)}
+            same = sum(value in both for value in values) / len(values)
+            if same > 0.8:
+                best = max(
+                    best or (0.0, "", {}, "", ""), (same, column, {}, "same_text", ""), key=lambda found: found[0]
+                )
+            continue
+        known, doubt = _values(column, distinct, sides, pair)
+        share = sum(said(value) in known for value in values) / len(values)
+        if share > 0.5 and (best is None or share > best[0]):
+            best = (share, column, {value: known.get(value, "skip") for value in sorted(distinct)}, "", doubt)
+    if best is None or not best[1]:
+        return None
+    share, column, values_of, rule, doubt = best
+    guess.give(column, "winner", "by its name and its values")
+    if doubt:
+        guess.doubts.append(f"{column}: {doubt}")
+    if share < 0.8:
+        guess.doubts.append(f"{column}: {1 - share:.0%} of its values have no clear meaning")
+    return values_of, rule
+
+
+def _is_signed(numbers: list[float]) -> bool:
+    """Whether these are grades on both sides of zero rather than codes."""
+    return min(numbers) < 0 < max(numbers) and (min(numbers) < -1 or max(numbers) > 2 or len(set(numbers)) > 4)
+
+
+def _values(
+    column: str, distinct: set[str], sides: tuple[str, str], pair: tuple[str, str]
+) -> tuple[dict[str, str], str]:
+    """The meanings of the values of a winner column that are known, and a doubt."""
+    verdicts = {value for value in distinct if meaning(value, sides, pair) != "tie"}
+    if verdicts and verdicts <= {"true", "false", "yes", "no"}:
+        side = meaning(" ".join(word for word in tokens(column) if word not in WINNERS), sides, pair)
+        if side not in ("first", "second"):
+            doubt, side = "it does not say who wins by yes", "first"
+        else:
+            doubt = ""
+        other = "second" if side == "first" else "first"
+        return {
+            "true": side,
+            "yes": side,
+            "false": other,
+            "no": other,
+            **dict.fromkeys(distinct - verdicts, "tie"),
+        }, doubt
+    if all(number(value) is not None for value in distinct):
+        return _numbered(distinct, sides)
+    return {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}, ""
+
+
+def _prompt(guess: _Guess) -> None:
+    free = [
+        column for column in guess.free(_reply) if "." not in column or tokens(column)[-1:] in (("text",), ("content",))
+    ]
+    for wanted in PROMPTS:
+        exact = [column for column in free if " ".join(tokens(column)) == wanted]
+        near = [column for column in free if wanted.split()[0] in tokens(column) and tokens(column)[-1:] != ("id",)]
+        if exact or near:
+            guess.give((exact or near)[0], "prompt", "by its name")
+            if wanted == "instruction" and "input" in free and "input" not in guess.roles:
+                guess.give("input", "prompt", "it goes on with the instruction")
+            return
+
+
+def _rest(guess: _Guess) -> None:
+    """System, annotator, group and subset by their names."""
+    for column, values in guess.columns.items():
+        words, plain = tokens(column), "_".join(tokens(column))
+        if column in guess.roles or "." in column or not values:
+            continue
+        taken = set(guess.roles.values())
+        scalar = _mostly(values, lambda value: isinstance(value, str | int) and len(str(value)) <= 200)
+        if plain in SYSTEMS and "system" not in taken:
+            guess.give(column, "system", "by its name")
+        elif (
+            scalar
+            and set(words) & ANNOTATORS
+            and "annotator" not in taken
+            and set(words) <= ANNOTATORS | {"id", "name"}
+        ):
+            guess.give(column, "annotator", "by its name")
+        elif scalar and plain in GROUPS and "group" not in taken:
+            guess.give(column, "group", "by its name: its prompts belong together")
+        elif scalar and plain == "subset" and "subset" not in taken:
+            guess.give(column, "subset", "by its name")
+
+
+def _lists(guess: _Guess) -> bool:
+    """Several responses in a list with ranks or scores, or one response a row with a score."""
+    for listed in (True, False):
+        replies = guess.free(_replies if listed else _reply)
+        numbers = guess.free(_numbers if listed else lambda value: number(value) is not None)
+        for column in sorted(replies, key=_stem_rank):
+            if _stem_rank(column) == len(STEMS):
+                continue
+            for other in numbers:
+                kind = "ranks" if set(tokens(other)) & RANKS else "score" if set(tokens(other)) & SCORES else ""
+                if kind and column.rpartition(".")[0] == other.rpartition(".")[0]:
+                    guess.give(column, "responses", "a list of texts" if listed else "by its name")
+                    guess.give(other, kind, "by its name")
+                    return True
+    return False
+
+
+def guess(sample: list[dict[str, Any]]) -> Mapping:
+    """A mapping for records of a file, with a reason for each role; `missing()` says what could not be found.
+
+    Doubts are to be shown to a person: on the command line a mapping with doubts is not used.
+    """
+    found = _Guess(sample)
+    values: dict[str, str] = {}
+    rule = ""
+    pair = _good_and_bad(found)
+    if pair is not None:
+        for column, role in zip(pair, ("chosen", "rejected"), strict=True):
+            found.give(column, role, "the names of the two differ in better and worse")
+    else:
+        sided = _two_sides(found.free(_reply))
+        sided.sort(key=lambda both: (_stem_rank(both[0]), -_length(found.columns[both[0]])))
+        for one, two, sides in sided[:1]:
+            found.give(one, "response_a", "the names of the two differ in their side")
+            found.give(two, "response_b", "the names of the two differ in their side")
+            decided = _winner(found, sides, (one, two))
+            if decided is not None:
+                values, rule = decided
+            else:
+                _two_scores(found)
+        if not sided:
+            _prompt(found)
+            _lists(found)
+    if "prompt" not in found.roles.values():
+        _prompt(found)
+    _rest(found)
+    order = [column for column in found.columns if column in found.roles]
+    return Mapping(
+        {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts)
+    )
+
+
+def _two_scores(guess: _Guess) -> None:
+    scores = [column for column in guess.free(lambda value: number(value) is not None) if set(tokens(column)) & SCORES]
+    for one, two, _ in _two_sides(scores)[:1]:
+        guess.give(one, "score", "no column names the winner; the larger score wins")
+        guess.give(two, "score", "no column names the winner; the larger score wins")

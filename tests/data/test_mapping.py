@@ -1,0 +1,277 @@
+"""Unknown columns: what is guessed, what a mapping reads, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rmexplorer.data.guess import guess, tokens
+from rmexplorer.data.mapping import (
+    Mapping,
+    delete,
+    from_toml,
+    load,
+    offered,
+    preview,
+    save,
+    saved,
+    to_toml,
+)
+from rmexplorer.data.read import criteria, peek, read
+from rmexplorer.data.table import pair_frame
+from rmexplorer.job import finish
+from rmexplorer.problem import Problem
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "formats"
+LONG = "a text that goes on for some words number {}"
+
+
+def rows(count: int = 8, **columns: Any) -> list[dict[str, Any]]:
+    """Records whose columns are texts made of a stem, or taken in turn from a list."""
+    return [
+        {
+            name: value[number % len(value)] if isinstance(value, list | tuple) else f"{value} {number}"
+            for name, value in columns.items()
+        }
+        for number in range(count)
+    ]
+
+
+def verdicts(dataset: Any) -> list[str]:
+    """`>` where the chosen is the text that the test calls good, `<` where not, `=` for ties."""
+    return [
+        "=" if row["tie"] else ">" if row["chosen"].startswith("good") else "<"
+        for row in pair_frame(dataset).iter_rows(named=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"question": "q", "better": "good", "worse": "bad"}, ">>>>"),
+        ({"query": "q", "answer_good": "good", "answer_bad": "bad", "id": [1, 2]}, ">>>>"),
+        ({"Prompt Text": "q", "PreferredResponse": "good", "RejectedResponse": "bad"}, ">>>>"),
+        ({"context": "q", "non_preferred_output": "bad", "preferred_output": "good"}, ">>>>"),
+        ({"question": "q", "response_j": "good", "response_k": "bad", "score": [1, 2]}, ">>>>"),
+        ({"input": "q", "winning_answer": "good", "losing_answer": "bad", "model": ["m", "n"]}, ">>>>"),
+        ({"post": "q", "output_1": "good", "output_2": "bad", "preferred": [1, 2]}, "><><"),
+        ({"post": "q", "output_1": "good", "output_2": "bad", "preferred": ["1", "2", "0", "1"]}, "><=>"),
+        ({"query": "q", "answer_0": "good", "answer_1": "bad", "label": [0, 1]}, "><><"),
+        ({"query": "q", "answerA": "good", "answerB": "bad", "winner": ["a", "b", "tie", "B"]}, "><=<"),
+        ({"query": "q", "summary 1": "good", "summary 2": "bad", "verdict": ["Summary 1 is better", "summary 2",
+          "Both are equally good", "Summary 1 is much better"]}, "><=>"),
+        ({"request": "q", "left_reply": "good", "right_reply": "bad", "choice": ["left", "right"]}, "><><"),
+        ({"query": "q", "text_first": "good", "text_second": "bad", "vote": ["first", "Second", "same", "draw"]},
+         "><=="),
+        ({"query": "q", "model_a": ["m"], "model_b": ["n"], "reply_a": "good", "reply_b": "bad",
+          "winner": ["model_a", "model_b", "tie (bothbad)", "model_a"]}, "><=>"),
+        ({"query": "q", "completion_a": "good", "completion_b": "bad", "a_is_better": [True, False]}, "><><"),
+        ({"query": "q", "completion_a": "good", "completion_b": "bad", "b_wins": [True, False]}, "<><>"),
+        ({"query": "q", "option_x": "good", "option_y": "bad", "best": ["x", "y"]}, "><><"),
+        ({"query": "q", "candidate_1": "good", "candidate_2": "bad", "score_1": [5, 1], "score_2": [2, 2]}, "><><"),
+    ],
+)  # fmt: skip
+def test_that_columns_are_recognised_as_a_person_would(load: Any, columns: dict[str, Any], wanted: str) -> None:
+    dataset = load_rows(load, rows(4, **columns))
+    assert dataset.format in ("generic", "stack_exchange_paired")
+    assert "".join(verdicts(dataset)) == wanted
+    assert all(text.startswith("q ") for text in dataset.prompts["text"])
+    if dataset.format == "generic":
+        assert any("recognised by name" in warning for warning in dataset.warnings)
+
+
+def load_rows(load: Any, records: list[dict[str, Any]], **options: Any) -> Any:
+    return load(records, **options)
+
+
+def test_that_a_column_that_repeats_the_better_text_is_the_winner(load: Any) -> None:
+    records = rows(20, query="q", answer_a="good", answer_b="bad")
+    for number, record in enumerate(records):
+        record["preferred"] = record["answer_b" if number % 3 == 0 else "answer_a"]
+    assert verdicts(load(records)) == ["<" if number % 3 == 0 else ">" for number in range(20)]
+
+
+def test_that_lists_with_ranks_or_scores_are_recognised(load: Any) -> None:
+    ranked = [{"query": "q", "candidates": ["x", "good", "y"], "ranks": [2, 1, 3]}]
+    assert load(ranked).winner.tolist() == [-1, 1, 1]
+    nested = [{"query": "q", "candidates": [{"text": "good", "score": 5}, {"text": "bad", "score": 1}]}]
+    assert verdicts(load(nested)) == [">"]
+    single = [{"query": "q", "reply": text, "quality": score} for text, score in (("good", 5), ("bad", 2), ("x", 2))]
+    assert load(single).winner.tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "label": [0, 1]},
+        {"query": "q", "output_1": "good", "output_2": "bad", "label": [0, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [-2, 3, 1, -1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preferred": [True, False]},
+    ],
+)
+def test_that_a_winner_of_two_meanings_is_asked_for_and_not_guessed(load: Any, columns: dict[str, Any]) -> None:
+    with pytest.raises(Problem) as raised:
+        load(rows(8, **columns))
+    assert "--map" in raised.value.remedy and "\n" not in str(raised.value)
+    assert guess(rows(8, **columns)).doubts
+
+
+def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejected(load: Any) -> None:
+    for name in ("query", "user_prompt", "post", "context"):
+        dataset = load([{name: "the question", "chosen": "x y z", "rejected": "x y w"}])
+        assert dataset.prompts["text"].to_list() == ["the question"], name
+    assert load([{"chosen": "x y z", "rejected": "x y w", "n": 1}]).prompts["text"].to_list() == ["x y"]
+
+
+def test_that_columns_that_say_nothing_are_a_problem_that_names_them(load: Any) -> None:
+    with pytest.raises(Problem, match="foo, bar") as raised:
+        load([{"foo": "x", "bar": "y"}])
+    assert "--map" in raised.value.remedy
+
+
+SURVEY = [
+    {"Frage": "q", "links": "good", "rechts": "bad", "Wahl": "L", "wer": "ada", "Thema": "x", "Notiz": "n"},
+    {"Frage": "q", "links": "good", "rechts": "bad", "Wahl": "R", "wer": "ben", "Thema": "x", "Notiz": "n"},
+    {"Frage": "q", "links": "good", "rechts": "bad", "Wahl": "L", "wer": "cleo", "Thema": "x", "Notiz": "n"},
+    {"Frage": "r", "links": "good", "rechts": "bad", "Wahl": "=", "wer": "ada", "Thema": "y", "Notiz": "n"},
+    {"Frage": "s", "links": "good", "rechts": "bad", "Wahl": "?", "wer": "ada", "Thema": "y", "Notiz": "n"},
+    {"Frage": None, "links": "good", "rechts": "bad", "Wahl": "L", "wer": "ada", "Thema": "y", "Notiz": "n"},
+]
+MAPPING = Mapping(
+    {"Frage": "prompt", "links": "response_a", "rechts": "response_b", "Wahl": "winner", "wer": "annotator",
+     "Thema": "subset", "Notiz": "ignore"},
+    {"L": "first", "R": "second", "=": "tie", "?": "skip"},
+    name="survey",
+)  # fmt: skip
+
+
+def test_that_a_mapping_reads_votes_ties_and_subsets(load: Any) -> None:
+    dataset = load(SURVEY, mapping=MAPPING)
+    assert dataset.format == "mapped" and dataset.winner.tolist() == [1, 0]
+    assert dataset.votes.rows() == [
+        (0, "ada", 1, None),
+        (0, "ben", -1, None),
+        (0, "cleo", 1, None),
+        (1, "ada", 0, None),
+    ]
+    assert dataset.extras.columns == ["Thema", "subset"] and dataset.extras["subset"].to_list() == ["x", "y"]
+    assert dataset.skipped["reason"].to_list() == ["no_label", "missing_prompt"]
+
+
+def test_that_the_preview_shows_what_reading_will_do(load: Any) -> None:
+    shown = preview(MAPPING, SURVEY, n=2)
+    assert [(one.first.text, one.second.text) for one in shown.comparisons if one.first and one.second] == [
+        ("good", "bad")
+    ] * 2
+    assert shown.read == 4 and shown.skipped == {"no_label": 1, "missing_prompt": 1}
+    assert shown.values == {"l": 3, "r": 1, "=": 1, "?": 1}
+    half = Mapping({"links": "response_a"})
+    assert half.missing() and preview(half, SURVEY).read == 0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "wanted"),
+    [
+        (Mapping({"x": "response_a", "y": "response_b", "n": "winner"}, rule="negative_first"), [1, -1, 0]),
+        (Mapping({"x": "response_a", "y": "response_b", "n": "winner"}, rule="positive_first"), [-1, 1, 0]),
+        (Mapping({"y": "chosen", "x": "rejected"}), [1, 1, 1]),
+        (Mapping({"x": "response_a", "y": "response_b", "s.a": "score", "s.b": "score"}), [1, -1, 0]),
+    ],
+)
+def test_that_rules_roles_and_inner_fields_decide(load: Any, mapping: Mapping, wanted: list[int]) -> None:
+    records = [{"x": "one", "y": "two", "n": n, "s": {"a": -n, "b": n}} for n in (-2, 3, 0)]
+    dataset = load(records, mapping=mapping)
+    assert dataset.winner.tolist() == wanted
+    if mapping.rule:
+        assert dataset.pairs["strength"].to_list() == [2, 3, 0]
+
+
+def test_that_system_and_several_prompt_columns_are_joined(load: Any) -> None:
+    mapping = Mapping({"s": "system", "i": "prompt", "j": "prompt", "c": "chosen", "r": "rejected"})
+    dataset = load([{"s": "Be kind.", "i": "Add", "j": "1 2", "c": "3", "r": "4"}], mapping=mapping)
+    assert dataset.prompts["text"].to_list() == ["Be kind.\n\nAdd\n\n1 2"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        (Mapping({"Frage": "promt"}), "unknown role"),
+        (Mapping({"links": "chosen"}), "rejected"),
+        (Mapping({"links": "chosen", "rechts": "chosen"}), "links and rechts"),
+        (Mapping({"links": "response_a", "rechts": "response_b"}), "names the winner"),
+        (Mapping({"links": "response_a", "rechts": "response_b", "Wahl": "winner"}, {"L": "left"}), "left"),
+        (Mapping({"links": "chosen", "nowhere": "rejected"}), "nowhere"),
+    ],
+)
+def test_that_a_wrong_mapping_is_a_problem(load: Any, mapping: Mapping, said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        load(SURVEY, mapping=mapping)
+
+
+def test_that_mappings_are_kept_offered_and_removed() -> None:
+    path = save(MAPPING)
+    assert path.suffix == ".toml" and set(saved()) == {"survey"}
+    assert load("survey") == MAPPING == load(path)
+    assert offered(SURVEY[0]) == [MAPPING] and offered([*list(SURVEY[0])[1:]]) == []
+    (path.parent / "broken.toml").write_text("[roles]\nx = 5\n")
+    assert set(saved()) == {"survey"}
+    delete("survey")
+    with pytest.raises(Problem, match="no mapping named 'survey'"):
+        load("survey")
+    for name in ("../x", "", ".hidden", "a/b"):
+        with pytest.raises(Problem, match="no name"):
+            save(Mapping(MAPPING.roles, MAPPING.values, name=name))
+
+
+@given(st.dictionaries(st.text(max_size=8), st.sampled_from(["ignore", "prompt", "subset"]), max_size=5), st.text())
+def test_that_any_names_come_back_from_toml(roles: dict[str, str], value: str) -> None:
+    mapping = Mapping({**roles, "c": "chosen", "r": "rejected"}, {value: "tie"}, name="n")
+    back = from_toml(to_toml(mapping), "n.toml")
+    assert list(back.roles.values()) == list(mapping.roles.values()) and len(back.values) == 1
+    if max([*"".join(roles), *value, ""]) < "\ud800":
+        assert back == mapping
+
+
+@pytest.mark.parametrize("text", ["", "roles = 3", "[roles", "[roles]\nx = 'chosen'", "[roles]\n'x' = ['chosen']"])
+def test_that_what_is_no_mapping_is_a_problem(text: str) -> None:
+    with pytest.raises(Problem, match=r"x\.toml"):
+        from_toml(text, "x.toml")
+
+
+def test_that_names_are_told_apart_into_words() -> None:
+    assert tokens("betterAnswer_2") == ("better", "answer", "2")
+    assert tokens("non-preferred output") == ("nonpreferred", "output")
+
+
+def test_that_a_peek_says_why_and_what_could_be_chosen() -> None:
+    seen = finish(peek(SAMPLES / "pku_saferlhf.jsonl"))
+    assert seen.format == "pku_saferlhf" and "prompt" in seen.why and "prompt" in seen.columns
+    assert seen.criteria == ("better", "safer") and seen.problem is None
+    assert finish(criteria(SAMPLES / "trl_explicit.jsonl")) == ()
+
+
+def test_that_a_peek_of_unknown_columns_gives_the_problem_and_a_guess(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        "\n".join(json.dumps(record) for record in rows(8, query="q", answer_a="a", answer_b="b", label=[0, 1]))
+    )
+    seen = finish(peek(path))
+    assert seen.format == "" and seen.problem is not None and len(seen.records) == 8
+    assert seen.mapping.column("winner") == "label" and seen.mapping.doubts
+    with pytest.raises(Problem):
+        finish(read(path))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["prompt", "answer_a", "answer_b", "label", "better", "worse", "x"]),
+                                st.one_of(st.none(), st.text(max_size=3), st.integers(-3, 3), st.booleans(),
+                                          st.lists(st.text(max_size=2), max_size=2)), min_size=1), min_size=1, max_size=5))  # fmt: skip
+def test_that_any_records_have_a_guess_and_a_preview(records: list[dict[str, Any]]) -> None:
+    mapping = guess(records)
+    shown = preview(mapping, records)
+    assert shown.read + sum(shown.skipped.values()) >= 0
+    assert all(reason for reason in mapping.reasons)
