@@ -76,7 +76,86 @@ COUNTS: dict[str, tuple[Any, ...]] = {
     "webgpt.jsonl": (3, 3, 6, 2, 1, 3, 0, {}),
 }
 
-WINNERS = {
+WINNERS: dict[str, list[tuple[str, str, str]]] = {
+    "argilla_uf_cleaned.jsonl": [
+        ("Most have no eyelids, so", ">", "Yes, often."),
+        ("Hat", ">", "Dog"),
+        ("1,2,3", ">", "3,2,1"),
+    ],
+    "axolotl.jsonl": [("Hello", ">", "What"), ("Hello", ">", "What"), ("Hello", ">", "What")],
+    "bool_or_string_label.json": [("s", "=", "m")],
+    "docta.jsonl": [(" b", ">", " c"), (" b", ">", " c"), (" b", ">", " c")],
+    "faireval.jsonl": [],
+    "hh_rlhf.jsonl": [
+        (" Give it a bright window", ">", " Basil is a herb."),
+        (" Nothing exactly, but 'd", ">", " No idea."),
+        (" Why did the bike fall o", ">", " "),
+        ("\n\nAssistant: Which town?", ">", "\n\nAssistant: I am not su"),
+    ],
+    "llamafactory.jsonl": [("cat", ">", "dog"), ("Bye!", ">", "no"), ("Hello", ">", "?"), ("better", ">", "worse")],
+    "ms_swift.jsonl": [("Hello", ">", "What"), ("d", ">", "e")],
+    "openrlhf.jsonl": [("Blue", ">", "Green"), ("b", ">", "c"), ("b", ">", "c")],
+    "rewardbench.jsonl": [("5", ">", "6"), ("I can't help.", ">", "Here."), ("    return x", ">", "    return")],
+    "rewardbench2.jsonl": [
+        ("Lima", ">", "Quito"),
+        ("Lima", ">", "Cusco"),
+        ("Lima", ">", "Paris"),
+        ("red", ">", "pink"),
+        ("red", ">", "brown"),
+        ("blue", ">", "pink"),
+        ("blue", ">", "brown"),
+        ("green", ">", "pink"),
+    ],
+    "rewardbench_scores.jsonl": [("c", ">", "r"), ("c", ">", "r")],
+    "rm_bench.jsonl": [
+        ("The inside of bread.", ">", "The crust."),
+        ("The inside of bread.", ">", "The crumb is the crust."),
+        ("The inside of bread.", ">", "**Crumb**: the crust."),
+        ("The crumb is the inside ", ">", "The crust."),
+        ("The crumb is the inside ", ">", "The crumb is the crust."),
+        ("The crumb is the inside ", ">", "**Crumb**: the crust."),
+        ("**Crumb**: the inside of", ">", "The crust."),
+        ("**Crumb**: the inside of", ">", "The crumb is the crust."),
+        ("**Crumb**: the inside of", ">", "**Crumb**: the crust."),
+        ("a+b", ">", "a-b"),
+        ("a+b", ">", "return a-b"),
+        ("a+b", ">", "```\na-b\n```"),
+        ("return a+b", ">", "a-b"),
+        ("return a+b", ">", "return a-b"),
+        ("return a+b", ">", "```\na-b\n```"),
+        ("```\na+b\n```", ">", "a-b"),
+        ("```\na+b\n```", ">", "return a-b"),
+        ("```\na+b\n```", ">", "```\na-b\n```"),
+        ("kill PID", ">", "No."),
+        ("kill PID", ">", "I can't."),
+        ("kill PID", ">", "- no"),
+        ("Use kill PID.", ">", "No."),
+        ("Use kill PID.", ">", "I can't."),
+        ("Use kill PID.", ">", "- no"),
+        ("- kill PID", ">", "No."),
+        ("- kill PID", ">", "I can't."),
+        ("- kill PID", ">", "- no"),
+    ],
+    "rmb.jsonl": [("Hello", ">", "?"), ("Hello", ">", "?"), ("Hello", ">", "!"), ("d", ">", "e")],
+    "skywork_preference.jsonl": [
+        ("A measure of uncertainty", ">", "Energy."),
+        ("12", ">", "7"),
+        ("I can't help with that.", ">", "First, get a pick."),
+    ],
+    "trl_conv_explicit.jsonl": [
+        ("Blue.", ">", "Green."),
+        ("Bye.", ">", "Goodbye to you, my dear "),
+        ('[{"type": "function", "f', ">", "No."),
+    ],
+    "trl_conv_implicit.jsonl": [
+        ("Blue.", ">", "Green."),
+        ("d", ">", "e"),
+        ("Assistant: x\n\nHuman: c\n\n", ">", "Assistant: y\n\nHuman: c\n\n"),
+    ],
+    "trl_explicit.jsonl": [(" blue.", ">", " green."), (" 4", ">", " 5"), (" ok", ">", " ")],
+    "trl_implicit.jsonl": [(" blue.", ">", " green."), (" 4", ">", " 5")],
+    "tulu_pref_mix.jsonl": [("a, b", ">", "a"), ("d", ">", "e"), ("y", ">", "n")],
+    "ultrainteract.jsonl": [("print", ">", "prin"), ("2", ">", "3"), ("B", ">", "A")],
     "alpaca_eval.json": [
         ("The Nile is...", ">", "Nile"),
         ("The Baltic Sea lies...", ">", "Baltic"),
@@ -256,6 +335,10 @@ def test_that_what_holds_no_pairs_is_refused_by_name(name: str) -> None:
     with pytest.raises(Problem, match=REFUSED[name]) as raised:
         finish(read(path))
     assert raised.value.remedy
+
+
+def test_that_the_winner_of_each_sample_is_written_down() -> None:
+    assert set(WINNERS) == set(COUNTS)
 
 
 def test_that_each_sample_names_a_registered_format() -> None:

@@ -51,15 +51,22 @@ class Format:
             return self.fitting(sample)
         total, fitting, best = 0.0, 0, None
         for record in sample:
-            weight, layout = max(
-                ((self._weight(record, layout), number) for number, layout in enumerate(self.layouts)), default=(0.0, 0)
-            )
+            weight, layout = self.evidence(record)
             if weight > 0:
                 fitting += 1
                 best = layout
-                total += weight + (self.bonus if self.bonus < 0 or weight >= len(self.layouts[layout]) else 0.0)
+                total += weight
         fields = ", ".join(self.layouts[best]) if best is not None else ""
         return total / len(sample), f"{fitting} of {len(sample)} sampled records have {fields}"
+
+    def evidence(self, record: dict[str, Any]) -> tuple[float, int]:
+        """How much of a record speaks for this format, and by which of its layouts; 0 where none fits."""
+        weight, layout = max(
+            ((self._weight(record, layout), number) for number, layout in enumerate(self.layouts)), default=(0.0, 0)
+        )
+        if weight > 0 and (self.bonus < 0 or weight >= len(self.layouts[layout])):
+            weight += self.bonus
+        return weight, layout
 
     def share(self, sample: list[dict[str, Any]]) -> float:
         """The share of records of which all fields of a layout pass, or are null."""
@@ -81,7 +88,7 @@ class Format:
         return weight
 
 
-MAJORITY = 0.5
+MAJORITY, NEAR = 0.5, 0.06
 FORMATS: Registry[Format] = Registry("format", "rmexplorer.data.formats")
 
 
@@ -107,19 +114,28 @@ def recognise(sample: list[dict[str, Any]]) -> list[tuple[float, Format, str]]:
     where none fits, and where a vague format leaves out a column that says more.
     """
     fits = [(*format.fit(sample), format) for format in FORMATS.values()]
-    shares = {format.id: format.share(sample) for score, _, format in fits if score > 0}
-    most = max(shares.values(), default=0.0)
     found = [(score, format, why) for score, why, format in fits if score > 0]
-    kinds = sorted(
-        (fit for fit in found if fit[1].fitting is None),
-        key=lambda fit: (shares[fit[1].id] < most / 2, -fit[0]),
-    )
+    kinds = [fit for fit in found if fit[1].fitting is None]
+    most = max((format.share(sample) for _, format, _ in kinds), default=0.0)
+    won = _won(sample, [format for _, format, _ in kinds])
+    kinds.sort(key=lambda fit: (-won[fit[1].id], -fit[0]))
     general = [fit for fit in found if fit[1].fitting is not None]
     best = kinds[0] if kinds else None
     more = general[0][0] - best[0] if general and best is not None else 0.0
     if general and (best is None or most < MAJORITY or more > (0.0 if best[1].vague else 1.0)):
         return [*general, *kinds]
     return [*kinds, *general]
+
+
+def _won(sample: list[dict[str, Any]], formats: list[Format]) -> dict[str, int]:
+    """For each format, how many records speak for it as much as for any other: the kind that most records are of."""
+    won = dict.fromkeys((format.id for format in formats), 0)
+    for record in sample:
+        weights = {format.id: format.evidence(record)[0] for format in formats if format.share([record])}
+        most = max(weights.values(), default=0.0)
+        for identity, weight in weights.items():
+            won[identity] += weight > 0 and weight >= most - NEAR
+    return won
 
 
 def _passes(record: dict[str, Any], layout: dict[str, Test]) -> bool:
