@@ -1,0 +1,228 @@
+"""The frame: Welcome, rail, top bar, palette, help, drop, paste, filter errors, undo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from rmexplorer.app.commands import COMMANDS
+from rmexplorer.gui.moments import when
+from rmexplorer.gui.palette import entries, ranked
+from rmexplorer.gui.theme import themes
+from rmexplorer.gui.window import Window
+
+Settle = Callable[[Window], None]
+Wait = Callable[[Callable[[], bool]], None]
+ROWS = [
+    {
+        "prompt": f"q {i}",
+        "chosen": f"good {i} " + "word " * i,
+        "rejected": f"bad {i}",
+        "source": ("alpha", "beta")[i % 2],
+    }
+    for i in range(40)
+]
+TEXT = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+
+@pytest.fixture
+def opened(window: Window, tmp_path: Path, settle: Settle, wait_until: Wait) -> Window:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(TEXT)
+    window.desk.open([str(file)])
+    wait_until(lambda: window.desk.state.dataset is not None)
+    settle(window)
+    return window
+
+
+def test_that_the_first_window_shows_welcome_without_an_inspector(window: Window, settle: Settle) -> None:
+    settle(window)
+    assert window.desk.state.pane == "welcome"
+    assert not window.inspector.isVisible()
+    assert window.rail.buttons["data"].reason == "Open a dataset first."
+
+
+def test_that_a_recent_file_opens_by_key_and_a_moved_one_says_so(
+    opened: Window, tmp_path: Path, settle: Settle, wait_until: Wait
+) -> None:
+    opened.show_pane("welcome")
+    settle(opened)
+    welcome = opened.panes["welcome"]
+    row = welcome._recent.itemAt(0).widget()
+    assert row.there
+    before = opened.desk.state.dataset
+    QTest.keyClick(row, Qt.Key.Key_Return)
+    wait_until(lambda: opened.desk.state.dataset is not before)
+    (tmp_path / "pairs.jsonl").unlink()
+    opened.show_pane("data")
+    opened.show_pane("welcome")
+    welcome._dirty = True
+    welcome.refresh()
+    assert not welcome._recent.itemAt(0).widget().there
+
+
+def test_that_moments_are_said_as_people_do() -> None:
+    noon = 1_700_000_000.0
+    assert when(noon, noon + 60).count(":") == 1
+    assert when(noon, noon + 86_400) == "yesterday"
+    assert when(noon, noon + 4 * 86_400).endswith("day")
+    assert when(noon, noon + 40 * 86_400) == "14 Nov"
+
+
+def test_that_a_dropped_file_opens(window: Window, tmp_path: Path, wait_until: Wait) -> None:
+    file = tmp_path / "dropped.jsonl"
+    file.write_text(TEXT)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dragEnterEvent(QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    assert window.border.isVisible()
+    window.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, none))
+    assert not window.border.isVisible()
+    wait_until(lambda: window.desk.state.dataset is not None)
+    assert window.desk.state.dataset.name.startswith("dropped")
+
+
+def test_that_pasted_pairs_open_and_an_empty_clipboard_is_a_sentence(window: Window, wait_until: Wait) -> None:
+    problems: list[object] = []
+    window.desk.problem.connect(problems.append)
+    QGuiApplication.clipboard().setText("  ")
+    COMMANDS["paste_pairs"].run(window.desk)
+    assert "clipboard" in str(problems[0])
+    QGuiApplication.clipboard().setText(TEXT)
+    COMMANDS["paste_pairs"].run(window.desk)
+    wait_until(lambda: window.desk.state.dataset is not None)
+    assert len(window.desk.state.dataset) == 40
+
+
+def test_that_the_filter_narrows_and_a_bad_token_says_what_is_wrong_and_keeps_the_old(
+    opened: Window, settle: Settle
+) -> None:
+    field, desk = opened.topbar.filter, opened.desk
+    QTest.keyClick(opened, Qt.Key.Key_Slash)
+    assert QApplication.focusWidget() is field.edit
+    QTest.keyClicks(field.edit, "source:alpha words>20")
+    QTest.keyClick(field.edit, Qt.Key.Key_Return)
+    assert desk.state.query == "source:alpha words>20"
+    kept = desk.state.matching
+    assert 0 < kept.sum() < 20
+    assert f"{kept.sum()} of 40" in field.note.text()
+    QTest.keyClicks(field.edit, "sorce:beta")
+    QTest.keyClick(field.edit, Qt.Key.Key_Return)
+    assert "did you mean source" in field.message
+    assert desk.state.matching is kept
+
+
+def test_that_escape_clears_the_selection_then_the_filter_and_undo_brings_them_back(
+    opened: Window, settle: Settle
+) -> None:
+    desk = opened.desk
+    desk.set_query("source:alpha")
+    desk.select(np.arange(40) < 10, origin="test")
+    opened.setFocus()
+    assert opened.topbar.selection.isVisible()
+    QTest.keyClick(opened, Qt.Key.Key_Escape)
+    assert desk.state.selection.mask is None and desk.state.query
+    QTest.keyClick(opened, Qt.Key.Key_Escape)
+    assert not desk.state.query
+    QTest.keyClick(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert desk.state.query == "source:alpha"
+    QTest.keyClick(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert desk.state.selection.count == 10
+
+
+def test_that_alt_arrows_walk_through_what_is_selected(opened: Window) -> None:
+    desk = opened.desk
+    desk.select(np.isin(np.arange(40), [4, 9, 30]), origin="test")
+    assert desk.state.focus == 4
+    for expected in (9, 30, 30):
+        QTest.keyClick(opened, Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+        assert desk.state.focus == expected
+    QTest.keyClick(opened, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert desk.state.focus == 9
+
+
+def test_that_the_palette_finds_commands_panes_and_pair_numbers(opened: Window, settle: Settle) -> None:
+    lines = entries(opened.desk)
+    assert ranked(lines, "calib")[0].title == "Go to Calibration"
+    assert ranked(lines, "starred")[0].title == "Show starred pairs"
+    assert {command.title for command in COMMANDS.values()} <= {line.title for line in lines}
+    opened.show_palette()
+    palette = opened._palette
+    QTest.keyClicks(palette.field, "17")
+    QTest.keyClick(palette, Qt.Key.Key_Return)
+    assert opened.desk.state.focus == 16
+    opened.show_palette()
+    QTest.keyClicks(opened._palette.field, "go to train")
+    QTest.keyClick(opened._palette, Qt.Key.Key_Return)
+    settle(opened)
+    assert opened.desk.state.pane == "train"
+
+
+def test_that_a_command_that_is_not_possible_says_why(window: Window) -> None:
+    window.give(COMMANDS["star_pair"])
+    assert window.notice.text.text() == "Choose a pair first."
+
+
+def test_that_ctrl_numbers_go_to_panes_and_the_rail_walks_by_arrows(opened: Window, settle: Settle) -> None:
+    QTest.keyClick(opened, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    settle(opened)
+    assert opened.desk.state.pane == "train"
+    button = opened.rail.buttons["train"]
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Up)
+    assert opened.rail.buttons["data"].hasFocus()
+    QTest.keyClick(opened.rail.buttons["data"], Qt.Key.Key_Space)
+    assert opened.desk.state.pane == "data"
+
+
+def test_that_the_theme_changes_and_is_kept(opened: Window) -> None:
+    QTest.keyClick(opened, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert themes.current.name == "dark"
+    assert opened.desk.project.view()["theme"] == "dark"
+    opened.toggle_theme()
+
+
+def test_that_f6_moves_between_the_regions(opened: Window) -> None:
+    seen = set()
+    for _ in range(4):
+        opened.next_region()
+        focused = QApplication.focusWidget()
+        seen |= {
+            name
+            for name, region in (
+                ("topbar", opened.topbar),
+                ("rail", opened.rail),
+                ("pane", opened.stack),
+                ("inspector", opened.inspector),
+            )
+            if region.isAncestorOf(focused)
+        }
+    assert seen == {"topbar", "rail", "pane", "inspector"}
+
+
+def test_that_help_lists_every_key(opened: Window) -> None:
+    opened.show_help()
+    texts = " ".join(label.text() for label in opened._help.findChildren(type(opened.topbar.name)))
+    for command in COMMANDS.values():
+        assert command.title in texts
+    opened._help.close()
+
+
+def test_that_a_narrow_window_shows_the_rail_as_icons_until_a_person_says_otherwise(opened: Window) -> None:
+    opened.resize(1024, 700)
+    QApplication.processEvents()
+    assert opened.rail.narrow
+    COMMANDS["toggle_rail"].run(opened.desk)
+    assert not opened.rail.narrow
+    opened.resize(1030, 700)
+    QApplication.processEvents()
+    assert not opened.rail.narrow
