@@ -170,7 +170,7 @@ def fingerprint(prompts: pl.DataFrame, responses: pl.DataFrame, pairs: pl.DataFr
         for start in range(0, len(texts), 50_000):
             part = texts.slice(start, 50_000)
             digest.update(part.str.len_bytes().fill_null(2**32 - 1).to_numpy().astype("<u4").tobytes())
-            digest.update("".join(part.fill_null("").to_list()).encode())
+            digest.update(part.fill_null("").str.join("")[0].encode())
     for column in ("prompt", "first", "second", "winner"):
         values = pairs[column].to_numpy()
         digest.update(values.astype("<i1" if column == "winner" else "<u4").tobytes())

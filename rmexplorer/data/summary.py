@@ -9,6 +9,8 @@ import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.measure import char_count, lengths
+from rmexplorer.data.quality import check
+from rmexplorer.job import finish
 from rmexplorer.statistics import Estimate, proportion
 
 
@@ -34,6 +36,10 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "rejected_words_median": _median(words[rejected]),
         "score_columns": list(dataset.score_columns),
         "warnings": [*dataset.warnings, *_warnings(dataset, chars)],
+        "quality": [
+            {"kind": found.kind, "title": found.title, "pairs": found.count}
+            for found in finish(check(dataset, quick=True, measured=(chars, words)))
+        ],
     }
 
 
@@ -99,7 +105,8 @@ def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
         rows.append(("rewards", ", ".join(facts["score_columns"])))
     width = max(len(label) for label, _ in rows)
     lines = [f"{label.ljust(width)}  {value}" for label, value in rows]
-    return "\n".join([*lines, *(f"warning: {warning}" for warning in facts["warnings"])])
+    said = [f"warning: {warning}" for warning in facts["warnings"]]
+    return "\n".join([*lines, *said, *(f"quality: {found['title']}" for found in facts["quality"])])
 
 
 def chosen_longer(dataset: Dataset) -> Estimate:
