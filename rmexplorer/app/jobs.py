@@ -253,6 +253,12 @@ class Compute(QObject):
             self._waiting.append((key, self._wanted[key], function))
             self._condition.notify()
 
+    def forget(self) -> None:
+        """Answer none of those who have asked so far; they are gone."""
+        with self._condition:
+            self._waiting.clear()
+            self._receivers = {}
+
     @property
     def idle(self) -> bool:
         """Whether nothing waits, is computed, or is on its way back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,9 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
-    QSplitter,
-    QStackedWidget,
     QTextEdit,
     QVBoxLayout,
     QWidget,
@@ -36,22 +34,20 @@ from PySide6.QtWidgets import (
 from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.gui.catalog import catalog
 from rmexplorer.gui.dropborder import DropBorder
+from rmexplorer.gui.frame import Frame
 from rmexplorer.gui.help import HelpDialog
-from rmexplorer.gui.inspector import Inspector
 from rmexplorer.gui.palette import Palette
 from rmexplorer.gui.pane import PANES, Pane
-from rmexplorer.gui.rail import Rail
-from rmexplorer.gui.status import StatusStrip
 from rmexplorer.gui.theme import set_role, themes
-from rmexplorer.gui.topbar import TopBar
-from rmexplorer.gui.widgets import ErrorStrip, FocusRings, Notice
+from rmexplorer.gui.widgets import FocusRings, Notice
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted
 
 NARROW = 1180
 KEEP_MS = 500
+PRESENTATION_SCALE, PRESENTATION_LINES = 1.5, 1.25
+ALL_FIELDS = frozenset(field.name for field in fields(State))
 WRITING = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
 
 
@@ -69,60 +65,47 @@ class Window(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setProperty("ownFocusRing", True)
         self.setFocus()
-        self.panes: dict[str, Pane] = {}
         self._rail_wished: bool | None = None
         self._inspector_wished: dict[bool, bool] = {}
         self._problem: Problem | None = None
-        self.topbar = TopBar(desk)
-        self.rail = Rail(catalog())
-        self.stack = QStackedWidget()
-        self.inspector = Inspector(desk)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.stack)
-        self.splitter.addWidget(self.inspector)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
-        self.splitter.setHandleWidth(1)
-        self.status = StatusStrip()
-        self.notice = Notice(self)
-        self.error = ErrorStrip()
-        self.error.acted.connect(self._mend)
-        self.border = DropBorder(self)
+        self.zoom = 1.0
+        self.presenting = False
+        self._before: tuple[bool, Qt.WindowState] = (False, Qt.WindowState.WindowNoState)
         self.rings: FocusRings | None = None
         self._keeping = QTimer(self)
         self._keeping.setSingleShot(True)
         self._keeping.setInterval(KEEP_MS)
         self._keeping.timeout.connect(self._keep_quietly)
-        self._arrange()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self.frame = Frame(desk, self)
+        self._take_frame()
+        self.notice = Notice(self)
+        self.border = DropBorder(self)
         self._connect()
         self._show_state(desk.state, frozenset({"pane", "dataset"}))
 
-    def _arrange(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.topbar)
-        column.addWidget(self.error)
-        middle = QHBoxLayout()
-        middle.setSpacing(0)
-        middle.addWidget(self.rail)
-        middle.addWidget(self.splitter, 1)
-        column.addLayout(middle, 1)
-        column.addWidget(self.status)
+    def _take_frame(self) -> None:
+        """Make the parts of the frame those of the window, and listen to them."""
+        frame = self.frame
+        self._column.addWidget(frame)
+        self.topbar, self.rail, self.stack, self.inspector = frame.topbar, frame.rail, frame.stack, frame.inspector
+        self.splitter, self.status, self.error, self.panes = frame.splitter, frame.status, frame.error, frame.panes
+        self.error.acted.connect(self._mend)
+        self.rail.chosen.connect(self.show_pane)
+        self.topbar.filtered.connect(self.desk.set_query)
+        self.status.cancelled.connect(self._cancel)
+        self.inspector.turned.connect(self._inspector_turned)
+        themes.theme_changed.connect(self.topbar.restyle)
 
     def _connect(self) -> None:
         desk = self.desk
         desk.session.changed.connect(self._show_state)
         desk.problem.connect(self._show_problem)
         desk.notice.connect(self.notice.say)
-        desk.undoable.connect(lambda text, undo: self.notice.say(text, "Undo", undo))
+        desk.undoable.connect(self._say_undoable)
         desk.jobs.changed.connect(self._show_jobs)
         desk.training.changed.connect(self._show_jobs)
-        self.rail.chosen.connect(self.show_pane)
-        self.topbar.filtered.connect(desk.set_query)
-        self.status.cancelled.connect(self._cancel)
-        self.inspector.turned.connect(self._inspector_turned)
         self._shortcuts = [
             self._shortcut(command.key, lambda command=command: self.give(command))
             for command in COMMANDS.values()
@@ -138,7 +121,9 @@ class Window(QWidget):
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_moved)
-        themes.theme_changed.connect(self.topbar.restyle)
+
+    def _say_undoable(self, text: str, undo: Any) -> None:
+        self.notice.say(text, "Undo", undo)
 
     def _shortcut(self, key: str, act: Any) -> QShortcut:
         shortcut = QShortcut(QKeySequence(key), self)
@@ -162,11 +147,7 @@ class Window(QWidget):
 
     def pane(self, name: str) -> Pane:
         """The pane of this name, made on first use."""
-        if name not in self.panes:
-            made = PANES[name](self.desk)
-            self.panes[name] = made
-            self.stack.addWidget(made)
-        return self.panes[name]
+        return self.frame.pane(name)
 
     def show_pane(self, name: str) -> None:
         """Go to a pane."""
@@ -187,7 +168,7 @@ class Window(QWidget):
             self._show_rail(state)
             dataset = state.dataset
             self.setWindowTitle(f"{dataset.name} – rmexplorer" if dataset else "rmexplorer")
-            self.inspector.setVisible(dataset is not None and state.pane != "welcome")
+            self.inspector.setVisible(dataset is not None and state.pane != "welcome" and not self.presenting)
         if names & {"dataset", "rewards", "matching", "query", "selection", "scope"}:
             self.topbar.show_state(state)
         if "dataset" in names:
@@ -296,7 +277,53 @@ class Window(QWidget):
         """Dress the program in a theme."""
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            themes.apply(application, name)
+            scale = self.zoom * (PRESENTATION_SCALE if self.presenting else 1.0)
+            themes.apply(application, name, scale, PRESENTATION_LINES if self.presenting else 1.0)
+
+    def set_zoom(self, zoom: float) -> None:
+        """Text and sizes times `zoom`, from 0.8 to 2; kept."""
+        self.zoom = min(max(round(zoom, 1), 0.8), 2.0)
+        self.desk.project.put_view(zoom=self.zoom)
+        self._redress()
+        self.notice.say(f"Text at {round(100 * self.zoom)}%")
+
+    def toggle_presentation(self) -> None:
+        """Large type and one pane on the whole screen for a talk, and back to just how it was."""
+        self.presenting = not self.presenting
+        if self.presenting:
+            self._before = (self.rail.narrow, self.windowState())
+            self._redress()
+            self.showFullScreen()
+            self.notice.say("F11 leaves presentation mode")
+        else:
+            self.setWindowState(self._before[1])
+            self._redress()
+
+    def _redress(self) -> None:
+        """Make the frame anew in the current size: sizes are taken when a widget is made. The session stays as it is."""
+        application = QApplication.instance()
+        if not isinstance(application, QApplication):
+            return
+        self.desk.leaving.emit()
+        self.desk.compute.forget()
+        sizes, old = self.splitter.sizes(), self.frame
+        scale = self.zoom * (PRESENTATION_SCALE if self.presenting else 1.0)
+        themes.apply(application, themes.choice, scale, PRESENTATION_LINES if self.presenting else 1.0)
+        self._column.removeWidget(old)
+        old.hide()
+        old.deleteLater()
+        self.frame = Frame(self.desk, self)
+        self._take_frame()
+        self.topbar.setVisible(not self.presenting)
+        self.status.setVisible(not self.presenting)
+        self.rail.set_narrow(
+            self.presenting or self.width() < NARROW if self._rail_wished is None else self._rail_wished
+        )
+        self.topbar.set_compact(self.width() < NARROW)
+        self._show_state(self.desk.state, ALL_FIELDS)
+        self.splitter.setSizes(sizes)
+        for over in (self.notice, self.border):
+            over.raise_()
 
     def toggle_inspector(self) -> None:
         """Open or close the inspector; panes with and without a use for it remember their own."""
@@ -351,7 +378,7 @@ class Window(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Narrow windows show the rail as icons."""
         super().resizeEvent(event)
-        narrow = self.width() < NARROW if self._rail_wished is None else self._rail_wished
+        narrow = self.presenting or self.width() < NARROW if self._rail_wished is None else self._rail_wished
         if narrow != self.rail.narrow:
             self.rail.set_narrow(narrow)
         self.topbar.set_compact(self.width() < NARROW)
@@ -420,4 +447,6 @@ class Window(QWidget):
         if isinstance(view.get("splitter"), list) and all(isinstance(size, int) for size in view["splitter"]):
             QTimer.singleShot(0, lambda: self.splitter.setSizes(view["splitter"]))
         self._inspector_wished = {True: bool(view.get("inspector", True))}
+        if isinstance(view.get("zoom"), int | float) and view["zoom"] != self.zoom:
+            self.set_zoom(float(view["zoom"]))
         return view

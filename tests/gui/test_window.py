@@ -226,3 +226,42 @@ def test_that_a_narrow_window_shows_the_rail_as_icons_until_a_person_says_otherw
     opened.resize(1030, 700)
     QApplication.processEvents()
     assert not opened.rail.narrow
+
+
+def test_that_presentation_is_large_and_leads_back_to_just_the_same(opened: Window, settle: Settle) -> None:
+    desk = opened.desk
+    desk.set_query("source:alpha")
+    desk.look_at(4)
+    settle(opened)
+    before = (opened.topbar.isVisible(), opened.rail.narrow, opened.inspector.isVisible(), themes.fonts.scale)
+    QTest.keyClick(opened, Qt.Key.Key_F11)
+    settle(opened)
+    assert not opened.topbar.isVisible() and not opened.status.isVisible() and not opened.inspector.isVisible()
+    assert opened.rail.narrow and themes.fonts.scale == pytest.approx(1.5)
+    assert opened.panes["data"].result.rows.tolist() == np.flatnonzero(desk.state.matching).tolist()
+    QTest.keyClick(opened, Qt.Key.Key_F11)
+    settle(opened)
+    assert (opened.topbar.isVisible(), opened.rail.narrow, opened.inspector.isVisible(), themes.fonts.scale) == before
+    assert (desk.state.query, desk.state.focus, desk.state.pane) == ("source:alpha", 4, "data")
+
+
+def test_that_text_grows_within_its_bounds_and_is_kept(opened: Window, settle: Settle) -> None:
+    for _ in range(12):
+        COMMANDS["zoom_in"].run(opened.desk)
+    settle(opened)
+    assert opened.zoom == 2.0 and themes.fonts.scale == 2.0
+    assert opened.desk.project.view()["zoom"] == 2.0
+    COMMANDS["zoom_reset"].run(opened.desk)
+    settle(opened)
+    assert themes.fonts.scale == 1.0
+
+
+def test_that_a_note_being_typed_survives_a_change_of_size(opened: Window, settle: Settle) -> None:
+    opened.desk.look_at(3)
+    settle(opened)
+    opened.inspector.note.setPlainText("half a thought")
+    COMMANDS["zoom_in"].run(opened.desk)
+    settle(opened)
+    assert opened.desk.state.marks[3].note == "half a thought"
+    assert opened.inspector.note.toPlainText() == "half a thought"
+    COMMANDS["zoom_reset"].run(opened.desk)

@@ -46,7 +46,7 @@ WHY_NOT: dict[When, str] = {
 
 @dataclass(frozen=True)
 class Command:
-    """One thing a person can ask for. `key` is a QKeySequence text, '' for none; `bare` keys are deaf while typing."""
+    """One thing a person can ask for. `key` is a QKeySequence text, '' for none."""
 
     name: str
     title: str
@@ -55,11 +55,6 @@ class Command:
     menu: str
     when: When
     run: Action
-
-    @property
-    def bare(self) -> bool:
-        """Whether the key is a letter without Ctrl or Alt, which a text field keeps for itself."""
-        return bool(self.key) and not any(word in self.key for word in ("Ctrl", "Alt", "F1"))
 
 
 COMMANDS: Registry[Command] = Registry("command", "rmexplorer.app.commands")

@@ -18,6 +18,30 @@ def toggle_theme(desk: Desk) -> None:
     desk.ui.toggle_theme()
 
 
+@command("Presentation", "F11", "View")
+def toggle_presentation(desk: Desk) -> None:
+    """Large type and one pane on the whole screen, for a talk; the same key leads back."""
+    desk.ui.toggle_presentation()
+
+
+@command("Larger text", "Ctrl+=", "View")
+def zoom_in(desk: Desk) -> None:
+    """Make text and everything around it larger, up to 200%."""
+    desk.ui.set_zoom(desk.ui.zoom + 0.1)
+
+
+@command("Smaller text", "Ctrl+-", "View")
+def zoom_out(desk: Desk) -> None:
+    """Make text and everything around it smaller, down to 80%."""
+    desk.ui.set_zoom(desk.ui.zoom - 0.1)
+
+
+@command("Usual text size", "", "View")
+def zoom_reset(desk: Desk) -> None:
+    """Go back to 100%."""
+    desk.ui.set_zoom(1.0)
+
+
 @command("Inspector", "Ctrl+I", "View")
 def toggle_inspector(desk: Desk) -> None:
     """Show or hide the inspector."""
