@@ -81,6 +81,7 @@ class Inspector(QWidget):
         desk.session.changed.connect(self._changed)
         desk.leaving.connect(self._keep_note)
         self.set_open(True)
+        self._show_density(desk.state)
         self._refresh(desk.state)
 
     def sizeHint(self) -> QSize:
