@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from types import MappingProxyType
@@ -96,6 +97,7 @@ class Desk(QObject):
 
     def _crashed(self, details: str) -> None:
         self.last_crash = details
+        logging.getLogger("rmexplorer").error(details)
 
     # Datasets
 
