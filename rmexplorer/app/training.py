@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from rmexplorer import encoders
+from rmexplorer.app.jobs import Run
 from rmexplorer.app.live import Live
 from rmexplorer.job import Progress
 from rmexplorer.paths import atomic, cache_dir
@@ -39,6 +40,7 @@ class Training(QObject):
         self.settings = RunSettings()
         self.live: Live | None = None
         self._fitted: Fit | None = None
+        self._rules: Run | None = None
         self._vectors: np.ndarray | None = None
         self._encoder: Any = None
         self._baselines: dict[str, np.ndarray] | None = None
@@ -112,14 +114,14 @@ class Training(QObject):
             cancelled=lambda: self._cancelled(live),
         )
         if settings.train.holdout > 0:
-            self._desk.jobs.order(
-                "Baselines",
+            self._rules = self._desk.jobs.order(
+                "Measuring baselines",
                 "rmexplorer.workflows.training",
                 "baselines",
                 (str(self._desk.state.folder), str(folder), settings.train.holdout, settings.train.seed),
                 done=lambda path: self._baselined(live, path),
                 failed=lambda problem: self._failed(live, problem),
-                quiet=True,
+                cancelled=lambda: self._cancelled(live),
             )
         else:
             self._baselines = {}
@@ -191,16 +193,22 @@ class Training(QObject):
     def _failed(self, live: Live, problem: Problem) -> None:
         if live is not self.live or live.phase == "failed":
             return
-        if live.run is not None:
-            self._desk.jobs.cancel(live.run)
         live.phase, live.problem = "failed", str(problem)
+        self._end_others(live)
         self._desk.report(problem)
         self.changed.emit()
 
     def _cancelled(self, live: Live) -> None:
-        if live is self.live and live.phase != "failed":
+        if live is self.live and live.phase not in ("failed", "done", "stopped"):
             live.phase = "stopped"
+            self._end_others(live)
             self.changed.emit()
+
+    def _end_others(self, live: Live) -> None:
+        """What belongs to a run that has ended need not go on."""
+        for run in (live.run, self._rules):
+            if run is not None:
+                self._desk.jobs.cancel(run)
 
     def stop(self) -> None:
         """End the fit and keep its best epoch; before the first epoch this is the same as cancel."""

@@ -55,7 +55,7 @@ class StatusStrip(QWidget):
 
     def show_runs(self, runs: list[Run], rest: str) -> None:
         """Show the run that a person waits for, or `rest` where there is none."""
-        run = next((run for run in reversed(runs) if not run.quiet), None)
+        run = next((run for run in runs if not run.quiet), None)
         if run is None:
             self.progress.ready(rest or "Your data stays on this computer")
         else:

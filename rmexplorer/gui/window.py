@@ -214,9 +214,9 @@ class Window(QWidget):
             self.give(COMMANDS[self._problem.command])
 
     def _cancel(self) -> None:
-        runs = [run for run in self.desk.jobs.runs if not run.quiet]
+        runs = self.desk.jobs.busy
         if runs:
-            self.desk.jobs.cancel(runs[-1])
+            self.desk.jobs.cancel(runs[0])
 
     # Ui
 
@@ -419,6 +419,8 @@ class Window(QWidget):
     # The view as it was left
 
     def _keep_quietly(self) -> None:
+        if self.presenting:  # the size of a talk is not how the window is left
+            return
         with suppress(Problem):  # a view that cannot be kept now is no news; what matters is written when it is made
             self.keep_view()
 
