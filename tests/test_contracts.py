@@ -12,7 +12,6 @@ import pytest
 from rmexplorer.analysis import ANALYSES, PAIR_COLUMNS
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.cli import build_parser
-from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.formats import FORMATS
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.gui.catalog import catalog
@@ -20,35 +19,9 @@ from rmexplorer.job import finish
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.workflows.columns import Columns, columns, run
-from rmexplorer.workflows.opening import open_files
-from rmexplorer.workflows.rewards import Rewards
+from tests.made import ROWS, dataset_of, rewards_of
 
 ROOT = Path(__file__).parents[1]
-ROWS = [
-    {
-        "prompt": f"question {i % 12}",
-        "chosen": f"a good answer, number {i}" + " and more" * (i % 4),
-        "rejected": f"bad {i}",
-        "source": ("alpha", "beta")[i % 2],
-    }
-    for i in range(60)
-]
-
-
-def dataset_of(rows: list[dict[str, str]], folder: Path) -> tuple[Dataset, Path]:
-    file = folder / "pairs.jsonl"
-    pl.DataFrame(rows).write_ndjson(file)
-    kept = Path(finish(open_files([str(file)])))
-    return Dataset.open(kept), kept
-
-
-def rewards_of(dataset: Dataset) -> Rewards:
-    response = np.random.default_rng(0).normal(size=dataset.responses.height).astype(np.float32)
-    first, second = (response[dataset.pairs[name].to_numpy()].astype(float) for name in ("first", "second"))
-    held = np.arange(len(dataset)) % 3 == 0
-    return Rewards("model", "random", response, first, second, held)
-
-
 # Analyses
 
 
