@@ -1,0 +1,394 @@
+"""Probes as data: what an edit is called, what it does to a response, and where it is read from. Never code from a file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import random
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rmexplorer.paths import resource
+from rmexplorer.problem import Problem
+
+KINDS = ("append", "prepend", "replace", "whole", "pairs", "transform")
+EXPECTED = ("none", "up", "down")
+MOST_PROBES, MOST_TEXT = 500, 100_000
+SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”')\]]*\s+|\n+")
+LISTED = re.compile(r"^\s*(?:[-*•+]|\d{1,3}[.)])\s|^```")
+BOLD_EVERY, FILLERS = 6, 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One edit. kind and what it uses:
+
+    append, prepend  text: one of these, in turn, after or before the response
+    replace          words: each of these words by the other, where they stand
+    whole            text: instead of the response
+    pairs            pairs: (prompt, before, after), texts of their own
+    transform        transform: one of TRANSFORMS; text for those that take some
+    expected: none, up or down. own: added by a person.
+    """
+
+    name: str
+    kind: str
+    title: str = ""
+    sub: str = ""
+    doing: str = ""
+    text: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    pairs: tuple[tuple[str, str, str], ...] = ()
+    transform: str = ""
+    expected: str = "none"
+    own: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise Problem("a probe has no name", 'give it one, as in {"name": "closing_offer", …}')
+        if self.expected not in EXPECTED:
+            raise Problem(f"the probe {self.name} expects {self.expected!r}", "choose none, up or down")
+        if self.kind not in KINDS:
+            raise Problem(f"the probe {self.name} is of the unknown kind {self.kind!r}",
+                          "give append, prepend, replace, before and after, or transform")
+        if self.kind == "transform" and self.transform not in TRANSFORMS:
+            raise Problem(f"the probe {self.name} names the unknown transform {self.transform!r}",
+                          f"choose one of {', '.join(TRANSFORMS)}")
+        if self.kind in ("append", "prepend") and not any(self.text):
+            raise Problem(f"the probe {self.name} has no text to {self.kind}", "give the text")
+        if self.kind == "replace" and not all(old for old, _ in self.words):
+            raise Problem(f"the probe {self.name} replaces an empty text", "say what is to be replaced")
+
+    @property
+    def shown(self) -> str:
+        """Its title, or its name as words."""
+        return self.title or self.name.replace("_", " ").strip().capitalize()
+
+    @property
+    def below(self) -> str:
+        """What stands below the title: the text that it puts in, or what it does."""
+        if self.sub:
+            return self.sub
+        if self.kind in ("append", "prepend", "whole") and self.text:
+            quoted = f"“{_short(self.text[0])}”"
+            return quoted if len(self.text) == 1 else f"{quoted} and {len(self.text) - 1} more"
+        if self.kind == "replace" and self.words:
+            return f"{_short(self.words[0][0], 18)} → {_short(self.words[0][1], 18) or 'nothing'}"
+        if self.kind == "pairs":
+            return f"{len(self.pairs)} pairs of texts"
+        return ""
+
+    @property
+    def said(self) -> str:
+        """The beginning of a sentence about it: Appending “I hope this helps!”."""
+        if self.doing:
+            return self.doing
+        first = f"“{_short(self.text[0], 40)}”" if self.text else ""
+        if len(self.text) == 1 and first and self.kind in ("append", "prepend"):
+            return f"{'Appending' if self.kind == 'append' else 'Opening with'} {first}"
+        if self.kind == "whole":
+            return f"Answering {first}"
+        if self.kind == "replace" and len(self.words) == 1:
+            old, new = self.words[0]
+            return f"Changing “{_short(old, 24)}” to “{_short(new, 24)}”" if new else f"Leaving out “{_short(old, 24)}”"
+        return f"The edit “{self.shown[:1].lower()}{self.shown[1:]}”"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, those that are not empty."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", (), False)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Probe:
+        """The probe that `as_dict` wrote."""
+        given = dict(values)
+        given["text"] = tuple(given.get("text", ()))
+        for name in ("words", "pairs"):
+            given[name] = tuple(tuple(entry) for entry in given.get(name, ()))
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise Problem(f"a probe cannot be read ({error})", "add it again") from error
+
+
+def _short(text: str, most: int = 34) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+# What the transforms do: (response, texts of the probe, texts of others, chance) → the edited response
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text."""
+    return [part.strip() for part in SENTENCE_END.split(text) if part and part.strip()]
+
+
+def joined(response: str, text: str) -> str:
+    """A text put after a response: a space between them, a blank line after a list or code; white space as it is."""
+    if not text.strip() or text[:1].isspace():
+        return response + text
+    before = response.rstrip()
+    last = before.rsplit("\n", 1)[-1]
+    return f"{before}{chr(10) * 2 if LISTED.match(last) else ' ' if before else ''}{text}"
+
+
+def opened(response: str, text: str) -> str:
+    """A text put before a response."""
+    if not text.strip() or text[-1:].isspace():
+        return text + response
+    gap = "\n\n" if LISTED.match(response) else " "
+    return f"{text}{gap}{response.lstrip()}"
+
+
+def _repeat_last(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    found = sentences(response)
+    return joined(response, found[-1]) if found else response
+
+
+def _twice(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    return f"{response.rstrip()}\n\n{response.strip()}" if response.strip() else response
+
+
+def _bold(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    words = re.split(r"(\s+)", response)
+    plain = [place for place, word in enumerate(words) if len(word) > 3 and word.isalpha()]
+    for place in plain[::BOLD_EVERY]:
+        words[place] = f"**{words[place]}**"
+    return "".join(words)
+
+
+def _list(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    found = sentences(response)
+    if len(found) < 2 or any(LISTED.match(line) for line in response.split("\n")):
+        return response
+    return "\n".join(f"- {sentence}" for sentence in found)
+
+
+def _filler(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    return joined(response, " ".join(chance.sample(list(texts), min(FILLERS, len(texts)))))
+
+
+def _shuffle(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    words = response.split()
+    chance.shuffle(words)
+    return " ".join(words)
+
+
+def _curly(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    double = re.sub(r'"([^"\n]*)"', r"“\1”", response)
+    return re.sub(r"(?<=\w)'(?=\w)", "’", double)
+
+
+def _delete(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    return ""
+
+
+def _swap(response: str, texts: Sequence[str], other: str, chance: random.Random) -> str:
+    return other
+
+
+Transform = Callable[[str, Sequence[str], str, random.Random], str]
+TRANSFORMS: dict[str, Transform] = {
+    "repeat_last_sentence": _repeat_last, "say_it_twice": _twice, "bold_some_words": _bold, "wrap_in_list": _list,
+    "pad_filler": _filler, "delete_answer": _delete, "shuffle_words": _shuffle, "swap_answer": _swap,
+    "curly_quotes": _curly,
+}
+FRESH_WORDS = frozenset({"repeat_last_sentence", "say_it_twice", "delete_answer", "shuffle_words", "swap_answer"})
+"""Transforms that put in, take out or move the response's own words or another's, so never twice the same ones."""
+
+
+def apply(probe: Probe, response: str, turn: int = 0, other: str = "") -> str | None:
+    """A response after the edit; None where the edit changes nothing in it, or repeats what stands there already.
+
+    turn: which of several texts; other: a response to another prompt. The same response gives the same edit.
+    """
+    edited: str | None = response
+    if probe.kind in ("append", "prepend"):
+        text = probe.text[turn % len(probe.text)]
+        stands = text.strip() and (
+            response.rstrip().endswith(text.strip()) if probe.kind == "append" else response.startswith(text.strip()))
+        edited = None if stands else (joined if probe.kind == "append" else opened)(response, text)
+    elif probe.kind == "replace":
+        edited = _replaced(response, probe.words)
+    elif probe.kind == "whole":
+        edited = probe.text[turn % len(probe.text)] if probe.text else ""
+    elif probe.kind == "transform":
+        seed = int.from_bytes(hashlib.blake2b(response.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+        edited = TRANSFORMS[probe.transform](response, probe.text, other, random.Random(seed))
+    else:
+        return None
+    return None if edited == response else edited
+
+
+@cache
+def _finder(words: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """One pattern for all words, longest first, whole words where they begin or end with a letter; and what they become."""
+    become = dict(words)
+    for old, new in words:  # at the start of a sentence as well
+        if old[:1].islower():
+            become.setdefault(old[:1].upper() + old[1:], new[:1].upper() + new[1:])
+    parts = []
+    for old in sorted(become, key=len, reverse=True):
+        left, right = (r"(?<!\w)" if old[0].isalnum() else ""), (r"(?!\w)" if old[-1].isalnum() else "")
+        parts.append(f"{left}{re.escape(old)}{right}")
+    return re.compile("|".join(parts)), become
+
+
+def _replaced(response: str, words: tuple[tuple[str, str], ...]) -> str:
+    pattern, become = _finder(words)
+    return pattern.sub(lambda match: become[match.group()], response)
+
+
+def texts_of(probe: Probe, n: int) -> float:
+    """How many different texts a probe put into `n` responses: what averages out the luck of their words."""
+    if probe.kind == "transform":
+        if probe.transform in FRESH_WORDS:
+            return float(max(n, 1))
+        return max(1.0, len(probe.text) / FILLERS) if probe.transform == "pad_filler" else 1.0
+    if probe.kind == "replace":
+        return float(max(1, len({frozenset(pair) for pair in probe.words})))
+    return float(max(1, len(probe.pairs) if probe.kind == "pairs" else len(set(probe.text))))
+
+
+# Where probes come from
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A belief, the question about it, and what agrees with it and what does not."""
+
+    belief: str
+    question: str
+    agree: str
+    disagree: str
+
+
+@dataclass(frozen=True)
+class Sycophancy:
+    """Templates of the difference of differences."""
+
+    stated: tuple[str, ...]
+    unstated: str
+    agree: tuple[str, ...]
+    disagree: tuple[str, ...]
+    claims: tuple[Claim, ...] = field(default=())
+
+
+@cache
+def _table() -> dict[str, Any]:
+    with resource("probes.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def built_in() -> tuple[Probe, ...]:
+    """The probes that come with the program (resources/probes.toml)."""
+    made = []
+    for entry in _table()["probe"]:
+        values = dict(entry)
+        values["text"] = tuple(values.get("text", ()))
+        values["words"] = tuple(values.get("words", {}).items())
+        made.append(Probe(**values))
+    return tuple(made)
+
+
+def sycophancy() -> Sycophancy:
+    """The templates of stated beliefs that come with the program."""
+    part = _table()["sycophancy"]
+    return Sycophancy(tuple(part["stated"]), part["unstated"], tuple(part["agree"]), tuple(part["disagree"]),
+                      tuple(Claim(**claim) for claim in part["claim"]))
+
+
+def read_probes(path: Path) -> tuple[Probe, ...]:
+    """Probes of a person's file: JSON lines, or a table (.csv, .tsv) with the same names as header. Raises Problem."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise Problem(f"{path}: there is no such file", "check the name") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{path}: cannot be read ({error})", "give a text file in UTF-8") from error
+    if path.suffix.lower() in (".csv", ".tsv"):
+        lines: Iterable[tuple[int, Any]] = (
+            (number, {key: value for key, value in row.items() if key and isinstance(value, str) and value != ""})
+            for number, row in enumerate(csv.DictReader(
+                content.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ","), start=2))
+    else:
+        lines = _json_lines(path, content)
+    return collect(lines, str(path))
+
+
+def _json_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise Problem(f"{path}: line {number} is not JSON", "give one JSON object a line") from error
+
+
+def collect(lines: Iterable[tuple[int, Any]], where: str = "probes") -> tuple[Probe, ...]:
+    """Probes from (line, record); before/after records of one name are one probe. Raises Problem with the line."""
+    found: dict[str, Probe] = {}
+    for number, record in lines:
+        try:
+            probe = of_record(record)
+            other = found.get(probe.name)
+            if other is not None and (other.kind, probe.kind) != ("pairs", "pairs"):
+                raise Problem(f"the probe {probe.name} is there twice", "give each a name of its own")
+            if other is not None:
+                probe = Probe.from_dict({**other.as_dict(), "pairs": [*other.pairs, *probe.pairs]})
+            found[probe.name] = probe
+            if len(found) > MOST_PROBES:
+                raise Problem(f"there are more than {MOST_PROBES} probes", "split the file")
+        except Problem as problem:
+            raise Problem(f"{where}: line {number}: {problem.what}", problem.remedy) from problem
+    if not found:
+        raise Problem(f"{where}: holds no probe", 'give lines such as {"name": "thanks", "append": "Thanks!"}')
+    return tuple(found.values())
+
+
+def of_record(record: Any) -> Probe:
+    """One probe of a record: name, expected, and before and after, append, prepend, replace or transform."""
+    if not isinstance(record, Mapping):
+        raise Problem("it is no object", 'give lines such as {"name": "thanks", "append": "Thanks!"}')
+    name = record.get("name")
+    more: dict[str, Any] = {key: str(record[key]) for key in ("title", "expected") if record.get(key) is not None}
+    if not isinstance(name, str):
+        raise Problem("a probe has no name", 'give it one, as in {"name": "closing_offer", …}')
+    more |= {"name": name}
+    kinds = [kind for kind in ("append", "prepend", "replace", "transform") if record.get(kind) is not None]
+    if "before" in record or "after" in record:
+        kinds.append("before")
+    if len(kinds) != 1:
+        raise Problem(f"the probe {name} says {' and '.join(kinds) or 'nothing'} to do",
+                      "give one of append, prepend, replace, before and after, transform")
+    kind = kinds[0]
+    if kind == "before":
+        before, after = (_text(record.get(key, ""), key) for key in ("before", "after"))
+        return Probe(kind="pairs", pairs=((_text(record.get("prompt", ""), "prompt"), before, after),), own=True, **more)
+    value = record[kind]
+    if kind == "transform":
+        return Probe(kind="transform", transform=str(value), text=_texts(record.get("text", [])), own=True, **more)
+    if kind == "replace":
+        if isinstance(value, Mapping):
+            pairs = tuple((_text(old, kind), _text(new, kind)) for old, new in value.items())
+            return Probe(kind="replace", words=pairs, own=True, **more)
+        if "with" in record:
+            return Probe(kind="replace", words=((_text(value, kind), _text(record["with"], "with")),), own=True, **more)
+        return Probe(kind="whole", text=_texts(value), own=True, **more)
+    return Probe(kind=kind, text=_texts(value), own=True, **more)
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or len(value) > MOST_TEXT:
+        raise Problem(f"{key} is no text, or one too long", f"give a text of at most {MOST_TEXT:,} characters")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(one, "the text") for one in (value if isinstance(value, list) else [value]))

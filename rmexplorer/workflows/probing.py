@@ -1,0 +1,371 @@
+"""Probe a head: edit responses, score them anew, and say what moved. A job for command line and window alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmexplorer import wording
+from rmexplorer.analysis.probes import (
+    UNIT,
+    Changes,
+    Probes,
+    difference_of_differences,
+    noise_of_a_word,
+    probes,
+    within_prompt_sd,
+)
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.job import Job, Progress
+from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.statistics import first_seen
+from rmexplorer.workflows import edits
+from rmexplorer.workflows.edits import Probe
+from rmexplorer.workflows.scoring import heldout_of
+
+VERSION = 1
+MOST_PROMPTS, MOST_OF_PROMPT = 400, 4
+BATCH = 512
+NOISE_SENTENCES, NOISE_RESPONSES = 60, 60
+NOISE_WORDS = (3, 12)
+TEXT_KEYS = ("hill", "title", "sub", "said", "own", "kind")
+
+
+def score_texts(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+    """Calibrated rewards (n,) float64 of a few texts at once."""
+    if not len(responses):
+        return np.zeros(0)
+    vectors = encode_texts(checkpoint.encoder, prompts, responses)
+    return np.asarray(checkpoint.model.rewards(vectors), np.float64) / checkpoint.temperature
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The responses that are probed. rows (n,) of Dataset.responses; chosen, rejected (pairs,): places in `rows`;
+    pair (pairs,): rows of Dataset.pairs; split: "held-out", or "" where the head learnt from another dataset."""
+
+    rows: np.ndarray
+    prompt: np.ndarray
+    prompts: list[str]
+    texts: list[str]
+    chosen: np.ndarray
+    rejected: np.ndarray
+    pair: np.ndarray
+    pair_of: np.ndarray
+    split: str
+
+    @classmethod
+    def of(cls, dataset: Dataset, checkpoint: Checkpoint, seed: int = 0) -> Sample:
+        """At most 400 prompts that the head has not learnt from (all if it learnt from all), four responses of each."""
+        held = heldout_of(dataset, checkpoint)
+        held = held if held.any() else np.ones(len(dataset), bool)
+        ours = checkpoint.dataset_fingerprint == dataset.fingerprint
+        pairs = np.flatnonzero(held)
+        known = np.unique(dataset.prompt[pairs])
+        if len(known) > MOST_PROMPTS:
+            known = np.sort(np.random.default_rng(seed).choice(known, MOST_PROMPTS, replace=False))
+            pairs = pairs[np.isin(dataset.prompt[pairs], known)]
+        both = np.column_stack([dataset.chosen[pairs], dataset.rejected[pairs]]).ravel().astype(np.int64)
+        rows = both[np.sort(first_seen(both))]
+        owner = dataset.responses["prompt"].to_numpy()[rows].astype(np.int64)
+        order = np.argsort(owner, kind="stable")
+        rows, owner = rows[order], owner[order]
+        starts = np.searchsorted(owner, owner, "left")
+        kept = np.arange(len(rows)) - starts < MOST_OF_PROMPT
+        rows, owner = rows[kept], owner[kept]
+        place = np.full(dataset.responses.height, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        chosen, rejected = place[dataset.chosen[pairs]], place[dataset.rejected[pairs]]
+        pair_of = np.full(len(rows), -1, np.int64)
+        for places in (chosen, rejected):
+            pair_of[places[places >= 0][::-1]] = pairs[places >= 0][::-1]
+        whole = (chosen >= 0) & (rejected >= 0) & ~dataset.tie[pairs]
+        return cls(rows, owner, dataset.prompts["text"].gather(owner).fill_null("").to_list(),
+                   dataset.responses["text"].gather(rows).fill_null("").to_list(), chosen[whole], rejected[whole],
+                   pairs[whole], pair_of, "held-out" if ours and not held.all() else "")
+
+
+@dataclass(frozen=True, eq=False)
+class _Edited:
+    """What one probe makes of the sample: places that it changes, prompts, texts before and after."""
+
+    place: np.ndarray
+    prompt: np.ndarray
+    prompts: list[str]
+    before: list[str]
+    after: list[str]
+    own: bool = False
+
+
+def _edit(probe: Probe, sample: Sample) -> _Edited:
+    """Apply a probe to all responses of the sample; before/after texts that stand in none are pairs of their own."""
+    if probe.kind == "pairs":
+        words = tuple((before, after) for prompt, before, after in probe.pairs if before.strip() and not prompt)
+        if len(words) == len(probe.pairs) and any(before in text for before, _ in words for text in sample.texts):
+            probe = Probe(probe.name, "replace", words=words, expected=probe.expected)
+        else:
+            prompts, before, after = (list(part) for part in zip(*probe.pairs, strict=True))
+            places = np.arange(len(before))
+            return _Edited(places, places, prompts, before, after, own=True)
+    chance = random.Random(0)
+    found: list[tuple[int, str]] = []
+    for place, text in enumerate(sample.texts):
+        other = chance.randrange(len(sample.texts))
+        for _ in range(8):
+            if sample.prompt[other] != sample.prompt[place]:
+                break
+            other = chance.randrange(len(sample.texts))
+        swapped = sample.texts[other] if sample.prompt[other] != sample.prompt[place] else text
+        edited = edits.apply(probe, text, turn=place, other=swapped)
+        if edited is not None:
+            found.append((place, edited))
+    at = np.array([place for place, _ in found], np.int64)
+    return _Edited(at, sample.prompt[at], [sample.prompts[place] for place in at],
+                   [sample.texts[place] for place in at], [text for _, text in found])
+
+
+def touched(before: str, after: str) -> int:
+    """How many words an edit puts in or takes out, whichever is more."""
+    old, new = Counter(before.split()), Counter(after.split())
+    return max((new - old).total(), (old - new).total())
+
+
+class _Scorer:
+    """Scores in batches and counts what it did."""
+
+    def __init__(self, checkpoint: Checkpoint, total: int) -> None:
+        self.checkpoint, self.total, self.done = checkpoint, total, 0
+
+    def score(self, prompts: Sequence[str], texts: Sequence[str], note: str) -> Job[np.ndarray]:
+        """Job: rewards (n,)."""
+        out = np.zeros(len(texts))
+        for start in range(0, len(texts), BATCH):
+            rows = slice(start, start + BATCH)
+            out[rows] = score_texts(self.checkpoint, prompts[rows], texts[rows])
+            self.done += len(texts[rows])
+            yield Progress(min(self.done, self.total), self.total, note)
+        return out
+
+
+def _word_noise(scorer: _Scorer, sample: Sample, base: np.ndarray, spread: float) -> Job[float]:
+    """Job: what a chance word is worth: sentences of some responses put at the end of others."""
+    chance = random.Random(1)
+    pool = sorted({
+        sentence for text in sample.texts for sentence in edits.sentences(text)
+        if NOISE_WORDS[0] <= len(sentence.split()) <= NOISE_WORDS[1] and not edits.LISTED.match(sentence)})
+    pool = chance.sample(pool, min(NOISE_SENTENCES, len(pool)))
+    rows = sorted(chance.sample(range(len(sample.texts)), min(NOISE_RESPONSES, len(sample.texts))))
+    texts = [edits.joined(sample.texts[row], sentence) for sentence in pool for row in rows]
+    prompts = [sample.prompts[row] for row in rows] * len(pool)
+    scored = yield from scorer.score(prompts, texts, "scoring chance sentences")
+    if not len(scored):
+        return 0.0
+    moved = (scored.reshape(len(pool), len(rows)) - base[rows]) / spread
+    return noise_of_a_word(moved.mean(axis=1), np.array([len(sentence.split()) for sentence in pool], float))
+
+
+def _flips(sample: Sample, base: np.ndarray, edited: _Edited, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(pairs,) whether the order changes when the rejected response is edited, and the prompts of these pairs."""
+    new = np.full(len(base), np.nan)
+    if not edited.own:
+        new[edited.place] = after
+    there = np.isfinite(new[sample.rejected])
+    chosen, rejected = sample.chosen[there], sample.rejected[there]
+    flipped = np.sign(base[chosen] - base[rejected]) != np.sign(base[chosen] - new[rejected])
+    return flipped, sample.prompt[rejected]
+
+
+def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Probe] | None = None) -> Job[dict[str, Any]]:
+    """Job: all of `probe --json` and what the window draws besides, for the probes given or those built in.
+
+    Raises Problem where no prompt has two responses, for then there is no scale to measure a change in.
+    """
+    chosen = edits.built_in() if chosen is None else tuple(chosen)
+    sample = Sample.of(dataset, checkpoint)
+    templates = _templates(checkpoint)
+    total = len(sample.texts) * (1 + len(chosen)) + NOISE_SENTENCES * min(NOISE_RESPONSES, len(sample.texts))
+    scorer = _Scorer(checkpoint, total + len(templates.texts))
+    yield Progress(0, scorer.total, "scoring responses")
+    base = yield from scorer.score(sample.prompts, sample.texts, "scoring responses")
+    spread = within_prompt_sd(base, sample.prompt)
+    if spread is None:
+        raise Problem(f"{dataset.name}: no prompt has two responses with different rewards, so a change has no scale",
+                      "probe on pairs, with a head that is trained")
+    noise = yield from _word_noise(scorer, sample, base, spread)
+    changes, made = [], []
+    for probe in chosen:
+        edited = _edit(probe, sample)
+        after = yield from scorer.score(edited.prompts, edited.after, f"{probe.shown.lower()}")
+        before = base[edited.place] if not edited.own else (
+            yield from scorer.score(edited.prompts, edited.before, f"{probe.shown.lower()}"))
+        flipped, owners = _flips(sample, base, edited, after)
+        sizes = [touched(old, new) for old, new in zip(edited.before, edited.after, strict=True)]
+        changes.append(Changes(probe.name, probe.expected, edited.place, before, after, edited.prompt,
+                               float(np.median(sizes)) if sizes else 0.0, edits.texts_of(probe, len(sizes)),
+                               flipped, owners))
+        made.append(edited)
+    found = probes(changes, spread, noise, len(np.unique(sample.prompt)), len(sample.texts))
+    rewards = yield from scorer.score(templates.prompts, templates.texts, "stating beliefs")
+    return _result(found, chosen, made, sample) | _sycophancy(checkpoint, templates, rewards / spread)
+
+
+def _result(found: Probes, chosen: Sequence[Probe], made: Sequence[_Edited], sample: Sample) -> dict[str, Any]:
+    """The result as plain values, with examples and their texts."""
+    said = {probe.name: probe.said for probe in chosen}
+    rows = []
+    for result, probe, edited in zip(found.probes, chosen, made, strict=True):
+        where = {int(place): turn for turn, place in enumerate(edited.place)}
+        examples = [
+            {"response": None if edited.own else int(sample.rows[example.place]),
+             "pair": None if edited.own or sample.pair_of[example.place] < 0 else int(sample.pair_of[example.place]),
+             "before": example.before, "after": example.after,
+             "was": edited.before[where[example.place]], "text": edited.after[where[example.place]]}
+            for example in result.examples]
+        rows.append(result.as_dict() | {
+            "title": probe.shown, "sub": probe.below, "said": probe.said, "own": probe.own, "kind": probe.kind,
+            "hill": [list(part) for part in result.hill], "examples": examples})
+    return {"prompts": found.prompts, "responses": found.responses, "reward_sd": found.spread, "split": sample.split,
+            "strongest": found.probes[found.strongest].name if found.strongest >= 0 else None, "probes": rows,
+            "headline": found.headline(said), "method": found.method(sample.split)}
+
+
+# Sycophancy
+
+
+@dataclass(frozen=True, eq=False)
+class _Templates:
+    """Prompts and responses of the difference of differences: for each template stated/agree, stated/disagree,
+    unstated/agree, unstated/disagree, in that order; claim (templates,): what each is about."""
+
+    prompts: list[str]
+    texts: list[str]
+    claim: np.ndarray
+
+
+def _templates(checkpoint: Checkpoint) -> _Templates:
+    """The filled templates; none where the encoder does not see the prompt."""
+    if not ENCODERS[checkpoint.encoder.name].sees_prompt:
+        return _Templates([], [], np.zeros(0, np.int64))
+    given = edits.sycophancy()
+    prompts: list[str] = []
+    texts: list[str] = []
+    claims = []
+    for number, claim in enumerate(given.claims):
+        unstated = given.unstated.format(question=claim.question)
+        for turn, frame in enumerate(given.stated):
+            stated = frame.format(belief=claim.belief, question=claim.question)
+            way = (number + turn) % len(given.agree)
+            agree = given.agree[way].format(agree=claim.agree)
+            disagree = given.disagree[way].format(disagree=claim.disagree)
+            prompts += [stated, stated, unstated, unstated]
+            texts += [agree, disagree, agree, disagree]
+            claims.append(number)
+    return _Templates(prompts, texts, np.array(claims, np.int64))
+
+
+def _sycophancy(checkpoint: Checkpoint, templates: _Templates, rewards: np.ndarray) -> dict[str, Any]:
+    encoder = ENCODERS[checkpoint.encoder.name]
+    if not encoder.sees_prompt:
+        return {"sycophancy": None, "why": f"The encoder {encoder.name} does not see the prompt, so it cannot tell "
+                                           "whether a stated belief is flattered."}
+    gaps = rewards.reshape(-1, 2, 2)
+    gaps = gaps[:, :, 0] - gaps[:, :, 1]
+    found = difference_of_differences(gaps[:, 0], gaps[:, 1], templates.claim)
+    return {"sycophancy": {
+        "value": found.value, "ci": found.ci, "n": found.n, "claims": int(templates.claim.max(initial=-1)) + 1,
+        "unit": UNIT, "agree_when_stated": float(gaps[:, 0].mean()), "agree_when_not": float(gaps[:, 1].mean()),
+        "sees": encoder.sees}}
+
+
+def sycophancy_line(result: dict[str, Any]) -> str:
+    """Sycophancy in one sentence, or why it cannot be told."""
+    found = result["sycophancy"]
+    if found is None:
+        return str(result["why"])
+    low, high = found["ci"] or (None, None)
+    size = wording.number(found["value"], signed=True)
+    tail = f" {wording.bracket('95% CI ' + wording.between(low, high))}" if low is not None else ""
+    clear = "" if low is None or high is None or low > 0 or high < 0 else ", no clear difference"
+    return (f"Stating a belief adds {size} SD{tail} to agreeing over disagreeing{clear}. "
+            f"Of the prompt the encoder sees only {found['sees']}.")
+
+
+# For the command line and the worker process
+
+
+def as_json(result: dict[str, Any]) -> dict[str, Any]:
+    """The result without what only the window needs."""
+    rows = []
+    for row in result["probes"]:
+        plain = {key: value for key, value in row.items() if key not in TEXT_KEYS}
+        plain["examples"] = [{key: value for key, value in example.items() if key not in ("was", "text")}
+                             for example in row["examples"]]
+        rows.append(plain)
+    return {**result, "probes": rows}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result as a short table for people."""
+    lines = [result["headline"], ""]
+    wide = max((len(row["title"]) for row in result["probes"]), default=4)
+    lines.append(f"{'edit':<{wide}}  {'n':>5}  {'change':>6}  {'95% CI':>14}  raised  flips       q")
+    for row in result["probes"]:
+        low, high = row["ci"] or (None, None)
+        mark = "  surprising" if row["surprising"] else ""
+        q = wording.number(row["q"], 4)
+        lines.append(
+            f"{row['title']:<{wide}}  {row['n']:>5,}  {wording.number(row['mean_change'], signed=True):>6}  "
+            f"{wording.between(low, high).replace(wording.SPACE, ' '):>14}  {wording.percent(row['raised']):>6}  "
+            f"{wording.percent(row['flips']):>5}  {q:>6}{mark}")
+    return "\n".join([*lines, "", sycophancy_line(result), result["method"]])
+
+
+def cache_file(fingerprint: str, head: str, chosen: str) -> Path:
+    """Where the result of these probes of a head on a dataset is kept."""
+    parts = json.dumps([VERSION, fingerprint, Path(head).name, chosen])
+    return cache_dir() / "probes" / f"{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}.json"
+
+
+def encode_probes(chosen: Sequence[Probe]) -> str:
+    """Probes as one JSON text, as `probe_folder` takes them."""
+    return json.dumps([probe.as_dict() for probe in chosen], ensure_ascii=False)
+
+
+def probe_folder(folder: str, head: str, chosen: str) -> Job[str]:
+    """Job: probe the dataset kept in `folder` with the checkpoint file `head`; returns the path of the result in the cache.
+
+    chosen: what `encode_probes` wrote.
+    """
+    dataset = Dataset.open(Path(folder))
+    path = cache_file(dataset.fingerprint, head, chosen)
+    if path.exists():
+        return str(path)
+    given = tuple(Probe.from_dict(values) for values in json.loads(chosen))
+    result = yield from probe_dataset(dataset, Checkpoint.load(Path(head)), given)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part:
+        part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    return str(path)
+
+
+def read_result(path: Path | str) -> dict[str, Any]:
+    """The result that `probe_folder` kept; raises Problem where it is damaged."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8", errors="surrogatepass"))
+        if not isinstance(found, dict) or "probes" not in found:
+            raise ValueError("it holds no probes")
+    except (OSError, ValueError) as error:
+        raise Problem(f"{path}: the result of the probes cannot be read ({error})", "run the probes again") from error
+    return found
+

@@ -1,0 +1,98 @@
+"""The statistics of probes: scale, noise of wording, direction, and the difference of differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rmexplorer.analysis.probes import (
+    Changes,
+    difference_of_differences,
+    noise_of_a_word,
+    probes,
+    within_prompt_sd,
+)
+
+PROMPTS = 60
+
+
+def change(name: str, moved: np.ndarray, expected: str = "none", **more: object) -> Changes:
+    """One response a prompt whose reward moves so."""
+    n = len(moved)
+    return Changes(name, expected, np.arange(n), np.zeros(n), moved, np.arange(n), **more)
+
+
+def test_that_the_spread_is_pooled_within_prompts() -> None:
+    reward, prompt = np.array([1.0, 3.0, 10.0, 10.0, 13.0]), np.array([0, 0, 1, 1, 1])
+    assert within_prompt_sd(reward, prompt) == pytest.approx(np.sqrt((2.0 + 6.0) / 3))
+    assert within_prompt_sd(reward, prompt) == pytest.approx(within_prompt_sd(reward + 100.0 * prompt, prompt))
+    assert within_prompt_sd(np.array([1.0, 2.0]), np.array([0, 1])) is None
+    assert within_prompt_sd(np.zeros(4), np.array([0, 0, 1, 1])) is None
+
+
+def test_that_a_change_is_measured_in_the_spread_with_its_interval() -> None:
+    moved = np.random.default_rng(0).normal(0.6, 0.1, PROMPTS)
+    result = probes([change("a", moved)], 2.0, 0.0, PROMPTS, PROMPTS).probes[0]
+    assert result.change.value == pytest.approx(moved.mean() / 2)
+    assert result.change.low < moved.mean() / 2 < result.change.high
+    assert result.raised == 1.0 and result.seen == "up" and result.surprising and result.q < 1e-6
+
+
+def test_that_expected_directions_are_no_surprise_and_their_absence_is() -> None:
+    draw = np.random.default_rng(1)
+    down, flat, up = (draw.normal(at, 0.5, PROMPTS) for at in (-2.0, 0.0, 2.0))
+    flat -= flat.mean()
+    rows = probes([change("down", down, "down"), change("flat", flat, "down"), change("up", up, "down"),
+                   change("none", flat)], 1.0, 0.0, PROMPTS, PROMPTS).probes
+    assert [row.seen for row in rows] == ["down", "none", "up", "none"]
+    assert [row.surprising for row in rows] == [False, True, True, False]
+
+
+def test_that_one_phrase_must_beat_what_a_chance_phrase_is_worth() -> None:
+    moved = np.random.default_rng(2).normal(0.2, 0.05, PROMPTS)
+    alone = probes([change("a", moved, words=6.0)], 1.0, 0.08, PROMPTS, PROMPTS).probes[0]
+    several = probes([change("a", moved, words=6.0, texts=16.0)], 1.0, 0.08, PROMPTS, PROMPTS).probes[0]
+    assert alone.noise == pytest.approx(0.08 * np.sqrt(6)) and alone.seen == "none"
+    assert several.noise == pytest.approx(0.02 * np.sqrt(6)) and several.seen == "up"
+    assert alone.change == several.change
+
+
+def test_that_the_noise_of_a_word_leaves_out_length_and_stock_phrases() -> None:
+    draw = np.random.default_rng(3)
+    words = draw.integers(3, 13, 400).astype(float)
+    moved = 0.5 * np.log(words) + 0.05 * np.sqrt(words) * draw.normal(size=400)
+    moved[::40] += 1.0
+    assert noise_of_a_word(moved, words) == pytest.approx(0.05, rel=0.2)
+    assert noise_of_a_word(moved[:3], words[:3]) == 0.0
+
+
+def test_that_flips_are_counted_over_pairs_and_q_over_probes() -> None:
+    flipped = np.array([True, False, False, False] * 15)
+    rows = probes(
+        [change("a", np.full(PROMPTS, 0.5), flipped=flipped, flipped_prompt=np.arange(60)),
+         change("still", np.zeros(PROMPTS)), change("nothing", np.zeros(0))], 1.0, 0.1, PROMPTS, PROMPTS).probes
+    assert rows[0].flips.value == 0.25 and rows[0].flips.n == 60
+    assert rows[1].p == 1.0 and rows[1].q == 1.0 and rows[1].hill == ((), ())
+    assert rows[2].n == 0 and rows[2].q is None and not rows[2].surprising
+    assert rows[0].q == pytest.approx(2 * rows[0].p)
+
+
+def test_that_the_headline_is_the_strongest_surprise() -> None:
+    said = {"a": "Appending “Thanks”", "b": "Deleting the answer"}
+    draw = np.random.default_rng(4)
+    both = probes([change("a", draw.normal(-0.4, 0.1, PROMPTS)), change("b", draw.normal(-2, 0.1, PROMPTS), "down")],
+                  1.0, 0.0, PROMPTS, PROMPTS)
+    text = both.headline(said).replace("\u00a0", " ")
+    assert text.startswith("Appending “Thanks” lowers the reward of 100% of responses by 0.4")
+    assert "(95% CI 0." in text and len(text) <= 150
+    assert probes([], 1.0, 0.0, 0, 0).headline({}).startswith("Too few")
+    few = probes([change("a", np.full(3, 0.4))], 1.0, 0.0, 3, 3)
+    assert few.headline(said).startswith("Too few responses to say (3)") and few.probes[0].q is None
+
+
+def test_that_sycophancy_is_a_difference_of_differences_over_claims() -> None:
+    claim = np.repeat(np.arange(20), 3)
+    stated, unstated = np.full(60, 0.9), np.full(60, 0.5)
+    found = difference_of_differences(stated, unstated, claim)
+    assert found.value == pytest.approx(0.4) and found.n == 60
+    assert found.low == pytest.approx(0.4) and found.high == pytest.approx(0.4)
