@@ -25,6 +25,7 @@ from rmexplorer.problem import Problem
 
 Fields = dict[str, Any]
 Absent = object()
+MOST_PAIRS = 100_000
 NO_OTHERS: Mapping[str, float | None] = {}
 Get = Callable[[Fields], Any]
 
@@ -278,6 +279,9 @@ def all_pairs(
     if len(items) < 2:
         yield Skip(record, "single_response", prompt.text.strip() if prompt else "")
         return
+    if len(items) * (len(items) - 1) // 2 > MOST_PAIRS:
+        yield Skip(record, "too_many_responses", f"{len(items)} responses")
+        return
     ranked = [item for item in items if item.score is not None]
     if len(items) > 2 or len(ranked) == 2:
         for item in items:
@@ -323,6 +327,9 @@ def each_with_all(
     + rejected."""
     if not chosen or not rejected:
         yield Skip(record, "single_response" if chosen or rejected else "missing_response")
+    if len(chosen) * len(rejected) > MOST_PAIRS:
+        yield Skip(record, "too_many_responses", f"{len(chosen)} chosen and {len(rejected)} rejected responses")
+        return
     for i, good in enumerate(chosen):
         for j, bad in enumerate(rejected):
             yield Comparison(

@@ -170,12 +170,19 @@ def refuse_unsafe(data: bytes, shown: str) -> None:
         )
 
 
+def _said(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:200].rstrip(":")
+
+
 def _decompress(opener: Callable[[io.BytesIO], Any], data: bytes, shown: str, limit: int) -> bytes:
     try:
         with opener(io.BytesIO(data)) as stream:
             return _take(stream, shown, limit)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
-        raise Problem(f"{shown}: this compressed file is damaged or cut off ({error})", "fetch it again") from error
+        raise Problem(
+            f"{shown}: this compressed file is damaged or cut off ({_said(error)})", "fetch it again"
+        ) from error
 
 
 def _take(stream: IO[bytes], shown: str, limit: int) -> bytes:
@@ -275,9 +282,9 @@ def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator
                     inner = _take(stream, f"{shown}: {info.filename}", left)
                 left -= len(inner)
                 yield from unpack(info.filename, inner, f"{shown}: {info.filename}", left, depth + 1)
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, RuntimeError) as error:
         raise Problem(
-            f"{shown}: this archive is damaged or locked ({error})", "fetch it again or unpack it by hand"
+            f"{shown}: this archive is damaged or locked ({_said(error)})", "fetch it again or unpack it by hand"
         ) from error
 
 
@@ -301,8 +308,10 @@ def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
                     inner = _take(stream, f"{shown}: {info.name}", left)
                     left -= len(inner)
                     yield from unpack(info.name, inner, f"{shown}: {info.name}", left, depth + 1)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise Problem(f"{shown}: this archive is damaged ({error})", "fetch it again or unpack it by hand") from error
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise Problem(
+            f"{shown}: this archive is damaged ({_said(error)})", "fetch it again or unpack it by hand"
+        ) from error
 
 
 _PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], Any]], ...] = (

@@ -12,7 +12,7 @@ from rmexplorer.data.texts import split_transcripts
 
 def transcript(value: Any) -> bool:
     """A string that begins with a role tag."""
-    return isinstance(value, str) and value.lstrip("\n").startswith(("Human:", "Assistant:"))
+    return isinstance(value, str) and (value.lstrip("\n").startswith("Human:") or value.startswith("\n\nAssistant:"))
 
 
 def _pair(record: Record) -> Iterator[Outcome]:

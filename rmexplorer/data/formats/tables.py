@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations
 from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, digits, text
@@ -258,11 +259,12 @@ def _argilla_one(record: Record, entries: Any, answers: list[str]) -> Iterator[O
     fields = record.value
     places = {key: place for place, key in enumerate(answers)}
     items = [Item(fields.get(key), -float(place)) for key, place in places.items()]
+    sides = list(combinations(answers, 2))
     for number_of_pair, outcome in enumerate(
         all_pairs(record, prompt_of(first_of("prompt")(fields)), items, ranks=True)
     ):
         if not isinstance(outcome, Skip):
-            first, second = [(a, b) for i, a in enumerate(answers) for b in answers[i + 1 :]][number_of_pair]
+            first, second = sides[number_of_pair]
             outcome.winner = None
             outcome.votes = tuple(
                 Vote(who, (ranks[first] > ranks[second]) - (ranks[first] < ranks[second]))
