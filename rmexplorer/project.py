@@ -66,7 +66,13 @@ def _first(connection: sqlite3.Connection) -> None:
     """)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _second(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE probes (name TEXT PRIMARY KEY, definition TEXT NOT NULL, created REAL NOT NULL) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
 
 
 class Project:
@@ -214,6 +220,26 @@ class Project:
         if deleted:
             with self._writing() as connection:
                 connection.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", deleted)
+
+    # Probes that a person added
+
+    def probes(self) -> tuple[dict[str, Any], ...]:
+        """The definitions of a person's own probes, in the order they were added."""
+        rows = self._read("SELECT definition FROM probes ORDER BY created, name")
+        return tuple(json.loads(row[0]) for row in rows)
+
+    def put_probe(self, name: str, definition: dict[str, Any]) -> None:
+        """Keep a probe under its name; one of that name keeps its place."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO probes VALUES (?,?,?) ON CONFLICT(name) DO UPDATE SET definition=excluded.definition",
+                (name, json.dumps(definition), time.time()),
+            )
+
+    def delete_probe(self, name: str) -> None:
+        """Take a probe away."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM probes WHERE name=?", (name,))
 
     # Recent files and the view
 

@@ -37,7 +37,14 @@ def test_that_an_empty_mark_takes_the_row_away(project: Project) -> None:
 
 
 def test_that_runs_keep_settings_metrics_history_and_head(project: Project) -> None:
-    run = project.add_run("head-256", "f", {"hidden_dim": 256}, {"heldout_accuracy": 0.66}, {"validation_loss": [0.69, None, 0.61]}, b"\x00head")
+    run = project.add_run(
+        "head-256",
+        "f",
+        {"hidden_dim": 256},
+        {"heldout_accuracy": 0.66},
+        {"validation_loss": [0.69, None, 0.61]},
+        b"\x00head",
+    )
     assert project.runs("f") == (run,)
     assert project.runs("other") == ()
     assert project.head(run.id) == b"\x00head"
@@ -110,11 +117,34 @@ def test_that_kill_9_loses_no_star_note_or_run(tmp_path: Path) -> None:
         "project = Project(Path(sys.argv[1]))\n"
         "for pair in range(50): project.put_mark('f', pair, Mark(star=True, note=f'note {pair}'))\n"
         "project.add_run('head', 'f', {}, {'heldout_accuracy': 0.6}, {}, b'x' * 300_000)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n")
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert ended.returncode == -signal.SIGKILL
     project = Project(path)
     assert len(project.marks("f")) == 50
     assert project.marks("f")[49] == Mark(star=True, note="note 49")
     assert project.head(project.runs("f")[0].id) == b"x" * 300_000
+    project.close()
+
+
+def test_that_probes_of_a_person_are_kept_in_their_order_and_changed_in_place(project: Project) -> None:
+    for name in ("b", "a"):
+        project.put_probe(name, {"name": name, "kind": "append", "text": ["x"]})
+    project.put_probe("b", {"name": "b", "kind": "append", "text": ["y"]})
+    assert [(probe["name"], probe["text"]) for probe in project.probes()] == [("b", ["y"]), ("a", ["x"])]
+    project.delete_probe("b")
+    assert [probe["name"] for probe in project.probes()] == ["a"]
+
+
+def test_that_a_project_from_before_probes_opens_with_all_that_it_held(tmp_path: Path) -> None:
+    path = tmp_path / "old.rmx"
+    with sqlite3.connect(path) as old:
+        MIGRATIONS[0](old)
+        old.execute("PRAGMA user_version=1")
+        old.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        old.execute("INSERT INTO marks VALUES ('f', 3, 1, 'kept', 0)")
+    old.close()
+    project = Project(path)
+    assert project.marks("f") == {3: Mark(star=True, note="kept")} and project.probes() == ()
     project.close()

@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ MOST_PROMPTS, MOST_OF_PROMPT = 400, 4
 BATCH = 512
 NOISE_SENTENCES, NOISE_RESPONSES = 60, 60
 NOISE_WORDS = (3, 12)
-TEXT_KEYS = ("hill", "title", "sub", "said", "own", "kind")
+TEXT_KEYS = ("hill", "flipped_pairs", "title", "sub", "said", "own", "kind")
 
 
 def score_texts(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
@@ -98,7 +98,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class _Edited:
-    """What one probe makes of the sample: places that it changes, prompts, texts before and after."""
+    """What one probe makes of the sample: places that it changes, prompts, texts before and after; rows of pairs it flips."""
 
     place: np.ndarray
     prompt: np.ndarray
@@ -106,6 +106,7 @@ class _Edited:
     before: list[str]
     after: list[str]
     own: bool = False
+    flipped: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def _edit(probe: Probe, sample: Sample) -> _Edited:
@@ -176,14 +177,14 @@ def _word_noise(scorer: _Scorer, sample: Sample, base: np.ndarray, spread: float
 
 
 def _flips(sample: Sample, base: np.ndarray, edited: _Edited, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs,) whether the order changes when the rejected response is edited, and the prompts of these pairs."""
+    """(pairs,) whether the order changes when the rejected response is edited, and which pairs of the sample these are."""
     new = np.full(len(base), np.nan)
     if not edited.own:
         new[edited.place] = after
     there = np.isfinite(new[sample.rejected])
     chosen, rejected = sample.chosen[there], sample.rejected[there]
     flipped = np.sign(base[chosen] - base[rejected]) != np.sign(base[chosen] - new[rejected])
-    return flipped, sample.prompt[rejected]
+    return flipped, np.flatnonzero(there)
 
 
 def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Probe] | None = None) -> Job[dict[str, Any]]:
@@ -209,11 +210,12 @@ def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Pro
         after = yield from scorer.score(edited.prompts, edited.after, f"{probe.shown.lower()}")
         before = base[edited.place] if not edited.own else (
             yield from scorer.score(edited.prompts, edited.before, f"{probe.shown.lower()}"))
-        flipped, owners = _flips(sample, base, edited, after)
+        flipped, turned = _flips(sample, base, edited, after)
+        edited = replace(edited, flipped=sample.pair[turned[flipped]])
         sizes = [touched(old, new) for old, new in zip(edited.before, edited.after, strict=True)]
         changes.append(Changes(probe.name, probe.expected, edited.place, before, after, edited.prompt,
                                float(np.median(sizes)) if sizes else 0.0, edits.texts_of(probe, len(sizes)),
-                               flipped, owners))
+                               flipped, sample.prompt[sample.rejected[turned]]))
         made.append(edited)
     found = probes(changes, spread, noise, len(np.unique(sample.prompt)), len(sample.texts))
     rewards = yield from scorer.score(templates.prompts, templates.texts, "stating beliefs")
@@ -234,7 +236,8 @@ def _result(found: Probes, chosen: Sequence[Probe], made: Sequence[_Edited], sam
             for example in result.examples]
         rows.append(result.as_dict() | {
             "title": probe.shown, "sub": probe.below, "said": probe.said, "own": probe.own, "kind": probe.kind,
-            "hill": [list(part) for part in result.hill], "examples": examples})
+            "hill": [list(part) for part in result.hill], "examples": examples,
+            "flipped_pairs": edited.flipped.tolist()})
     return {"prompts": found.prompts, "responses": found.responses, "reward_sd": found.spread, "split": sample.split,
             "strongest": found.probes[found.strongest].name if found.strongest >= 0 else None, "probes": rows,
             "headline": found.headline(said), "method": found.method(sample.split)}

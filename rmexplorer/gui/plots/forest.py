@@ -50,7 +50,8 @@ class ForestMark:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One row: name, grey line below it, marks, chance bar, density hill, texts left (before) and right of the axis.
+    """One row: name, grey line below it, marks, chance bar, density hill, texts left (before) and right of the axis
+    (several columns parted by tabs).
 
     `tip` is what its tooltip and a screen reader say besides.
     """
@@ -201,8 +202,12 @@ class ForestDelegate(QStyledItemDelegate):
         if row.right:
             painter.setFont(font("small", 600 if row.right_strong else 0))
             painter.setPen(color("text" if row.right_strong or row.enabled else "text2"))
-            painter.drawText(QRectF(room.right() - px(shape.right), room.top(), px(shape.right) - px(6), room.height()),
-                             middle | Qt.AlignmentFlag.AlignRight, row.right)
+            texts = row.right.split("\t")  # columns of equal width
+            wide = px(shape.right) / len(texts)
+            for place, text in enumerate(texts):
+                left = room.right() - px(shape.right) + place * wide
+                painter.drawText(QRectF(left, room.top(), wide - px(6), room.height()),
+                                 middle | Qt.AlignmentFlag.AlignRight, text)
 
     def paint_plot(self, painter: QPainter, row: ForestRow, room: QRectF) -> None:
         """Grid, reference, bar, hill and marks."""
