@@ -1,0 +1,56 @@
+"""Vectors of a dataset by the encoder of a head, kept in the cache: what nearest pairs and shift are measured on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.encoders import ENCODERS, EncoderState, texts_of
+from rmexplorer.job import Job, Progress
+from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint, digest
+
+BLOCK_ROWS = 8_192
+
+
+def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
+    """Job: (responses, d) float32 vectors of all responses, memory-mapped from the cache."""
+    parts = [dataset.fingerprint, encoder.name, digest(encoder.arrays)]
+    path = cache_dir() / "encoded" / f"{hashlib.blake2b(' '.join(parts).encode(), digest_size=16).hexdigest()}.npy"
+    if not path.exists():
+        vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(path) as part, part.open("wb") as file:
+                np.save(file, vectors, allow_pickle=False)
+        except OSError as error:
+            raise Problem(f"{path.parent}: cannot write the vectors ({error.strerror or error})",
+                          "free space on this disk") from error
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def encoded_folder(folder: str, head: str) -> Job[str]:
+    """Job: put the vectors of the dataset kept in `folder`, by the head of a checkpoint file, into the cache.
+
+    Returns the path of the .npy.
+    """
+    dataset, checkpoint = Dataset.open(Path(folder)), Checkpoint.load(Path(head))
+    found = yield from encoded(dataset, checkpoint.encoder)
+    return str(found.filename)  # type: ignore[attr-defined]
+
+
+def nearest(vectors: np.ndarray, rows: np.ndarray, vector: np.ndarray, most: int) -> Job[tuple[np.ndarray, np.ndarray]]:
+    """Job: of `rows` of vectors (n, d) the `most` nearest to a vector (d,) by cosine, and their cosines, nearest first."""
+    wanted = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    cosines = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = np.asarray(vectors[rows[start : start + BLOCK_ROWS]])
+        cosines[start : start + len(block)] = block @ wanted / np.maximum(np.linalg.norm(block, axis=1), 1e-12)
+        yield Progress(start + len(block), len(rows), "comparing with training responses")
+    best = np.argsort(-cosines, kind="stable")[:most]
+    return rows[best], cosines[best]

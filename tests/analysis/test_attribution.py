@@ -1,0 +1,147 @@
+"""Why this reward: pieces that join to their text, exact differences, gradients that add up, words that pay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, plain_word, word_effects
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.job import finish
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.reward.head import RewardModel
+from rmexplorer.workflows.attributing import explain, nearest_training, score_texts, word_gradient, words_that_pay
+from rmexplorer.workflows.opening import open_files
+
+TEXT = "The cat sat on the mat, and the dog ran after it. I hope this helps! Then it slept near the warm fire."
+TEXTS = [f"{TEXT} It was number {i % 7} of {'many ' * (i % 5)}cats and {'dogs' if i % 2 else 'birds'}." for i in range(80)]
+
+
+@pytest.fixture(scope="module")
+def linear() -> Checkpoint:
+    """A linear head with random weights on an encoder fitted on 80 texts."""
+    state = finish(ENCODERS["lexical"].fit(pl.Series(["a question"] * 80), pl.Series(TEXTS), {"components": 6}))
+    model = RewardModel(len(state.arrays["mean"]), 0)
+    model.flat[...] = np.random.default_rng(0).normal(0, 0.1, model.flat.size)
+    return Checkpoint(model, state, temperature=1.7)
+
+
+@given(st.text(max_size=400))
+def test_that_pieces_join_to_their_text_and_each_is_left_out_once(text: str) -> None:
+    pieces, _ = cut(text)
+    assert "".join(pieces) == text
+    assert all(len(short) == len(text) - len(piece) for short, piece in zip(left_out(pieces), pieces, strict=True))
+
+
+@given(st.lists(st.sampled_from(["word", "stop.", "why?", "\n", "3.5", "…", "!"]), min_size=201, max_size=900))
+def test_that_long_texts_are_cut_into_few_sentences_that_join_to_them(parts: list[str]) -> None:
+    text = " ".join([*parts, *["word"] * 210])
+    pieces, unit = cut(text)
+    assert "".join(pieces) == text and unit == "sentence" and len(pieces) <= MOST_PIECES
+
+
+def test_that_leave_one_out_is_the_exact_difference_of_two_rewards(linear: Checkpoint) -> None:
+    found = finish(explain(linear, "a question", f"  {TEXT}\n"))
+    assert found.unit == "word" and "".join(text for text, _ in found.pieces) == TEXT
+    words = [text for text, _ in found.pieces]
+    without = score_texts(linear, ["a question"], ["".join(words[:4] + words[5:])])[0]
+    whole = score_texts(linear, ["a question"], [f"  {TEXT}\n"])[0]
+    assert found.reward == pytest.approx(whole)
+    assert found.pieces[4][1] == pytest.approx(whole - without, abs=1e-6)
+    strongest = max(found.pieces, key=lambda piece: abs(piece[1]))
+    assert strongest[0].strip() in found.sentence()
+
+
+def test_that_gradient_times_input_adds_up_to_the_reward_of_a_linear_head(linear: Checkpoint) -> None:
+    found = word_gradient(linear, "a question", TEXTS[3])
+    assert found is not None
+    total = sum(value for _, value in found.words) + found.rest + found.bias
+    assert total == pytest.approx(float(score_texts(linear, ["a question"], [TEXTS[3]])[0]), abs=1e-5)
+    assert found.bias == pytest.approx(float(linear.model.output_bias[0]) / linear.temperature, abs=1e-5)
+
+
+def test_that_words_of_gradient_times_input_are_the_topics_of_the_vector(linear: Checkpoint) -> None:
+    """The words' shares and the centring are all of gradient · topics, where no topic is clipped."""
+    vector = encode_texts(linear.encoder, ["a question"], [TEXTS[5]])[0].astype(float)
+    gradient = linear.model.input_gradient(vector[None].astype(np.float32))[0] / linear.temperature
+    topics = linear.encoder.arrays["components"].shape[1]
+    state = linear.encoder.arrays
+    centring = -(state["mean"] / state["scale"] * state["weight"] * gradient)[-topics:].sum()
+    found = word_gradient(linear, "a question", TEXTS[5])
+    assert found is not None
+    assert (np.abs(vector[-topics:]) < 4 * state["weight"][-topics:] * 0.999).all()
+    assert sum(value for _, value in found.words) + centring == pytest.approx(gradient[-topics:] @ vector[-topics:], abs=1e-5)
+
+
+def test_that_leave_one_out_agrees_with_the_gradient_where_only_topics_count(linear: Checkpoint) -> None:
+    """With no weight on style a word's effect has the sign and nearly the size that its gradient says."""
+    topics = linear.encoder.arrays["components"].shape[1]
+    model = linear.model.copy()
+    model.output_weight[:-topics] = 0.0
+    only = replace(linear, model=model)
+    by_word = {plain_word(text): weight for text, weight in finish(explain(only, "", TEXTS[2])).pieces}
+    found = word_gradient(only, "", TEXTS[2])
+    assert found is not None
+    pairs = [(by_word[word], value) for word, value in found.words if word in by_word and TEXTS[2].lower().count(word) == 1]
+    assert len(pairs) >= 8
+    assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.8
+
+
+def test_that_a_line_of_length_is_part_of_what_a_word_is_worth(linear: Checkpoint) -> None:
+    fixed = replace(linear, residual=LengthLine(2.0, 0.0))
+    before, after = (finish(explain(one, "", TEXT)) for one in (linear, fixed))
+    gap = 2.0 * (np.log1p(len(TEXT)) - np.log1p(len(TEXT) - len(before.pieces[1][0]))) / linear.temperature
+    assert after.pieces[1][1] == pytest.approx(before.pieces[1][1] - gap, abs=1e-5)
+
+
+def test_that_an_empty_response_has_nothing_to_leave_out(linear: Checkpoint) -> None:
+    found = finish(explain(linear, "a question", " "))
+    assert found.pieces == () and found.sentence() == "" and np.isfinite(found.reward)
+
+
+def test_that_planted_words_pay_and_cost_and_chance_does_not() -> None:
+    random = np.random.default_rng(0)
+    words = np.array(["certainly", "sorry", "table", "chair", "lamp"])
+    worth = {"certainly": 0.5, "sorry": -0.4}
+    picks = random.integers(0, 5, 3000)
+    change = random.normal(0, 0.3, 3000) + np.array([worth.get(word, 0.0) for word in words[picks]])
+    response = np.arange(3000) // 4
+    found = word_effects(list(words[picks]), change, response, response // 2)
+    assert found.pays[0].word == "certainly" and found.costs[0].word == "sorry"
+    first = found.pays[0].change
+    once = 0.5 * 4 * 0.2 / (1 - 0.8**4)  # a response that has it has it so often
+    assert first.low is not None and first.high is not None and first.low < once < first.high
+    assert {effect.word for effect in found.pays + found.costs if effect.q < 0.05} == {"certainly", "sorry"}
+    assert "certainly" in found.headline() and len(found.headline()) <= 150
+
+
+def test_that_the_changes_of_one_response_are_summed_before_they_are_averaged() -> None:
+    found = word_effects(["so", "so"] * 6, np.full(12, 0.5), np.repeat(np.arange(6), 2), np.repeat(np.arange(6), 2))
+    assert found.pays[0].change.value == pytest.approx(1.0) and found.pays[0].change.n == 6
+
+
+def test_that_few_responses_say_nothing() -> None:
+    found = word_effects([], np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    assert found.pays == () and "No single word" in found.headline()
+
+
+def test_that_the_nearest_training_pair_is_the_one_with_the_same_text(linear: Checkpoint, tmp_path: Path) -> None:
+    rows = [{"prompt": f"q {i}", "chosen": TEXTS[i], "rejected": f"Birds fly number {i} times over the sea"} for i in range(20)]
+    rows.append({"prompt": "new", "chosen": TEXTS[7], "rejected": "nothing of this"})
+    path = tmp_path / "pairs.jsonl"
+    pl.DataFrame(rows).write_ndjson(path)
+    dataset = Dataset.open(Path(finish(open_files([str(path)]))))
+    head = replace(linear, dataset_fingerprint=dataset.fingerprint, settings=replace(linear.settings, holdout=0.0))
+    found = finish(nearest_training(dataset, head, int(dataset.chosen[20])))
+    assert found[0][0] == 7 and found[0][2] and found[0][1] == pytest.approx(1.0, abs=1e-4)
+    assert all(pair != 20 for pair, _, _ in found)
+    assert finish(nearest_training(dataset, linear, 0)) == []  # it learnt from something else
+    assert finish(words_that_pay(dataset, head)).responses > 0
