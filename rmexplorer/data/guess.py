@@ -207,7 +207,8 @@ def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tup
         share = sum(said(value) in known for value in values) / len(values)
         if share > 0.5 and (best is None or share > best[0]):
             best = (share, column, {value: known.get(value, "skip") for value in sorted(distinct)}, "", doubt)
-    if best is None or not best[1]:
+    best = best if best is not None and best[1] else _by_values(guess, sides, pair)
+    if best is None:
         return None
     share, column, values_of, rule, doubt = best
     guess.give(column, "winner", "by its name and its values")
@@ -216,6 +217,23 @@ def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tup
     if share < 0.8:
         guess.doubts.append(f"{column}: {1 - share:.0%} of its values have no clear meaning")
     return values_of, rule
+
+
+def _by_values(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> _Found | None:
+    """A column of any name, in whatever language, whose few values all name a side."""
+    for column, values in guess.columns.items():
+        distinct = {said(value) for value in values if isinstance(value, str)}
+        if (
+            column in guess.roles
+            or not distinct
+            or len(distinct) > 6
+            or not _mostly(values, lambda v: isinstance(v, str))
+        ):
+            continue
+        known = {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}
+        if known.keys() == distinct and {"first", "second"} & set(known.values()):
+            return 1.0, column, known, "", "only its values speak for it"
+    return None
 
 
 def _is_signed(numbers: list[float]) -> bool:
@@ -259,6 +277,10 @@ def _prompt(guess: _Guess) -> None:
             if wanted == "instruction" and "input" in free and "input" not in guess.roles:
                 guess.give("input", "prompt", "it goes on with the instruction")
             return
+    texts = [column for column in free if "." not in column and len(set(map(str, guess.columns[column]))) > 1]
+    if guess.roles and len(texts) == 1:
+        guess.give(texts[0], "prompt", "it is the only other column of texts")
+        guess.doubts.append(f"{texts[0]}: only that no other column is left speaks for it")
 
 
 def _rest(guess: _Guess) -> None:

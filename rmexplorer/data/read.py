@@ -289,7 +289,7 @@ def _outcomes(format: Format, sample: list[dict[str, Any]]) -> list[tuple[Any, .
         return [
             (outcome.prompt, outcome.first, outcome.second, outcome.winner, outcome.votes)
             for outcome in format.reader(records, None)
-            if isinstance(outcome, Comparison)
+            if isinstance(outcome, Comparison) and None not in (outcome.prompt, outcome.first, outcome.second)
         ]
     except Problem:
         return None

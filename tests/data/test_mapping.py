@@ -128,6 +128,16 @@ def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejec
     assert load([{"chosen": "x y z", "rejected": "x y w", "n": 1}]).prompts["text"].to_list() == ["x y"]
 
 
+def test_that_names_of_another_language_are_guessed_for_a_person_to_confirm(load: Any) -> None:
+    records = rows(8, Frage="q", **{"Antwort A": "good", "Antwort B": "bad"}, Gewinner=["A", "B"])
+    mapping = guess(records)
+    assert list(mapping.roles.values()) == ["prompt", "response_a", "response_b", "winner"]
+    assert not mapping.missing() and len(mapping.doubts) == 2
+    with pytest.raises(Problem, match="Gewinner"):
+        load(records)
+    assert verdicts(load(records, mapping=mapping)) == [">", "<"] * 4
+
+
 def test_that_columns_that_say_nothing_are_a_problem_that_names_them(load: Any) -> None:
     with pytest.raises(Problem, match="foo, bar") as raised:
         load([{"foo": "x", "bar": "y"}])

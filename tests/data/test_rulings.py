@@ -317,3 +317,12 @@ def test_that_the_description_and_the_card_hold_the_numbers(load: Any) -> None:
     held = card(dataset)
     assert held["tie_share"] == 0.0 and held["chosen_longer"].n == 2
     assert np.isclose(held["chosen_chars_median"], 7)
+
+
+def test_that_transcripts_beside_their_prompt_are_split_once(load: Any) -> None:
+    prompt = "\n\nHuman: q\n\nAssistant:"
+    dataset = load([{"prompt": prompt, "chosen": f"{prompt} a", "rejected": f"{prompt} b"}] * 2)
+    assert dataset.format == "hh_rlhf" and dataset.prompts["text"].to_list() == [prompt]
+    assert dataset.responses["text"].to_list() == [" a", " b"]
+    apart = load([{"prompt": "p", "chosen": "Human: x", "rejected": "Human: y"}])
+    assert apart.prompts["text"].to_list() == ["p"] and apart.responses["text"].to_list() == ["Human: x", "Human: y"]

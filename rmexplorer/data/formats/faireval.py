@@ -31,7 +31,7 @@ def _read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]
     for record in records:
         fields = record.value
         if "answer_id" in fields or "model_id" in fields:
-            answers.setdefault(f"{record.member} {fields.get('model_id')}", {})[fields.get("question_id")] = record
+            answers.setdefault(f"{record.member} {fields.get('model_id')}", {})[name(fields.get("question_id"))] = record
         elif any(key in fields for key in VERDICT):
             verdicts.append(str(next(fields[key] for key in VERDICT if key in fields)))
         else:
@@ -40,7 +40,7 @@ def _read(records: Iterable[Record], criterion: str | None) -> Iterator[Outcome]
     words = list(dict.fromkeys(word for word in verdicts if word.upper() != "TIE"))
     codes = _codes(words, sides)
     for place, question in enumerate(questions):
-        found = [answers[side].get(question.value.get("question_id")) for side in sides]
+        found = [answers[side].get(name(question.value.get("question_id"))) for side in sides]
         replies = [record for record in found if record is not None]
         if len(replies) < 2:
             yield Skip(question, "single_response" if replies else "missing_response")

@@ -263,7 +263,7 @@ def _prism(source: Record) -> Iterator[Outcome]:
     turns: dict[Any, list[Fields]] = {}
     for entry in history if isinstance(history, list) else []:
         if isinstance(entry, dict):
-            turns.setdefault(entry.get("turn"), []).append(entry)
+            turns.setdefault(name(entry.get("turn")), []).append(entry)
     for entries in turns.values():
         path += [{"role": "user", "content": entry.get("content")} for entry in entries if entry.get("role") == "user"]
         answers = [entry for entry in entries if entry.get("role") != "user"]
@@ -304,7 +304,7 @@ def _prism_rows(records: Any, criterion: str | None) -> Iterator[Outcome]:
         if "conversation_history" in source.value:
             yield from _prism(source)
         else:
-            gathered.setdefault(source.value.get("interaction_id"), []).append(source)
+            gathered.setdefault(name(source.value.get("interaction_id")), []).append(source)
     for entries in gathered.values():
         fields = [source.value for source in entries]
         best = next((value for value in fields if value.get("if_chosen") is True), None)
@@ -342,6 +342,10 @@ add(
 )
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 QUALITIES = ("overall", "correctness", "selection")
 
 
@@ -362,7 +366,7 @@ def _passage(source: Record, rating: str) -> Iterator[Outcome]:
         ratings = [
             {
                 name(review.get("worker_id")): number(review.get(rating))
-                for review in systems[system].get("reviews") or []
+                for review in _list(systems[system].get("reviews"))
                 if isinstance(review, dict)
             }
             for system in names
