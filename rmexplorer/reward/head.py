@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -112,6 +112,21 @@ class RewardModel:
     def copy(self) -> RewardModel:
         """A head of its own with the same parameters."""
         return self.from_arrays(self.arrays())
+
+    @classmethod
+    def mean(cls, heads: Sequence[RewardModel]) -> RewardModel:
+        """The head whose rewards are the mean of those of `heads`: their hidden units side by side.
+
+        heads: at least one, all with the same input_dim and all with a hidden layer; a single one is returned as it is.
+        """
+        if len(heads) == 1:
+            return heads[0]
+        share = heads[0].flat.dtype.type(1 / len(heads))
+        return cls.from_arrays({
+            "hidden_weight": np.concatenate([head.hidden_weight for head in heads], axis=1),
+            "hidden_bias": np.concatenate([head._parts["hidden_bias"] for head in heads]),
+            "output_weight": np.concatenate([head.output_weight for head in heads]) * share,
+            "output_bias": np.sum([head.output_bias for head in heads], axis=0, dtype=share.dtype) * share})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by name, for a checkpoint."""

@@ -11,6 +11,7 @@ from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.reward.loss import LOSSES, PairLoss
 
 MANY_PAIRS = 30_000
+AVERAGED_PAIRS = 10_000
 
 
 def _setting(default: Any, help: str, low: float | None = None, high: float | None = None, simple: bool = False,
@@ -40,6 +41,8 @@ class TrainSettings:
     validation: float = _setting(0.2, "Share of the training prompts that early stopping and temperature use; 0: none.",
                                  0, below=1)
     refit: bool = _setting(True, "Train once more on all training pairs for the number of epochs found best.")
+    heads: int = _setting(3, "Heads that the refit trains from different starts; their mean is kept. Below 10,000 pairs, "
+                             "and where there is a hidden layer; otherwise one.", 1, 16)
     holdout: float = _setting(0.2, "Share of the prompts kept apart for the verdict; 0 trains on all.", 0, below=1,
                               simple=True)
     seed: int = _setting(0, "Draws split, first weights, order and dropout; the same seed repeats a run.",
@@ -70,6 +73,10 @@ class TrainSettings:
     def batch_of(self, pairs: int) -> int:
         """Pairs a step when there are `pairs` to train on."""
         return min(self.batch_size or (512 if pairs >= MANY_PAIRS else 128), max(1, pairs))
+
+    def heads_of(self, pairs: int) -> int:
+        """Heads that the refit on so many pairs averages: with many pairs chance draws them too much alike to gain."""
+        return self.heads if self.hidden_dim and pairs < AVERAGED_PAIRS else 1
 
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values, for JSON."""

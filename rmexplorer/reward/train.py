@@ -289,36 +289,44 @@ class _Run:
         return model, History(*np.array(table, dtype=np.float64).T.copy()), stopped
 
     def refit(self, history: History) -> Job[RewardModel | None]:
-        """A new head trained on all pairs for the best number of epochs; None where a person stopped it.
+        """The mean of new heads, each trained on all pairs for the best number of epochs; None where a person stopped it.
 
-        It follows the learning rates of the fit, until a person turns the knob again.
+        They differ in first weights, order and dropout, and their mean varies less by chance than one of them. Epochs are
+        counted through all heads; each follows the learning rates of the fit, until a person turns the knob again.
         """
         rows = np.arange(len(self.chosen))
-        model, stepper, order = self.fresh(len(rows))
         sample = np.random.default_rng(self.sample_seed).permutation(rows)[:SAMPLE_PAIRS]
-        turned = self.knobs.learning_rate
-        self.epochs = self.latest.best_epoch
+        turned, best, heads = self.knobs.learning_rate, self.latest.best_epoch, list[RewardModel]()
+        count = self.settings.heads_of(len(rows))
+        self.epochs = best * count
         self.total = self.trained + self.epochs * len(rows)
-        for epoch in range(self.epochs + 1):
-            self.scheduled = turned, float(history.learning_rate[epoch])
-            if epoch:
-                yield from self.epoch("refit", epoch, stepper, order.permutation(rows))
-            else:
-                self.latest = replace(self.latest, phase="refit", epoch=0, step=0)
-            if self.knobs.stop:
-                return None
-            figures = yield from self.figures(model, sample)
-            yield from self.close_epoch(figures, None, self.epochs)
-        return model
+        for number in range(count):
+            model, stepper, order = self.fresh(len(rows), number)
+            for epoch in range(1 if number else 0, best + 1):
+                self.scheduled = turned, float(history.learning_rate[epoch])
+                if epoch:
+                    yield from self.epoch("refit", number * best + epoch, stepper, order.permutation(rows))
+                else:
+                    self.latest = replace(self.latest, phase="refit", epoch=0, step=0)
+                if self.knobs.stop:
+                    return None
+                figures = yield from self.figures(model, sample)
+                yield from self.close_epoch(figures, None, best)
+            heads.append(model)
+        return RewardModel.mean(heads)
 
-    def fresh(self, pairs: int) -> tuple[RewardModel, Stepper, np.random.Generator]:
-        """A head at its start, its stepper, and the generator that orders the pairs."""
-        settings = self.settings
-        model = RewardModel(self.vectors.shape[1], settings.hidden_dim, settings.seed)
+    def fresh(self, pairs: int, number: int = 0) -> tuple[RewardModel, Stepper, np.random.Generator]:
+        """Head `number` at its start, its stepper, and the generator that orders the pairs."""
+        settings, seed = self.settings, self.settings.seed
+        order_seed, dropout_seed = self.order_seed, self.dropout_seed
+        if number:
+            order_seed, dropout_seed, first = np.random.SeedSequence([seed, number]).spawn(3)
+            seed = int(first.generate_state(1)[0])
+        model = RewardModel(self.vectors.shape[1], settings.hidden_dim, seed)
         stepper = Stepper(model, self.vectors, settings.batch_of(pairs), self.loss, settings.dropout,
-                          settings.weight_decay, np.random.Generator(np.random.SFC64(self.dropout_seed)),
+                          settings.weight_decay, np.random.Generator(np.random.SFC64(dropout_seed)),
                           settings.length_penalty)
-        return model, stepper, np.random.default_rng(self.order_seed)
+        return model, stepper, np.random.default_rng(order_seed)
 
     def epoch(self, phase: Phase, epoch: int, stepper: Stepper, rows: np.ndarray) -> Beats:
         """One pass over the pairs `rows` in this order, in batches whose sizes differ by at most one pair."""

@@ -14,7 +14,7 @@ import pytest
 import rmexplorer.encoders as encoders
 from rmexplorer.data.features import FEATURES
 from rmexplorer.encoders import ENCODERS, EncoderState, encode_texts
-from rmexplorer.encoders.lexical import RATES
+from rmexplorer.encoders.lexical import RATES, SHRINKAGE_WORDS, tokens, weights
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 
@@ -130,6 +130,16 @@ def test_that_the_prompt_changes_the_vector_as_declared(fitted: EncoderState) ->
     one, two = encode_texts(fitted, ["about bata", "something quite different"], ["bata bano", "bata bano"])
     assert LEXICAL.sees_prompt and LEXICAL.sees
     assert not np.array_equal(one, two)
+
+
+def test_that_topics_are_means_over_words_shrunk_for_short_texts() -> None:
+    found = tokens(pl.Series(["aa bb bb", "aa zz"]))
+    idf = np.array([2.0, 3.0])
+    got = weights(found, 2, pl.Enum(["aa", "bb"]), idf, mean=True).toarray()
+    assert np.allclose(got, [[2 / (2 + SHRINKAGE_WORDS), 3 * (1 + np.log(2)) / (2 + SHRINKAGE_WORDS)],
+                             [2 / (1 + SHRINKAGE_WORDS), 0]])
+    unit = weights(found, 2, pl.Enum(["aa", "bb"]), idf).toarray()
+    assert np.allclose((unit ** 2).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(("settings", "words"), [

@@ -12,6 +12,7 @@ import pytest
 from rmexplorer.job import Progress, finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import fit_logistic
+from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature, sigmoid, softplus
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.train import Beat, Fit, Knobs, train
@@ -136,12 +137,35 @@ def test_that_the_refit_sees_all_pairs_for_the_best_number_of_epochs() -> None:
     pairs, beats = drawn(), list[Progress]()
     fit = pairs.fit(beats=beats, epochs=8)
     inside = int((~fit.validation).sum())
-    assert beats[-1].done == beats[-1].total == fit.epochs * inside + fit.best_epoch * 600
+    assert beats[-1].done == beats[-1].total == fit.epochs * inside + 3 * fit.best_epoch * 600
     phases = [beat.data.phase for beat in beats if beat.data]
     assert phases[-1] == "refit" and phases.index("refit") == len(phases) - phases[::-1].index("fit")
     without = pairs.fit(epochs=8, refit=False)
     assert not without.refitted and not np.array_equal(fit.model.flat, without.model.flat)
     assert np.array_equal(fit.validation_margin, without.validation_margin)
+
+
+def test_that_the_refit_averages_heads_from_different_starts() -> None:
+    pairs, beats = drawn(), list[Progress]()
+    one, three = pairs.fit(epochs=3, heads=1), pairs.fit(beats=beats, epochs=3, heads=3)
+    assert (one.model.hidden_dim, three.model.hidden_dim) == (256, 768)
+    np.testing.assert_array_equal(three.model.hidden_weight[:, :256], one.model.hidden_weight)
+    assert not np.array_equal(three.model.hidden_weight[:, 256:512], three.model.hidden_weight[:, 512:])
+    parts = [RewardModel.from_arrays({
+        "hidden_weight": three.model.hidden_weight[:, cut], "hidden_bias": three.model.arrays()["hidden_bias"][cut],
+        "output_weight": 3 * three.model.output_weight[cut], "output_bias": three.model.output_bias})
+        for cut in (slice(256), slice(256, 512), slice(512, 768))]
+    rewards = [part.rewards(pairs.vectors) for part in parts]
+    np.testing.assert_allclose(three.model.rewards(pairs.vectors), np.mean(rewards, axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(rewards[0], one.model.rewards(pairs.vectors), rtol=1e-4, atol=1e-5)
+    again = [beat.data.epoch for beat in beats if beat.data and beat.data.ended and beat.data.phase == "refit"]
+    assert again == list(range(3 * three.best_epoch + 1))
+
+
+@pytest.mark.parametrize(("settings", "pairs", "heads"), [
+    ({}, 9_999, 3), ({}, 10_000, 1), ({"hidden_dim": 0}, 100, 1), ({"heads": 5}, 100, 5), ({"heads": 1}, 100, 1)])
+def test_that_many_pairs_and_linear_heads_are_refitted_once(settings: dict[str, Any], pairs: int, heads: int) -> None:
+    assert TrainSettings(**settings).heads_of(pairs) == heads
 
 
 def test_that_beats_tell_the_state_of_the_run() -> None:
@@ -212,7 +236,7 @@ def test_that_a_turned_learning_rate_takes_effect_and_the_refit_follows_it() -> 
     assert fit.history.train_loss[6] - fit.history.train_loss[2] == pytest.approx(0, abs=2e-3)
     assert plain.history.train_loss[6] < plain.history.train_loss[2] - 0.02
     again = [beat.learning_rate for beat in seen if beat.phase == "refit" and beat.epoch]
-    np.testing.assert_allclose(again, ([3e-4] * 2 + [1e-6] * 4)[:fit.best_epoch])
+    np.testing.assert_allclose(again, 3 * ([3e-4] * 2 + [1e-6] * 4)[:fit.best_epoch])
 
 
 def test_that_closing_the_job_gives_back_the_threads() -> None:
