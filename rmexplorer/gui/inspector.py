@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -24,6 +22,8 @@ from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.data.dataset import TIE
 from rmexplorer.data.glance import ASSISTANT, reads_right_to_left, votes_for_label
+from rmexplorer.gui.attribution import AttributionLegend, Attributions, NearestPairs
+from rmexplorer.gui.pair_words import end_of, length_sentence
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import (
     DiffView,
@@ -40,12 +40,12 @@ from rmexplorer.gui.widgets import (
 )
 from rmexplorer.project import Mark
 from rmexplorer.statistics import sigmoid
-from rmexplorer.wording import counted, number
+from rmexplorer.wording import number
 
-TURN = re.compile(r"\n\n(?:Human|Assistant): ")
 NOTE_DELAY = 150
 PROMPT_CHARACTERS = 420
 STRIP_SAMPLE = 20_000
+MODES = (("diff", "Diff"), ("attribution", "Attribution"), ("plain", "Plain"))
 FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
 
 
@@ -120,10 +120,14 @@ class Inspector(QWidget):
         inner.addLayout(self._switch())
         self.view = DiffView()
         inner.addWidget(self.view)
+        self.near = NearestPairs()
+        self.near.chosen.connect(self._desk.look_at)
+        inner.addWidget(self.near)
         inner.addStretch(1)
         self.scroll.setWidget(middle)
         column.addWidget(self.scroll, 1)
         column.addLayout(self._facts())
+        self.attributions = Attributions(self._desk, self.view, self.near, lambda text: self._fact("Leave one out", text))
         column.addLayout(self._actions())
 
     def _head(self) -> QHBoxLayout:
@@ -176,24 +180,27 @@ class Inspector(QWidget):
 
     def _switch(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        self.mode = Segmented((("diff", "Diff"), ("plain", "Plain")), name="How responses are shown")
-        self.legend = label("Marked: on one side only", "hint", "small")
+        self.mode = Segmented(MODES, name="How responses are shown")
+        self.legend = label("On one side only", "hint", "small")
+        self.swatches = AttributionLegend()
+        self.swatches.hide()
         self.mode.changed.connect(self._mode)
         row.addWidget(self.mode)
         row.addStretch(1)
         row.addWidget(self.legend)
+        row.addWidget(self.swatches)
         return row
 
     def _facts(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(px(4))
         self.facts: dict[str, tuple[QWidget, QLabel]] = {}
-        for name in ("People", "Length", "Models", "File"):
+        for name in ("People", "Length", "Models", "File", "Leave one out"):
             line = QWidget()
             row = QHBoxLayout(line)
             row.setContentsMargins(0, 0, 0, 0)
             key = label(name, "secondary", "small")
-            key.setFixedWidth(px(60))
+            key.setFixedWidth(label("Leave one out", "secondary", "small").sizeHint().width() + px(8))
             value = ElidedLabel("", "", "small", 500)
             row.addWidget(key)
             row.addWidget(value, 1)
@@ -258,7 +265,7 @@ class Inspector(QWidget):
     def _changed(self, state: State, names: frozenset[str]) -> None:
         if names & {"dataset", "rewards"}:
             self._show_density(state)
-        if names & {"dataset", "rewards", "focus", "selection", "marks", "matching"}:
+        if names & {"dataset", "rewards", "checkpoint", "focus", "selection", "marks", "matching"}:
             self._refresh(state)
 
     def _show_density(self, state: State) -> None:
@@ -282,6 +289,7 @@ class Inspector(QWidget):
         self._show_head(state, state.focus)
         self._show_rewards(state, state.focus)
         self._show_facts(state, state.focus)
+        self._show_attribution(state, state.focus)
         mark = state.marks.get(state.focus, Mark())
         self.star.setChecked(mark.star)
         if self.note.toPlainText() != mark.note and not self._typed:
@@ -396,6 +404,22 @@ class Inspector(QWidget):
     def _mode(self, mode: str) -> None:
         self.view.set_mode(mode)
         self.legend.setVisible(mode == "diff")
+        self.swatches.setVisible(mode == "attribution")
+        if self._desk.state.focus is not None:
+            self._show_attribution(self._desk.state, self._desk.state.focus)
+
+    def _show_attribution(self, state: State, pair: int) -> None:
+        """Words coloured by what they add, where that mode is on and a head can score new texts."""
+        why = self.attributions.why_not(state)
+        self.mode.disable("attribution", why)
+        if why and self.mode.current() == "attribution":
+            self.mode.set_current("diff")
+            self._mode("diff")
+        if self.mode.current() == "attribution":
+            self.attributions.show(state, pair)
+        else:
+            self.attributions.forget()
+            self._fact("Leave one out", "")
 
     # Notes
 
@@ -409,22 +433,3 @@ class Inspector(QWidget):
         if self._typed and self._shown is not None:
             self._typed = False
             self._desk.keep_note(*self._shown, self.note.toPlainText())
-
-
-def length_sentence(chosen: int, rejected: int, names: tuple[str, str] = ("Chosen", "Rejected")) -> str:
-    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
-    if chosen == rejected:
-        return f"Both have {counted(chosen, 'character')}"
-    longer, shorter, name = (chosen, rejected, names[0]) if chosen > rejected else (rejected, chosen, names[1])
-    if shorter == 0:
-        return f"{name} has {counted(longer, 'character')}, the other none"
-    times = longer / shorter
-    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, int(times < 10))} times as long"
-    return f"{name} is {by} ({counted(longer, 'character')})"
-
-
-def end_of(text: str, most: int) -> str:
-    """The end of a text: from the first turn that begins within its last `most` characters, or else the first word."""
-    end = text[-most:]
-    turn = TURN.search(end[: most // 2])
-    return end[turn.end() - len(turn.group().lstrip()):] if turn else end.split(maxsplit=1)[-1]
