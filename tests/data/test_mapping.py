@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmexplorer.cli import main
 from rmexplorer.data.guess import guess, tokens
 from rmexplorer.data.mapping import (
     Mapping,
@@ -285,3 +286,16 @@ def test_that_any_records_have_a_guess_and_a_preview(records: list[dict[str, Any
     shown = preview(mapping, records)
     assert shown.read + sum(shown.skipped.values()) >= 0
     assert all(reason for reason in mapping.reasons)
+
+
+def test_that_the_command_line_reads_by_a_name_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "survey.jsonl"
+    data.write_text("\n".join(json.dumps(record) for record in SURVEY), encoding="utf-8")
+    path = save(MAPPING)
+    for named in ("survey", str(path)):
+        assert main(["info", str(data), "--json", "--map", named]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["format"], told["pairs"], told["ties"], told["votes"]) == ("mapped", 1, 1, 4)
+    assert main(["info", str(data), "--map", "nothing"]) == 2
+    said = capsys.readouterr().err
+    assert "no mapping named 'nothing'" in said and "survey" in said and said.count("\n") == 1
