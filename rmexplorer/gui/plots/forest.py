@@ -280,9 +280,9 @@ class ForestDelegate(QStyledItemDelegate):
 class _Axis(QWidget):
     """Labels of the axis below the rows."""
 
-    def __init__(self, shape: ForestLayout, parent: QWidget) -> None:
+    def __init__(self, shape: ForestLayout, rows: QListView, parent: QWidget) -> None:
         super().__init__(parent)
-        self.shape = shape
+        self.shape, self.rows = shape, rows
         self.title = ""
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.update)
@@ -296,6 +296,7 @@ class _Axis(QWidget):
         metrics = QFontMetricsF(painter.font())
         painter.setPen(color("text3"))
         room = QRectF(self.rect())
+        room.setWidth(min(room.width(), self.rows.viewport().width()))  # a scroll bar narrows the rows
         end = -1e9
         for value, text in self.shape.steps():
             width = metrics.horizontalAdvance(text)
@@ -341,7 +342,7 @@ class ForestPlot(QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setMouseTracking(True)
         set_font(self.list, "small")
-        self.axis = _Axis(self.shape, self)
+        self.axis = _Axis(self.shape, self.list, self)
         self.axis.title = title
         column.addWidget(self.list)
         column.addWidget(self.axis)

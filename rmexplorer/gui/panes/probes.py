@@ -1,0 +1,540 @@
+"""Which edits move the reward though they should not? One row an edit, and examples with what it put in marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
+
+from rmexplorer import wording
+from rmexplorer.app.desk import Desk
+from rmexplorer.app.jobs import Run
+from rmexplorer.app.state import State
+from rmexplorer.app.training import keep_head
+from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
+from rmexplorer.gui.probe_examples import ExampleList
+from rmexplorer.gui.probe_form import ProbeForm
+from rmexplorer.gui.theme import color, font, px, themes
+from rmexplorer.gui.widgets import Card, GhostButton, LinkButton, SecondaryButton, label
+from rmexplorer.problem import Problem
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.wording import number, percent
+from rmexplorer.workflows.edits import Probe, built_in, read_probes
+from rmexplorer.workflows.probing import cache_file, encode_probes, read_result, sycophancy_line
+
+FORMULA = (
+    "Each edit is made to responses of prompts that the head has not learnt from (at most 400 prompts, four responses "
+    "of each), and the head scores them anew. Change: mean of reward after − before, over the standard deviation of "
+    "rewards within a prompt; interval by bootstrap over prompts. Flips: share of pairs whose order changes when the "
+    "edit is made to the rejected response. p: the mean change against zero, by its error over prompts and by what the "
+    "choice of words is worth by chance, measured with unrelated sentences put into the same place; q: "
+    "Benjamini–Hochberg over all edits. ▲: not as expected."
+)
+NAMES, RIGHT, ROW, NARROW, LOW = 196, 156, 32, 700, 720
+WAITING = "Edits that should not change a reward wait to be tried."
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is known for a head and a set of probes: the result (None: not computed yet), and the order for the worker."""
+
+    head: str
+    chosen: str
+    probes: tuple[Probe, ...]
+    result: dict[str, Any] | None
+
+
+def looked_up(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> Found:
+    """The kept result of these probes, if there is one."""
+    head, chosen = str(keep_head(checkpoint.to_bytes())), encode_probes(probes)
+    path = cache_file(fingerprint, head, chosen)
+    return Found(head, chosen, probes, read_result(path) if path.exists() else None)
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Surprises first, the largest change first; then the rest by falling change; edits that change nothing last."""
+    def key(row: dict[str, Any]) -> tuple[bool, bool, float]:
+        change = row["mean_change"]
+        found = row["surprising"] and row["seen"] != "none"
+        return (row["n"] == 0, not found, -abs(change or 0.0) if found else -(change or 0.0))
+
+    return sorted(rows, key=key)
+
+
+def forest_row(row: dict[str, Any]) -> ForestRow:
+    """One probe as a row: hill of all responses, mean with interval, raised, flips and q."""
+    change, (low, high) = row["mean_change"], row["ci"] or (float("nan"), float("nan"))
+    q = "–" if row["q"] is None else "<0.001" if row["q"] < 0.001 else number(row["q"], 3)
+    found = row["seen"] != "none"
+    tone = "neutral" if not found else "green" if row["seen"] == "up" else "amber"
+    mark = () if change is None else (
+        ForestMark(change, low, high, filled=found, label=number(change, signed=True) if row["n"] else ""),)
+    expected = {"none": "no change", "up": "a rise", "down": "a fall"}[row["expected"]]
+    tip = "\n".join((
+        f"{row['title']}, {wording.counted(row['n'], 'response')}",
+        f"Change {number(change, signed=True)} SD {wording.bracket('95% CI ' + wording.between(*(row['ci'] or (None, None))))}",
+        f"Raised in {percent(row['raised'])}, flips {percent(row['flips'])} of {wording.counted(row['pairs'], 'pair')}, q {q}",
+        f"Expected {expected}: {'surprising' if row['surprising'] else 'as expected' if row['n'] else 'not tried'}",
+    ))
+    return ForestRow(
+        f"▲ {row['title']}" if row["surprising"] else row["title"], row["sub"] or " ", mark,
+        right=f"{percent(row['raised'])}\t{percent(row['flips'])}\t{q}", strong=row["surprising"],
+        hill=(tuple(row["hill"][0]), tuple(row["hill"][1])) if row["hill"][0] else None, tone=tone,
+        enabled=row["n"] > 0, tip=tip)
+
+
+class Heads(QWidget):
+    """Names of the columns above the forest plot."""
+
+    def __init__(self, plot: ForestPlot) -> None:
+        super().__init__()
+        self.plot = plot
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        themes.theme_changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """One line."""
+        return QSize(px(200), px(20))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Edit, lowers and raises at zero, Raised, Flips, q."""
+        painter = QPainter(self)
+        painter.setFont(font("small"))
+        painter.setPen(color("text2"))
+        room, middle = QRectF(self.rect()), Qt.AlignmentFlag.AlignVCenter
+        room.setWidth(min(room.width(), self.plot.list.viewport().width()))
+        painter.drawText(room.adjusted(px(8), 0, 0, 0), middle, "Edit")
+        zero = self.plot.shape.x(0.0, room)
+        painter.drawText(QRectF(zero - px(100), 0, px(92), room.height()), middle | Qt.AlignmentFlag.AlignRight, "← lowers")
+        painter.drawText(QRectF(zero + px(8), 0, px(100), room.height()), middle, "raises →")
+        wide = px(self.plot.shape.right) / 3
+        for place, text in enumerate(("Raised", "Flips", "q")):
+            left = room.right() - px(self.plot.shape.right) + place * wide
+            painter.drawText(QRectF(left, 0, wide - px(6), room.height()), middle | Qt.AlignmentFlag.AlignRight, text)
+
+
+@pane
+class ProbesPane(Pane):
+    """Edits as rows with what they did, and examples of the one that is selected."""
+
+    name = "probes"
+    title = "Probes"
+    question = "Which edits move the reward though they should not?"
+    icon = "flask-conical"
+    group = "Inspect"
+    order = 4
+    reads = frozenset({"dataset", "checkpoint"})
+    remedy = ("Train a head", "train_or_pause")
+    result: Found | None
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        self.run: Run | None = None
+        self.shown: dict[str, Any] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self._fresh = True
+        self._of: Any = None
+        self._model = ""
+        super().__init__(desk, parent)
+
+    def build(self) -> None:
+        """The forest plot, and the examples below it."""
+        self.header.set_headline(WAITING)
+        self.header.set_computed(FORMULA, "rmexplorer probe FILE --model MODEL --json")
+        self.new = SecondaryButton("New probe", "plus")
+        self.new.clicked.connect(lambda: self.open_form(None, self.new))
+        self.again = GhostButton("Run", "play")
+        self.again.clicked.connect(self.run_or_cancel)
+        self.header.add_action(self.new)
+        self.header.add_action(self.again)
+        self.card = Card("Change in reward by edit", "hill: all responses, dot: mean with 95% CI, ▲ not as expected")
+        self.card.add_tool("file-down", "Export as CSV", self.export)
+        self.card.add_tool("copy", "Copy the table", self.copy)
+        self.plot = ForestPlot("Change in reward by edit", -1.0, 1.0, title="Reward after minus before, within-prompt SD →",
+                               name_width=NAMES, right_width=RIGHT, row_height=ROW)
+        self.plot.rowSelected.connect(self._row_selected)
+        self.plot.rowActivated.connect(self._row_activated)
+        self.plot.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.plot.list.customContextMenuRequested.connect(self._menu)
+        self.card.add(Heads(self.plot))
+        self.card.add(self.plot, 1)
+        self.flattery = label("", "secondary", "small", wrap=True)
+        self.flattery.setAccessibleName("Sycophancy")
+        self.card.add(self.flattery)
+        self.body.addWidget(self.card, 1)
+        self.example_card = Card("Examples")
+        self.flips = LinkButton("")
+        self.flips.clicked.connect(self.select_flips)
+        self.change = LinkButton("Edit probe")
+        self.change.clicked.connect(lambda: self.open_form(self.own_probe(), self.change))
+        self.example_card.add_header(self.change)
+        self.example_card.add_header(self.flips)
+        self.examples = ExampleList()
+        self.examples.shown.connect(self._look)
+        self.example_card.add(self.examples)
+        self.body.addWidget(self.example_card)
+        self.example_card.hide()
+
+    @classmethod
+    def why_empty(cls, state: State) -> str:
+        """It needs a head that scores edited text: scores of a file are not enough."""
+        if state.dataset is None:
+            return "Open a dataset first."
+        if state.checkpoint is None:
+            return "Probes score edited responses, and scores of a file cannot do that. Train a head."
+        return ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is drawn and no probe runs."""
+        return super().settled and self.run is None
+
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes that come with the program and those of the project, which win where they share a name."""
+        own = {}
+        for values in self.desk.project.probes():
+            try:
+                probe = Probe.from_dict(values)
+                own[probe.name] = probe
+            except Problem as problem:
+                self.desk.report(problem)
+        return (*(probe for probe in built_in() if probe.name not in own), *own.values())
+
+    # Refresh
+
+    def prepare(self, state: State) -> Callable[[], Found] | None:
+        """Look for a result that was kept."""
+        dataset, checkpoint = state.dataset, state.checkpoint
+        if dataset is None or checkpoint is None:
+            return None
+        if self._of is not dataset:
+            self._of, self._fresh, self.shown = dataset, True, None
+            self._cancel()
+        probes, fingerprint = self.probes(), dataset.fingerprint
+        return lambda: looked_up(fingerprint, checkpoint, probes)
+
+    def draw(self, result: Found | None) -> None:
+        """Show the kept result; where there is none run the probes the first time, later offer it."""
+        if result is None:
+            return
+        if self.run is not None:
+            self._cancel()
+        if result.result is not None:
+            self._fresh = False
+            self.show_result(result.result)
+        elif self.shown is None and self._fresh:
+            self._fresh = False
+            self.start()
+        elif self.shown is None:
+            self._nothing()
+        else:
+            self._stale()
+
+    def _nothing(self) -> None:
+        self.header.set_headline(WAITING)
+        self.header.set_method("")
+        self.example_card.hide()
+        count = len(self.result.probes) if self.result is not None else 0
+        self.card.show_empty(f"{wording.counted(count, 'edit')} to be made to held-out responses.", "Run probes", self.start)
+        self._buttons()
+
+    def _stale(self) -> None:
+        self.header.set_headline(self._headline, stale=True)
+        self.card.show_stale(f"Computed for {self._model}" if self._model else "Before the change", self.start)
+        self.example_card.show_stale("Before the change", self.start)
+        self._buttons()
+
+    def set_stale(self, stale: bool) -> None:
+        """A look into the cache does not make a result old; whether it is old is said in `draw`."""
+
+    # The run
+
+    def run_or_cancel(self) -> None:
+        """Run the probes, or end the run."""
+        if self.run is not None:
+            self._cancel()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Run all probes in the worker process."""
+        state, found = self.desk.state, self.result
+        if found is None or state.folder is None or self.run is not None:
+            return
+        of = state.dataset
+        model = state.rewards.name if state.rewards is not None else ""
+        run = self.desk.jobs.order(
+            "Probing", "rmexplorer.workflows.probing", "probe_folder", (str(state.folder), found.head, found.chosen),
+            done=lambda path: self._done(path, found, of, model), failed=self._failed, cancelled=self._cancelled,
+            each=lambda _: self._beat())
+        self.run = run
+        if self.shown is None:
+            self.card.show_loading("Probing")
+            self.example_card.hide()
+        self._buttons()
+
+    def _cancel(self) -> None:
+        if self.run is not None:
+            run, self.run = self.run, None
+            self.desk.jobs.cancel(run)
+            self._buttons()
+
+    def _beat(self) -> None:
+        run = self.run
+        if run is None or self.shown is not None:
+            return
+        parts = [run.progress.note or "Probing"]
+        if run.progress.total:
+            parts.append(f"{run.progress.done:,} of {run.progress.total:,}")
+        if run.rate:
+            parts.append(f"{run.rate:,.0f} a second")
+        if run.left is not None:
+            parts.append(f"{run.left:.0f} s left")
+        self.card.show_loading(" · ".join(parts))
+
+    def _done(self, path: str, found: Found, of: Any, model: str) -> None:
+        self.run = None
+        if self.desk.state.dataset is not of:
+            return
+        try:
+            result = read_result(path)
+        except Problem as problem:
+            self._failed(problem)
+            return
+        current = self.result
+        if current is None or (current.head, current.chosen) != (found.head, found.chosen):
+            if self.shown is None:
+                self._nothing()
+            self._buttons()
+            return
+        self.result = Found(found.head, found.chosen, found.probes, result)
+        self.show_result(result)
+
+    def _failed(self, problem: Problem) -> None:
+        self.run = None
+        self.card.show_error(problem, self.desk.last_crash, "Run again", self.start)
+        if self.shown is None:
+            self.header.set_headline("The probes could not be run.")
+        self._buttons()
+
+    def _cancelled(self) -> None:
+        self.run = None
+        self._buttons()
+        if self.shown is None:
+            self._nothing()
+
+    def _buttons(self) -> None:
+        running = self.run is not None
+        self.again.setText("Cancel" if running else "Run again" if self.shown is not None else "Run")
+        self.again.icon_name = "x" if running else "refresh-cw" if self.shown is not None else "play"
+        self.again.setAccessibleName(f"{self.again.text()} probes" if not running else "Cancel the probes")
+        self.again.updateGeometry()
+
+    # Drawing
+
+    def show_result(self, result: dict[str, Any]) -> None:
+        """Headline, rows, and the examples of the strongest finding."""
+        self.shown, rewards = result, self.desk.state.rewards
+        self._model = rewards.name if rewards is not None else ""
+        self._headline = result["headline"]
+        self.header.set_headline(self._headline)
+        self.header.set_method(result["method"])
+        self.rows = in_order(result["probes"])
+        # an edit that deletes everything, as expected, does not set the scale
+        reach = max([0.5, *(1.25 * abs(end) for row in self.rows if row["surprising"] for end in row["ci"] or ())])
+        drawn = [forest_row(row) for row in self.rows]
+        self.plot.set_rows(drawn, -reach, reach)
+        self._say_flattery()
+        self.card.show_ready()
+        self.example_card.show_ready()
+        self.example_card.show()
+        names = [row["name"] for row in self.rows]
+        self.select(names.index(result["strongest"]) if result["strongest"] in names else 0)
+        self._buttons()
+
+    @property
+    def low(self) -> bool:
+        """Whether there is room for a few lines only."""
+        return self.height() < px(LOW)
+
+    def _say_flattery(self) -> None:
+        if self.shown is not None:
+            whole = sycophancy_line(self.shown)
+            self.flattery.setText(whole.split(". Of the prompt")[0] + "." if self.low and ". Of the prompt" in whole else whole)
+            self.flattery.setToolTip(whole)
+
+    def select(self, place: int) -> None:
+        """Select a row and show its examples."""
+        self.plot.select(place)
+        self._row_selected(place)
+
+    def _row_selected(self, place: int) -> None:
+        if not 0 <= place < len(self.rows):
+            return
+        row = self.rows[place]
+        self.example_card.set_title(row["title"])
+        odd = len(row["examples"]) > 3
+        self.example_card.set_subtitle("those that moved most, and the one that went furthest the other way" if odd
+                                       else "responses that it changes")
+        count = len(row["flipped_pairs"])
+        self.flips.setText(f"Select the {wording.counted(count, 'pair')} it flips" if count else "")
+        self.flips.setVisible(bool(count))
+        self.flips.updateGeometry()
+        self.change.setVisible(self.own_probe() is not None)
+        self.examples.put(row["examples"], 2 if self.low else 4)
+
+    @property
+    def current(self) -> dict[str, Any] | None:
+        """The probe that is selected."""
+        place = self.plot.list.currentIndex().row()
+        return self.rows[place] if 0 <= place < len(self.rows) else None
+
+    def _row_activated(self, place: int) -> None:
+        self._row_selected(place)
+        self.select_flips()
+
+    def select_flips(self) -> None:
+        """Select the pairs whose order the edit turns."""
+        row = self.current
+        if row is not None and row["flipped_pairs"]:
+            self.select_rows(np.array(row["flipped_pairs"]), f"flipped: {row['title'][:1].lower()}{row['title'][1:]}",
+                             QGuiApplication.keyboardModifiers())
+
+    def _look(self, pair: int) -> None:
+        if pair >= 0:
+            self.desk.look_at(pair)
+            self.desk.ui.open_inspector()
+        else:
+            self.desk.notice.emit("This is a text of your own probe, no response of the dataset")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow pane leaves the axis its room, a low one the rows."""
+        super().resizeEvent(event)
+        row = self.current
+        if row is not None and (event.oldSize().height() < px(LOW)) != self.low:
+            self._say_flattery()
+            self.examples.put(row["examples"], 2 if self.low else 4)
+        narrow = self.width() < px(NARROW)
+        names, right = (142, 150) if narrow else (NAMES, RIGHT)
+        if self.plot.name_width != names:
+            self.plot.name_width, self.plot.shape.right = names, right
+            self.plot.set_rows(self.plot.model.rows)
+            if self.rows:
+                self.plot.select(max(0, self.plot.list.currentIndex().row()))
+
+    # Probes of a person's own
+
+    def own_probe(self) -> Probe | None:
+        """The selected probe where a person added it."""
+        row, found = self.current, self.result
+        if row is None or found is None or not row["own"]:
+            return None
+        return next((probe for probe in found.probes if probe.name == row["name"]), None)
+
+    def open_form(self, probe: Probe | None, button: QWidget) -> None:
+        """Write a new probe, or change one."""
+        if probe is not None and probe.kind == "pairs":
+            self._menu_of(probe, button.mapToGlobal(QPoint(0, button.height())))
+            return
+        self.form = ProbeForm(probe, [one.name for one in self.probes()], self)
+        self.form.saved.connect(self.save_probe)
+        self.form.deleted.connect(self.delete_probe)
+        self.form.imported.connect(self.import_probes)
+        self.form.show_under(button)
+
+    def save_probe(self, probe: Probe) -> None:
+        """Keep a probe in the project and run."""
+        self._keep([probe])
+
+    def _keep(self, probes: list[Probe]) -> None:
+        try:
+            for probe in probes:
+                self.desk.project.put_probe(probe.name, probe.as_dict())
+        except Problem as problem:
+            self.desk.report(problem)
+            return
+        self._changed_probes()
+
+    def delete_probe(self, name: str) -> None:
+        """Take a probe out of the project; the notice can bring it back."""
+        gone = next((probe for probe in self.probes() if probe.name == name and probe.own), None)
+        if gone is None:
+            return
+        try:
+            self.desk.project.delete_probe(name)
+        except Problem as problem:
+            self.desk.report(problem)
+            return
+        self.desk.undoable.emit(f"The probe “{gone.shown}” was deleted", lambda: self._keep([gone]))
+        self._changed_probes()
+
+    def import_probes(self) -> None:
+        """Read probes from a file."""
+        path = self.desk.ui.choose_open("Probes from a file", "Probes (*.jsonl *.json *.csv *.tsv *.txt)")
+        if path:
+            try:
+                self._keep(list(read_probes(Path(path))))
+            except Problem as problem:
+                self.desk.report(problem)
+
+    def _changed_probes(self) -> None:
+        """Run anew with the probes as they are now."""
+        self._cancel()
+        state = self.desk.state
+        if state.dataset is not None and state.checkpoint is not None:
+            self.result = looked_up(state.dataset.fingerprint, state.checkpoint, self.probes())
+            if self.result.result is not None:
+                self.show_result(self.result.result)
+            else:
+                self.start()
+
+    def _menu(self, at: QPoint) -> None:
+        index = self.plot.list.indexAt(at)
+        if index.isValid():
+            self.select(index.row())
+            self._menu_of(self.own_probe(), self.plot.list.viewport().mapToGlobal(at))
+
+    def _menu_of(self, own: Probe | None, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAccessibleName("Probe")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        row = self.current
+        flips = menu.addAction("Select the pairs it flips", self.select_flips)
+        flips.setEnabled(row is not None and bool(row["flipped_pairs"]))
+        if own is not None:
+            if own.kind != "pairs":
+                menu.addAction("Edit probe", lambda: self.open_form(own, self.new))
+            menu.addAction(f"Delete probe “{own.shown}”", lambda: self.delete_probe(own.name))
+        menu.popup(at)
+
+    # Out
+
+    def as_table(self, by: str) -> str:
+        """The rows as text, a column a key, parted by `by`."""
+        keys = ("name", "n", "mean_change", "ci", "raised", "flips", "p", "q", "expected", "seen", "surprising")
+        lines = [by.join("low" + by + "high" if key == "ci" else key for key in keys)]
+        for row in self.rows:
+            cells = [part for key in keys for part in ((row["ci"] or ("", "")) if key == "ci" else (row[key],))]
+            lines.append(by.join("" if cell is None else str(cell) for cell in cells))
+        return "\n".join(lines) + "\n"
+
+    def copy(self) -> None:
+        """Put the table on the clipboard."""
+        QGuiApplication.clipboard().setText(self.as_table("\t"))
+        self.desk.notice.emit("Copied the table of probes")
+
+    def export(self) -> None:
+        """Write the table as CSV."""
+        path = self.desk.ui.choose_save("Export the table", "probes.csv", "CSV (*.csv)")
+        if path:
+            try:
+                Path(path).write_text(self.as_table(","), encoding="utf-8")
+                self.desk.notice.emit(f"Wrote {Path(path).name}")
+            except OSError as error:
+                self.desk.report(Problem(f"{path}: cannot be written ({error.strerror})", "choose another place"))

@@ -1,0 +1,148 @@
+"""The sheet in which a person writes a probe of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QWidget
+
+from rmexplorer.gui.popover import Popover
+from rmexplorer.gui.theme import px, set_font
+from rmexplorer.gui.widgets import GhostButton, LinkButton, PrimaryButton, Segmented, label
+from rmexplorer.problem import Problem
+from rmexplorer.workflows.edits import TRANSFORMS, Probe
+
+KINDS = (("append", "Append"), ("prepend", "Prepend"), ("replace", "Replace"), ("whole", "Instead"), ("transform", "Named"))
+HINTS = {
+    "append": "Text after the response, one a line, used in turn",
+    "prepend": "Text before the response, one a line, used in turn",
+    "replace": "Words to replace, one a line: old → new",
+    "whole": "What stands instead of the response, one a line, used in turn",
+    "transform": "",
+}
+EXPECTED = (("none", "No change"), ("up", "Rises"), ("down", "Falls"))
+ARROW = re.compile(r"\s*(?:→|->|=>|\t)\s*")
+
+
+def as_lines(probe: Probe) -> str:
+    """The text field of a probe."""
+    if probe.kind == "replace":
+        return "\n".join(f"{old} → {new}" for old, new in probe.words)
+    return "\n".join(probe.text)
+
+
+def made(title: str, kind: str, lines: str, transform: str, expected: str, name: str = "") -> Probe:
+    """The probe that the fields describe; raises Problem where they do not describe one."""
+    title = " ".join(title.split())
+    given = tuple(line for line in lines.split("\n") if line.strip())
+    name = name or re.sub(r"\W+", "_", title.lower()).strip("_")
+    words: tuple[tuple[str, str], ...] = ()
+    if kind == "replace":
+        parts = [ARROW.split(line, 1) for line in given]
+        if any(len(part) != 2 for part in parts):
+            raise Problem("a line has no arrow", "write old → new, or old -> new")
+        words = tuple((old, new) for old, new in parts)
+    if kind in ("replace", "whole") and not given:
+        raise Problem("there is nothing to put in", "write a line")
+    text = given if kind in ("append", "prepend", "whole") else ()
+    return Probe(name, kind, title=title, text=text, words=words,
+                 transform=transform if kind == "transform" else "", expected=expected, own=True)
+
+
+class ProbeForm(Popover):
+    """Title, kind, text, expected direction. `saved(Probe)`, `deleted(name)`, `imported()`."""
+
+    saved = Signal(object)
+    deleted = Signal(str)
+    imported = Signal()
+
+    def __init__(self, probe: Probe | None, taken: Collection[str], parent: QWidget) -> None:
+        super().__init__("New probe" if probe is None else f"Edit “{probe.shown}”", 400, parent)
+        self.probe, self.taken = probe, set(taken)
+        self.title = QLineEdit()
+        self.title.setPlaceholderText("Name, for example: Mention a source")
+        self.title.setAccessibleName("Name of the probe")
+        self.kind = Segmented(KINDS, "append", "What the edit does")
+        self.lines = QPlainTextEdit()
+        self.lines.setFixedHeight(px(92))
+        self.lines.setTabChangesFocus(True)
+        self.lines.setAccessibleName("Text of the probe")
+        self.transform = QComboBox()
+        self.transform.setAccessibleName("Named edit")
+        for name in TRANSFORMS:
+            if name != "pad_filler":
+                self.transform.addItem(name.replace("_", " "), name)
+        self.expected = Segmented(EXPECTED, "none", "Expected change")
+        self.error = label("", "error", "small", wrap=True)
+        self.error.hide()
+        for part in (self.title, self.kind, self.lines, self.transform):
+            self.body.addWidget(part)
+        row = QHBoxLayout()
+        row.addWidget(label("The reward should", "secondary"))
+        row.addWidget(self.expected)
+        row.addStretch()
+        self.body.addLayout(row)
+        self.body.addWidget(self.error)
+        self.body.addLayout(self._buttons())
+        set_font(self.title, "body")
+        set_font(self.lines, "body")
+        if probe is not None:
+            self.title.setText(probe.shown)
+            self.kind.set_current(probe.kind)
+            self.lines.setPlainText(as_lines(probe))
+            self.transform.setCurrentIndex(max(0, self.transform.findData(probe.transform)))
+            self.expected.set_current(probe.expected)
+        self.kind.changed.connect(self._fit)
+        self._fit(self.kind.current())
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(px(8))
+        self.save = PrimaryButton("Save probe")
+        self.save.clicked.connect(self._save)
+        row.addWidget(self.save)
+        extra: tuple[str, Callable[[], None]] = (
+            ("Delete", self._delete) if self.probe is not None else ("From a file …", self._import))
+        self.extra = GhostButton(extra[0]) if self.probe is not None else LinkButton(extra[0])
+        self.extra.clicked.connect(lambda: extra[1]())
+        row.addStretch()
+        row.addWidget(self.extra)
+        return row
+
+    def _fit(self, kind: str) -> None:
+        self.lines.setVisible(kind != "transform")
+        self.transform.setVisible(kind == "transform")
+        self.lines.setPlaceholderText(HINTS[kind])
+        self.error.hide()
+        self.adjustSize()
+
+    def _save(self) -> None:
+        try:
+            probe = made(self.title.text(), self.kind.current(), self.lines.toPlainText(),
+                         str(self.transform.currentData()), self.expected.current(),
+                         self.probe.name if self.probe is not None else "")
+            if self.probe is None and probe.name in self.taken:
+                raise Problem("there is a probe of this name already", "choose another name")
+        except Problem as problem:
+            self.error.setText(f"{problem.what[:1].upper()}{problem.what[1:]}; {problem.remedy}.")
+            self.error.show()
+            self.adjustSize()
+            return
+        self.close()
+        self.saved.emit(probe)
+
+    def _delete(self) -> None:
+        assert self.probe is not None
+        self.close()
+        self.deleted.emit(self.probe.name)
+
+    def _import(self) -> None:
+        self.close()
+        self.imported.emit()
+
+    def showEvent(self, event: object) -> None:
+        """The keyboard begins in the name."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        self.title.setFocus(Qt.FocusReason.PopupFocusReason)
