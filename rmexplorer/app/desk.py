@@ -13,11 +13,14 @@ import polars as pl
 from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.app.jobs import Compute, Jobs
+from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.mapping import Mapping
+from rmexplorer.data.trial import Question
 from rmexplorer.paths import data_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
@@ -65,6 +68,7 @@ class Desk(QObject):
     notice = Signal(str)
     leaving = Signal()  # what was typed and is not kept yet goes into the project now
     undoable = Signal(str, object)
+    asked = Signal(object)  # a Question: a file whose columns a person has to name
 
     ui: Ui
 
@@ -77,6 +81,9 @@ class Desk(QObject):
         self.training = Training(self)
         self.last_crash = ""
         self.order: np.ndarray | None = None
+        self.quality = Quality(self)
+        self._opened_as: tuple[str, list[str], dict[str, Any]] = ("", [], {})
+        self.session.changed.connect(self._keep_excluded)
         self.jobs.crashed.connect(self._crashed)
 
     @property
@@ -101,17 +108,45 @@ class Desk(QObject):
 
     # Datasets
 
-    def open(self, paths: list[str], format_id: str | None = None) -> None:
-        """Read files in the worker process and show them; the old dataset stays until the new one is there."""
+    def open(
+        self,
+        paths: list[str],
+        format_id: str | None = None,
+        criterion: str | None = None,
+        mapping: Mapping | None = None,
+    ) -> None:
+        """Read files in the worker process and show them; the old dataset stays until the new one is there.
+
+        Where it is not clear what the columns are, `asked` is emitted with the Question instead; the answer is to open
+        the same paths with a mapping or a format.
+        """
         name = Path(paths[0]).name or paths[0]
+        how = {"format_id": format_id, "mapping": mapping}
+
+        def done(result: str | Question) -> None:
+            if isinstance(result, Question):
+                self.asked.emit(result)
+            else:
+                self._opened(Path(result), paths, how)
+
         self.jobs.order(
             f"Opening {name}",
             "rmexplorer.workflows.opening",
-            "open_files",
-            (paths, format_id),
-            done=lambda folder: self._opened(Path(folder), paths[0]),
+            "open_or_ask",
+            (paths, format_id, criterion, mapping),
+            done=done,
             failed=self.report,
         )
+
+    def use_criterion(self, criterion: str) -> None:
+        """Open the files of this dataset again by another of the labels that their rows have."""
+        dataset = self.state.dataset
+        if dataset is None or criterion == dataset.criterion:
+            return
+        fingerprint, paths, how = self._opened_as
+        if fingerprint != dataset.fingerprint:
+            paths, how = [dataset.path], {}
+        self.open(paths, criterion=criterion, **how)
 
     def open_demo(self) -> None:
         """Open the demo dataset."""
@@ -130,9 +165,12 @@ class Desk(QObject):
             file.write(text)
         self.open([file.name])
 
-    def _opened(self, folder: Path, path: str) -> None:
+    def _opened(self, folder: Path, paths: list[str], how: dict[str, Any]) -> None:
+        path = paths[0]
+
         def show(loaded: tuple[Dataset, pl.DataFrame]) -> None:
             dataset, frame = loaded
+            self._opened_as = (dataset.fingerprint, paths, how)
             self.show_dataset(dataset, folder, frame)
             try:
                 self.project.opened(str(Path(path).absolute()), dataset.name, len(dataset))
@@ -146,12 +184,15 @@ class Desk(QObject):
         self.training.abandon()
         self.order = None
         runs = self.project.runs(dataset.fingerprint)
+        excluded = unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
         self.session.put(
             dataset=dataset,
             folder=folder,
             frame=table.pair_frame(dataset) if frame is None else frame,
             columns=tables.columns(dataset),
             runs=runs,
+            excluded=excluded,
+            matching=None if excluded is None else ~excluded,
             marks=MappingProxyType(self.project.marks(dataset.fingerprint)),
             focus=0 if len(dataset) else None,
             pane="data" if self.state.pane == "welcome" else self.state.pane,
@@ -269,7 +310,7 @@ class Desk(QObject):
         if frame is None:
             return
         if not text.strip():
-            self.session.put(query="", matching=None)
+            self.session.put(query="", matching=self._without(None))
             return
         wide = self.filter_frame()
         if frame.height <= SMALL:
@@ -303,7 +344,52 @@ class Desk(QObject):
         elif error is not None:
             raise error
         elif self.state.frame is frame:
-            self.session.put(query=text, matching=mask)
+            self.session.put(query=text, matching=self._without(mask))
+
+    def _without(self, mask: np.ndarray | None) -> np.ndarray | None:
+        """A filter's mask without the pairs that are left out."""
+        excluded = self.state.excluded
+        if excluded is None:
+            return mask
+        left: np.ndarray = ~excluded if mask is None else mask & ~excluded
+        return left
+
+    def exclude(self, mask: np.ndarray, out: bool = True) -> None:
+        """Leave pairs out of every pane and of training, or take them in again; can be undone, kept in the project.
+
+        mask: (pairs,) bool. What has been trained already stays as it is.
+        """
+        state = self.state
+        if state.dataset is None:
+            return
+        old = np.zeros(len(state.dataset), dtype=bool) if state.excluded is None else state.excluded
+        new = old | mask if out else old & ~mask
+        if np.array_equal(old, new):
+            return
+        if new.all():
+            self.report(Problem("this would leave out every pair", "leave out fewer pairs"))
+            return
+        kept = new if new.any() else None
+        matching = None if kept is None else ~kept
+        if state.query and state.frame is not None:
+            filtered = query.matching(self.filter_frame(), state.query)
+            matching = filtered if matching is None else filtered & matching
+        self.session.put(excluded=kept, matching=matching)
+        count = int((old != new).sum())
+        said = f"{count:,} {'pair is' if count == 1 else 'pairs are'} {'left out' if out else 'back'}"
+        self.undoable.emit(said, self.undo)
+
+    def include_all(self) -> None:
+        """Take all pairs in again that are left out."""
+        if self.state.excluded is not None:
+            self.exclude(self.state.excluded, out=False)
+
+    def _keep_excluded(self, state: State, names: frozenset[str]) -> None:
+        if "excluded" in names and "dataset" not in names and state.dataset is not None:
+            try:
+                self.project.put_view(**{f"excluded {state.dataset.fingerprint}": packed(state.excluded)})
+            except Problem as problem:
+                self.report(problem)
 
     def select(self, mask: np.ndarray, how: Brush = "replace", origin: str = "") -> None:
         """Brush pairs: `mask` (pairs,) bool."""

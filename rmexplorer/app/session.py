@@ -20,13 +20,14 @@ HANGING: dict[str, dict[str, Any]] = {
         "columns": None,
         "query": "",
         "matching": None,
+        "excluded": None,
         "selection": Selection(),
         "focus": None,
         "runs": (),
         "marks": {},
     },
 }
-UNDOABLE = ("query", "matching", "selection", "focus")
+UNDOABLE = ("query", "matching", "excluded", "selection", "focus")
 HISTORY = 100
 
 
@@ -50,7 +51,7 @@ class Session(QObject):
         changes = self._differing(news)
         if not changes:
             return
-        if "dataset" not in changes and any(name in changes for name in ("query", "selection")):
+        if "dataset" not in changes and any(name in changes for name in ("query", "selection", "excluded")):
             self._past = [*self._past[-HISTORY:], self._undoable()]
             self._future = []
         self._replace(changes)

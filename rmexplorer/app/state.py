@@ -55,7 +55,8 @@ class State:
     run: str = ""
     columns: Columns | None = None
     query: str = ""
-    matching: np.ndarray | None = None
+    matching: np.ndarray | None = None  # of the filter, without the pairs that are left out
+    excluded: np.ndarray | None = None
     scope: Scope = "heldout"
     selection: Selection = field(default_factory=Selection)
     focus: int | None = None

@@ -44,6 +44,7 @@ class Training(QObject):
         self._vectors: np.ndarray | None = None
         self._encoder: Any = None
         self._baselines: dict[str, np.ndarray] | None = None
+        self._excluded: np.ndarray | None = None
 
     @property
     def running(self) -> bool:
@@ -66,13 +67,14 @@ class Training(QObject):
             return
         self._fitted = self._vectors = self._encoder = self._baselines = None
         try:
-            sizes = workflow.slices(state.dataset, settings)
+            sizes = workflow.slices(state.dataset, settings, state.excluded)
         except Problem as problem:
             self._desk.report(problem)
             return
         live = Live(self._name(settings), settings, loop.Knobs())
         live.training_pairs, live.validation_pairs, live.heldout_pairs = sizes
         self.live = live
+        self._excluded = state.excluded
         live.run = self._desk.jobs.order(
             "Encoding",
             "rmexplorer.encoders",
@@ -107,18 +109,19 @@ class Training(QObject):
         live.phase = "training"
         live.run = self._desk.jobs.start(
             f"Training {live.name}",
-            workflow.fit(dataset, self._vectors, settings, live.knobs),
+            workflow.fit(dataset, self._vectors, settings, live.knobs, self._excluded),
             each=lambda progress: self._beat(live, progress),
             done=lambda result: self._trained(live, result),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),
         )
         if settings.train.holdout > 0:
+            without = workflow.keep_excluded(self._excluded)
             self._rules = self._desk.jobs.order(
                 "Measuring baselines",
                 "rmexplorer.workflows.training",
                 "baselines",
-                (str(self._desk.state.folder), str(folder), settings.train.holdout, settings.train.seed),
+                (str(self._desk.state.folder), str(folder), settings.train.holdout, settings.train.seed, without),
                 done=lambda path: self._baselined(live, path),
                 failed=lambda problem: self._failed(live, problem),
                 cancelled=lambda: self._cancelled(live),
@@ -161,7 +164,15 @@ class Training(QObject):
             return
         live.run = self._desk.jobs.start(
             f"Judging {live.name}",
-            workflow.assess(dataset, self._vectors, self._encoder, self._fitted, live.settings, self._baselines),
+            workflow.assess(
+                dataset,
+                self._vectors,
+                self._encoder,
+                self._fitted,
+                live.settings,
+                self._baselines,
+                excluded=self._excluded,
+            ),
             done=lambda trained: self._assessed(live, trained),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),

@@ -44,7 +44,7 @@ def read(
     mapping: what the columns are, instead of a format; criterion: the label to use where rows have several; max_bytes:
     how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what cannot be read.
     """
-    opened = yield from _open(path, max_bytes)
+    opened = yield from open_tables(path, max_bytes)
     chosen, why = _format(opened, format, mapping)
     shown, tables, warnings = opened.shown, opened.tables, opened.warnings
     if chosen.prepare is not None:
@@ -85,7 +85,7 @@ def read(
 
 
 @dataclass
-class _Opened:
+class Opened:
     """The tables behind the paths, what they were called, and a sample of their records."""
 
     name: str
@@ -106,7 +106,8 @@ class _Opened:
             self.samples = [table.sample(SAMPLE) for _, table in self.tables]
 
 
-def _open(path: Paths, max_bytes: int | None) -> Job[_Opened]:
+def open_tables(path: Paths, max_bytes: int | None = None) -> Job[Opened]:
+    """Open the files behind a path; JSON in the cells of chat columns is parsed. Raises Problem where one cannot be."""
     paths = [str(path)] if isinstance(path, str | Path) else [str(one) for one in path]
     if not paths:
         raise Problem("no file was given", "name a file or a folder")
@@ -114,7 +115,7 @@ def _open(path: Paths, max_bytes: int | None) -> Job[_Opened]:
     shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
     samples = [table.sample(SAMPLE) for _, table in tables]
-    opened = _Opened(name, shown, tables, warnings, samples)
+    opened = Opened(name, shown, tables, warnings, samples)
     opened.parse(chat_keys(opened.sample))
     return opened
 
@@ -144,7 +145,7 @@ class Peek:
 
 def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
     """Look at a sample of a file without reading it all. Raises Problem where it cannot be opened."""
-    opened = yield from _open(path, max_bytes)
+    opened = yield from open_tables(path, max_bytes)
     found = [(fit[1].id, fit[2]) for fit in recognise(copy.deepcopy(opened.sample))]
     try:
         chosen, why = _format(opened, None, None)
@@ -233,7 +234,7 @@ class _Reading:
                 yield record
 
 
-def _format(opened: _Opened, wanted: str | None, mapping: Mapping | None) -> tuple[Format, str]:
+def _format(opened: Opened, wanted: str | None, mapping: Mapping | None) -> tuple[Format, str]:
     """The format to read by, and why."""
     if mapping is not None:
         chosen, why = as_format(mapping), "mapped by the user"
@@ -270,7 +271,7 @@ def _has(sample: list[dict[str, Any]], column: str) -> bool:
     return any(at(record, column) is not Absent for record in sample)
 
 
-def _refuse_doubt(opened: _Opened, one: Format, two: Format) -> None:
+def _refuse_doubt(opened: Opened, one: Format, two: Format) -> None:
     """Raise a Problem where two formats fit equally and do not say the same of the sample."""
     both = [_outcomes(format, opened.sample) for format in (one, two)]
     if None not in both and both[0] != both[1]:

@@ -34,9 +34,12 @@ from PySide6.QtWidgets import (
 from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
+from rmexplorer.data.mapping import Mapping
+from rmexplorer.data.trial import Question
 from rmexplorer.gui.dropborder import DropBorder
 from rmexplorer.gui.frame import Frame
 from rmexplorer.gui.help import HelpDialog
+from rmexplorer.gui.mapping_page import MappingPage
 from rmexplorer.gui.palette import Palette
 from rmexplorer.gui.pane import PANES, Pane
 from rmexplorer.gui.theme import set_role, themes
@@ -70,6 +73,7 @@ class Window(QWidget):
         self._problem: Problem | None = None
         self.zoom = 1.0
         self.presenting = False
+        self.mapping: MappingPage | None = None
         self._before: tuple[bool, Qt.WindowState] = (False, Qt.WindowState.WindowNoState)
         self.rings: FocusRings | None = None
         self._keeping = QTimer(self)
@@ -104,6 +108,7 @@ class Window(QWidget):
         desk.problem.connect(self._show_problem)
         desk.notice.connect(self.notice.say)
         desk.undoable.connect(self._say_undoable)
+        desk.asked.connect(self.ask_mapping)
         desk.jobs.changed.connect(self._show_jobs)
         desk.training.changed.connect(self._show_jobs)
         self._shortcuts = [
@@ -116,11 +121,17 @@ class Window(QWidget):
             for name, button in self.rail.buttons.items()
             if button.key
         ]
-        self._escape = self._shortcut("Escape", lambda: self.give(COMMANDS["clear"]))
+        self._escape = self._shortcut("Escape", self._escaped)
         self._slash = self._shortcut("/", self.focus_filter)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_moved)
+
+    def _escaped(self) -> None:
+        if self.mapping is not None:
+            self.mapping.close_page()
+        else:
+            self.give(COMMANDS["clear"])
 
     def _say_undoable(self, text: str, undo: Any) -> None:
         self.notice.say(text, "Undo", undo)
@@ -153,7 +164,40 @@ class Window(QWidget):
         """Go to a pane."""
         self.desk.session.put(pane=name)
 
+    def ask_mapping(self, question: Question, mapping: Mapping | None = None, own: set[str] | None = None) -> None:
+        """Ask what the columns of a file are; the page stands in place of a pane until it is answered."""
+        self._leave_mapping()
+        page = MappingPage(self.desk, question, mapping, own)
+        self.mapping = page
+        page.closed.connect(self._close_mapping)
+        self.stack.addWidget(page)
+        self.stack.setCurrentWidget(page)
+        self.inspector.hide()
+        page.columns.setFocus()
+        first = next(iter(page.columns.pickers.values()), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _leave_mapping(self) -> MappingPage | None:
+        page, self.mapping = self.mapping, None
+        if page is not None:
+            self.stack.removeWidget(page)
+            page.hide()
+            page.deleteLater()
+        return page
+
+    def _close_mapping(self) -> None:
+        self._leave_mapping()
+        self._show_state(self.desk.state, frozenset({"pane"}))
+
     def _show_state(self, state: State, names: frozenset[str]) -> None:
+        if names & {"pane", "dataset"} and (left := self._leave_mapping()) is not None:
+            # going elsewhere is no answer: what was said so far can be come back to
+            self._say_undoable(
+                f"{Path(left.question.paths[0]).name} was not opened",
+                lambda: self.ask_mapping(left.question, left.mapping, left.own),
+            )
+            names |= {"pane"}
         if "pane" in names:
             pane = self.pane(state.pane)
             focused = QApplication.focusWidget()
@@ -306,6 +350,7 @@ class Window(QWidget):
             return
         self.desk.leaving.emit()
         self.desk.compute.forget()
+        asked = self._leave_mapping()
         sizes, old = self.splitter.sizes(), self.frame
         scale = self.zoom * (PRESENTATION_SCALE if self.presenting else 1.0)
         themes.apply(application, themes.choice, scale, PRESENTATION_LINES if self.presenting else 1.0)
@@ -322,6 +367,8 @@ class Window(QWidget):
         self.topbar.set_compact(self.width() < NARROW)
         self._show_state(self.desk.state, ALL_FIELDS)
         self.splitter.setSizes(sizes)
+        if asked is not None:
+            self.ask_mapping(asked.question, asked.mapping, asked.own)
         for over in (self.notice, self.border):
             over.raise_()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import read
+from rmexplorer.data.trial import Question, question
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
@@ -18,7 +19,7 @@ def keep(dataset: Dataset) -> Path:
     folder = cache_dir() / "datasets" / dataset.fingerprint
     try:
         whole = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        if whole["path"] == dataset.path and whole["name"] == dataset.name:
+        if all(whole[name] == getattr(dataset, name) for name in ("path", "name", "format", "criterion")):
             return folder
     except (OSError, ValueError, KeyError):
         pass
@@ -31,6 +32,31 @@ def open_files(
 ) -> Job[str]:
     """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
     dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
+    return (yield from _kept(dataset))
+
+
+def open_or_ask(
+    paths: list[str], format_id: str | None = None, criterion: str | None = None, mapping: Mapping | None = None
+) -> Job[str | Question]:
+    """As `open_files`, but a file whose columns are unknown, or only guessed by their names, comes back as a Question.
+
+    A format or a mapping that is named is an answer already. Raises Problem where no answer could help.
+    """
+    try:
+        dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
+    except Problem:
+        asked = None if format_id or mapping else (yield from question(list(paths)))
+        if asked is None:
+            raise
+        return asked
+    if dataset.format == "generic" and format_id is None:
+        asked = yield from question(list(paths))
+        if asked is not None:
+            return asked
+    return (yield from _kept(dataset))
+
+
+def _kept(dataset: Dataset) -> Job[str]:
     if len(dataset) == 0:
         reasons = ", ".join(
             f"{count} {reason.replace('_', ' ')}"

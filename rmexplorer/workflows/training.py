@@ -38,10 +38,14 @@ class Split:
     heldout: np.ndarray
 
     @classmethod
-    def of(cls, dataset: Dataset, holdout: float, seed: int) -> Split:
-        """The split that (holdout, seed) draw; raises Problem where one side is left without a pair."""
+    def of(cls, dataset: Dataset, holdout: float, seed: int, excluded: np.ndarray | None = None) -> Split:
+        """The split that (holdout, seed) draw; raises Problem where one side is left without a pair.
+
+        excluded: (pairs,) bool, pairs that are left out of both sides; no pair changes its side for that.
+        """
         held = split_by_group(dataset.group, holdout, seed)
-        split = cls(np.flatnonzero(~held & ~dataset.tie), np.flatnonzero(held & ~dataset.tie))
+        counted = ~dataset.tie if excluded is None else ~dataset.tie & ~excluded
+        split = cls(np.flatnonzero(~held & counted), np.flatnonzero(held & counted))
         if not len(split.training):
             raise Problem(f"{dataset.name}: no pair is left to train on", "lower the held-out share or open more pairs")
         return split
@@ -58,16 +62,22 @@ class Trained:
     verdict: Verdict | None
 
 
-def slices(dataset: Dataset, settings: RunSettings) -> tuple[int, int, int]:
+def slices(dataset: Dataset, settings: RunSettings, excluded: np.ndarray | None = None) -> tuple[int, int, int]:
     """How many pairs are for training, of those for validation, and held out; raises Problem where there are none."""
-    split = Split.of(dataset, settings.train.holdout, settings.train.seed)
+    split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
     validation = validation_slice(dataset.group[split.training], settings.train)
     return len(split.training), int(validation.sum()), len(split.heldout)
 
 
-def fit(dataset: Dataset, encoded: np.ndarray, settings: RunSettings, knobs: Knobs | None = None) -> Job[Fit]:
-    """Job: train a head on the training side of the split. encoded: (responses, d) float32."""
-    rows = Split.of(dataset, settings.train.holdout, settings.train.seed).training
+def fit(
+    dataset: Dataset,
+    encoded: np.ndarray,
+    settings: RunSettings,
+    knobs: Knobs | None = None,
+    excluded: np.ndarray | None = None,
+) -> Job[Fit]:
+    """Job: train a head on the training side of the split, without `excluded` pairs. encoded: (responses, d) float32."""
+    rows = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded).training
     return (
         yield from train(
             encoded,
@@ -103,17 +113,19 @@ def residualize(dataset: Dataset, rewards: np.ndarray, fitted: Fit, split: Split
     return line, fit_temperature(fitted.validation_margin - line.slope * gap[rows][fitted.validation])
 
 
-def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Job[str]:
+def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, without: str = "") -> Job[str]:
     """Job: margins of length alone, bag of words and a linear head on the held-out pairs; returns the path of an .npz.
 
-    The result is kept in the cache under dataset, vectors and split, for it does not depend on the head.
+    The result is kept in the cache under dataset, vectors and split, for it does not depend on the head. without: the
+    file that `keep_excluded` wrote, where pairs are left out.
     """
     dataset = Dataset.open(Path(folder))
-    key = json.dumps([BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed])
+    said = [BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed]
+    key = json.dumps([*said, Path(without).name] if without else said)
     path = cache_dir() / "baselines" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npz"
     if path.exists():
         return str(path)
-    split = Split.of(dataset, holdout, seed)
+    split = Split.of(dataset, holdout, seed, np.load(without, allow_pickle=False) if without else None)
     encoded, _ = open_vectors(Path(vectors_folder))
     gap = columns(dataset)["length_gap"]
     decided = np.flatnonzero(~dataset.tie)
@@ -137,6 +149,18 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int) -> Jo
     return str(path)
 
 
+def keep_excluded(excluded: np.ndarray | None) -> str:
+    """Put a mask of pairs (pairs,) bool into the cache under its content; returns the file, "" for None."""
+    if excluded is None:
+        return ""
+    content = np.packbits(excluded).tobytes()
+    path = cache_dir() / "excluded" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part, part.open("wb") as file:
+        np.save(file, excluded, allow_pickle=False)
+    return str(path)
+
+
 def read_baselines(path: str | Path) -> dict[str, np.ndarray]:
     """Margins (held-out pairs,) of each baseline, as `baselines` wrote them."""
     try:
@@ -154,11 +178,15 @@ def assess(
     settings: RunSettings,
     others: dict[str, np.ndarray],
     seconds: dict[str, float] | None = None,
+    excluded: np.ndarray | None = None,
 ) -> Job[Trained]:
-    """Job: score every response and judge the head once on the held-out pairs; `others` are margins of the baselines."""
+    """Job: score every response and judge the head once on the held-out pairs; `others` are margins of the baselines.
+
+    excluded: (pairs,) bool, pairs that were left out of training and of this judgement too.
+    """
     yield Progress(0, 3, "scoring")
     raw, temperature, residual = fitted.model.rewards(encoded), fitted.temperature, None
-    split = Split.of(dataset, settings.train.holdout, settings.train.seed)
+    split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
     if settings.train.length_fix == "residualize":
         residual, temperature = residualize(dataset, raw, fitted, split)
         raw = raw - residual.at(columns(dataset).characters)
@@ -170,6 +198,7 @@ def assess(
     )
     metrics = _metrics(dataset, encoded, fitted, settings, split, margin, verdict, temperature)
     metrics["length"] = length_pull(margin[split.heldout], length_gap(dataset)[split.heldout])
+    metrics["excluded_pairs"] = 0 if excluded is None else int(excluded.sum())
     metrics["seconds"] = {**(seconds or {}), "train": round(fitted.seconds, 3)}
     yield Progress(2, 3, "keeping the head")
     checkpoint = Checkpoint(

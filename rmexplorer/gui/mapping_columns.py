@@ -1,0 +1,281 @@
+"""The first records of an unknown file as a table with a picker of roles over each column, and what its values mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at, said
+from rmexplorer.data.shapes import Absent
+from rmexplorer.gui.theme import brush, px, set_font, set_role
+from rmexplorer.gui.widgets import Card, GhostButton, Segmented, hairline, label
+from rmexplorer.wording import counted
+
+ROWS = 6
+MOST_COLUMNS = 40
+MOST_VALUES = 12
+CELL = 160
+TITLES = {"response_a": "Response A", "response_b": "Response B"}
+RULES = {
+    "": "each value",
+    "positive_first": "a number: positive is first",
+    "negative_first": "a number: negative is first",
+    "same_text": "the text of the better response",
+}
+
+
+def role_title(role: str) -> str:
+    """A role as people read it: Response A."""
+    return TITLES.get(role, role.capitalize())
+
+
+def shown(value: Any) -> str:
+    """A cell as text of one line."""
+    if value is Absent or value is None or value == "":
+        return "empty"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return " ".join(text[:CELL].split()) + (" …" if len(text) > CELL else "")
+
+
+class CalmCombo(QComboBox):
+    """A combo box that the wheel scrolls past unless it has the keyboard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the page."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Cell(QLabel):
+    """A value in two lines at most."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        set_font(self, "small")
+        set_role(self, "amber" if text == "empty" else "")
+
+    def sizeHint(self) -> QSize:
+        """Two lines."""
+        return QSize(px(120), px(42))
+
+    def minimumSizeHint(self) -> QSize:
+        """Two lines."""
+        return self.sizeHint()
+
+
+class ColumnsCard(Card):
+    """Records as a table; `chosen(column, role)` when a person picks a role."""
+
+    chosen = Signal(str, str)
+
+    def __init__(self, records: Sequence[dict[str, Any]], columns: Sequence[str], total: str) -> None:
+        super().__init__("First records", flush=True)
+        self._records, self._total = records, total
+        self.columns = list(columns)[:MOST_COLUMNS]
+        self._start = 0
+        self.pickers: dict[str, QComboBox] = {}
+        self.reasons: dict[str, QLabel] = {}
+        self.following = GhostButton(f"Next {ROWS}", "arrow-right")
+        self.following.clicked.connect(self.show_next)
+        self.following.setVisible(len(records) > ROWS)
+        self.add_header(self.following)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setAccessibleName("First records")
+        page = QWidget()
+        set_role(page, "scrolled")
+        self.grid = QGridLayout(page)
+        self.grid.setContentsMargins(px(12), px(4), px(12), px(4))
+        self.grid.setHorizontalSpacing(px(12))
+        self.grid.setVerticalSpacing(px(4))
+        for place, column in enumerate(self.columns):
+            self._add_column(place, column)
+        self._cells: list[QWidget] = []
+        scroll.setWidget(page)
+        self.add(hairline())
+        self.add(scroll, 1)
+        self._fill_rows()
+
+    def _add_column(self, place: int, column: str) -> None:
+        name = label(column, font_role="mono")
+        name.setMinimumWidth(px(60))
+        name.setToolTip(column)
+        picker = CalmCombo()
+        for role in ROLES:
+            picker.addItem(role_title(role), role)
+        picker.setAccessibleName(f"Role of {column}")
+        picker.setMinimumWidth(px(116))
+        picker.activated.connect(lambda _, column=column, picker=picker: self.chosen.emit(column, picker.currentData()))
+        reason = label("", "secondary", "small", wrap=True)
+        reason.setAlignment(Qt.AlignmentFlag.AlignTop)
+        reason.setFixedHeight(px(32))
+        self.pickers[column], self.reasons[column] = picker, reason
+        for row, widget in enumerate((name, picker, reason)):
+            self.grid.addWidget(widget, row, place)
+        self.grid.setColumnStretch(place, 1)
+        self.grid.setColumnMinimumWidth(place, px(120))
+
+    def show_next(self) -> None:
+        """Show the next records, after the last the first."""
+        self._start = self._start + ROWS if self._start + ROWS < len(self._records) else 0
+        self._fill_rows()
+
+    def _fill_rows(self) -> None:
+        for cell in self._cells:
+            self.grid.removeWidget(cell)
+            cell.hide()
+            cell.deleteLater()
+        self._cells = []
+        part = self._records[self._start: self._start + ROWS]
+        for number, record in enumerate(part):
+            line = hairline()
+            self.grid.addWidget(line, 3 + 2 * number, 0, 1, max(1, len(self.columns)))
+            self._cells.append(line)
+            for place, column in enumerate(self.columns):
+                cell = Cell(shown(at(record, column)))
+                self.grid.addWidget(cell, 4 + 2 * number, place)
+                self._cells.append(cell)
+        self.grid.setRowStretch(4 + 2 * ROWS, 1)
+        first, last = self._start + 1, self._start + len(part)
+        self.set_subtitle(f"{first:,}–{last:,} of {self._total} · dashed: a guess, choose another to change it")
+
+    def show_mapping(self, mapping: Mapping, guesses: dict[str, str], own: set[str]) -> None:
+        """Show the roles; guesses: column → why; own: the columns that a person has set."""
+        for column, picker in self.pickers.items():
+            role = mapping.roles.get(column, "ignore")
+            picker.setCurrentIndex(max(0, picker.findData(role)))
+            guessed = column in guesses and column not in own
+            set_role(picker, "guess" if guessed else "")
+            said = f"Guess: {guesses[column]}" if guessed else "set by you" if column in own else ""
+            picker.setToolTip(said)
+            picker.setAccessibleDescription(said)
+            self.reasons[column].setText(said)
+            self.reasons[column].setToolTip(said)
+
+
+class CountBar(QWidget):
+    """A bar of a share, with its count beside it."""
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__()
+        self._count, self._share = count, count / max(1, most)
+        self.setMinimumSize(px(70), px(20))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Bar and number."""
+        painter = QPainter(self)
+        room = max(4.0, (self.width() - px(48)) * self._share)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(brush("neutral_fill"))
+        middle = self.height() / 2
+        painter.drawRoundedRect(QRectF(0, middle - px(4), room, px(8)), 1, 1)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.setFont(self.font())
+        painter.drawText(QRectF(room + px(6), 0, px(48), self.height()), Qt.AlignmentFlag.AlignVCenter, f"{self._count:,}")
+
+
+class ValuesCard(Card):
+    """What the values of the winner column count as. `meant(value, meaning)` and `ruled(rule)` when a person says so."""
+
+    meant = Signal(str, str)
+    ruled = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("Values of the winner")
+        self.rule = CalmCombo()
+        self.rule.setAccessibleName("How the winner column is read")
+        for key, title in RULES.items():
+            self.rule.addItem(title, key)
+        self.rule.activated.connect(lambda _: self.ruled.emit(self.rule.currentData()))
+        self.add_header(self.rule)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        page = QWidget()
+        set_role(page, "scrolled")
+        self.rows = QVBoxLayout(page)
+        self.rows.setContentsMargins(0, 0, px(6), 0)
+        self.rows.setSpacing(px(5))
+        scroll.setWidget(page)
+        self.add(scroll, 1)
+        self.note = label("", "secondary", "small", wrap=True)
+        self.add(self.note)
+        self.switches: dict[str, Segmented] = {}
+        self._drawn: object = None
+
+    def show_values(self, mapping: Mapping, values: Sequence[tuple[str, int]]) -> None:
+        """Show values with their counts and what each counts as."""
+        column = mapping.column("winner")
+        self.rule.setVisible(column is not None)
+        self.rule.setCurrentIndex(max(0, self.rule.findData(mapping.rule)))
+        self.set_title(f"Values of {column}" if column else "Who wins")
+        by_value = column is not None and not mapping.rule
+        drawn = (column, mapping.rule, tuple(values))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._rebuild(values if by_value else ())
+        for value, switch in self.switches.items():
+            switch.set_current(meaning_of(mapping, value))
+        self.set_subtitle(counted(len(values), "value") if by_value else "")
+        self.note.setText(self._note(mapping, len(values), by_value))
+
+    def _note(self, mapping: Mapping, count: int, by_value: bool) -> str:
+        if by_value:
+            more = f"The other {count - MOST_VALUES:,} values are skipped. " if count > MOST_VALUES else ""
+            return more + "A value met only in later records is skipped and listed."
+        if mapping.column("winner"):
+            return f"{mapping.column('winner')} is read as {RULES[mapping.rule]}."
+        if mapping.column("chosen"):
+            return "The columns say which response was chosen."
+        if mapping.column("score") or mapping.column("ranks"):
+            return "The larger score wins; of ranks the smaller. Equal ones tie."
+        return "Give the role Winner to the column that names the better response."
+
+    def _rebuild(self, values: Sequence[tuple[str, int]]) -> None:
+        while (item := self.rows.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        self.switches = {}
+        most = max((count for _, count in values), default=1)
+        for value, count in values[:MOST_VALUES]:
+            line = QWidget()
+            row = QHBoxLayout(line)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(px(8))
+            name = label(shown(value)[:40], "amber" if not value else "", "mono")
+            name.setFixedWidth(px(76))
+            name.setToolTip(value)
+            row.addWidget(name)
+            row.addWidget(CountBar(count, most), 1)
+            if value:
+                switch = Segmented([(key, key.capitalize()) for key in MEANINGS], "skip", f"{value} counts as")
+                switch.changed.connect(lambda meaning, value=value: self.meant.emit(value, meaning))
+                self.switches[value] = switch
+                row.addWidget(switch)
+            else:
+                row.addWidget(label("always skipped", "secondary", "small"))
+            self.rows.addWidget(line)
+        self.rows.addStretch(1)
+
+
+def meaning_of(mapping: Mapping, value: str) -> str:
+    """What a value (as `said` gives it) counts as in a mapping."""
+    return {said(key): meaning for key, meaning in mapping.values.items()}.get(value, "skip")
