@@ -31,22 +31,21 @@ class Superseded(Exception):
 
 
 class AttributionLegend(QWidget):
-    """Swatches of what raises and what lowers the reward, and how that is known."""
+    """Swatches of what raises and what lowers the reward; the method is named in the fact below."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.how = "leave one out"
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setToolTip("The reward of the response minus the reward without the word; the stronger, the darker.")
         self.setAccessibleName("Green, solid underline: raises the reward. Amber, dotted underline: lowers it. Method: leave one out.")
         themes.theme_changed.connect(self.update)
 
     def _parts(self) -> list[tuple[str, str]]:
-        return [("green", "raises"), ("amber", "lowers"), ("", f"· {self.how}")]
+        return [("green", "raises"), ("amber", "lowers")]
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetricsF(font("small"))
-        wide = sum(metrics.horizontalAdvance(text) + px(8 + (20 if token else 0)) for token, text in self._parts())
+        wide = sum(metrics.horizontalAdvance(text) + px(28) for _, text in self._parts())
         return QSize(round(wide), px(20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -55,14 +54,13 @@ class AttributionLegend(QWidget):
         metrics = QFontMetricsF(painter.font())
         x = 0.0
         for token, text in self._parts():
-            if token:
-                box = QRectF(x, self.height() / 2 - px(6), px(15), px(11))
-                painter.fillRect(box, color(token, 130))
-                stroke = ink("green" if token == "green" else "amber_text", 1.5)
-                stroke.setStyle(Qt.PenStyle.SolidLine if token == "green" else Qt.PenStyle.DotLine)
-                painter.setPen(stroke)
-                painter.drawLine(box.bottomLeft(), box.bottomRight())
-                x += px(20)
+            box = QRectF(x, self.height() / 2 - px(6), px(15), px(11))
+            painter.fillRect(box, color(token, 130))
+            stroke = ink("green" if token == "green" else "amber_text", 1.5)
+            stroke.setStyle(Qt.PenStyle.SolidLine if token == "green" else Qt.PenStyle.DotLine)
+            painter.setPen(stroke)
+            painter.drawLine(box.bottomLeft(), box.bottomRight())
+            x += px(20)
             painter.setPen(color("text2"))
             painter.drawText(QRectF(x, 0, metrics.horizontalAdvance(text) + 2, self.height()),
                              Qt.AlignmentFlag.AlignVCenter, text)

@@ -1,0 +1,196 @@
+"""The cards of the Hunt pane: phrases with their intervals, and what appended phrases do to weak responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from rmexplorer.analysis.attribution import WordEffect
+from rmexplorer.analysis.hunt import KINDS, SIGNIFICANT, PhraseEffect, Search
+from rmexplorer.gui.length_cards import _Drawing as WidgetDrawing
+from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow, PlotCard
+from rmexplorer.gui.theme import px, set_font
+from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, label
+from rmexplorer.statistics import Estimate
+from rmexplorer.wording import between, bracket, counted, number, percent
+
+GONE = float("nan")
+WHAT_SEARCH_DOES = "Appends each phrase found, and yours, to the weakest response of up to 60 prompts, keeps the best and goes on."
+
+
+def mark_of(estimate: Estimate, clear: bool) -> ForestMark:
+    """An estimate as a mark, hollow where it is not clear."""
+    return ForestMark(GONE if estimate.value is None else estimate.value, GONE if estimate.low is None else estimate.low,
+                      GONE if estimate.high is None else estimate.high, filled=clear)
+
+
+def phrase_row(effect: PhraseEffect, shown: str, enriched: bool) -> ForestRow:
+    """A phrase as a row."""
+    estimate = effect.enrichment if enriched else effect.effect
+    clear = estimate.excludes(0.0) and (enriched or effect.q < SIGNIFICANT)
+    where = {"opener": "opens", "closer": "closes", "phrase": "stands in"}[effect.kind]
+    size = f"{number(effect.effect.value, signed=True)} {bracket('95% CI ' + between(effect.effect.low, effect.effect.high))}"
+    odds = f"{number(effect.enrichment.value, signed=True)} {bracket('95% CI ' + between(effect.enrichment.low, effect.enrichment.high))}"
+    tip = (f"“{shown}” {where} {counted(effect.effect.n, 'response')}\n{size} SD of reward beyond length, q {number(effect.q, 3)}"
+           f"{'' if effect.q < SIGNIFICANT else ': no clear effect'}\n"
+           f"Log-odds among liked rejections {odds}\nEnter selects its pairs")
+    kind = f" · {KINDS[effect.kind]}" if KINDS[effect.kind] else ""
+    return ForestRow(f"“{shown}”", marks=(mark_of(estimate, clear),), right=f"{effect.effect.n:,}{kind}", enabled=clear, tip=tip)
+
+
+def word_row(effect: WordEffect) -> ForestRow:
+    """A word as a row."""
+    clear = effect.q < SIGNIFICANT
+    size = f"{number(effect.change.value, signed=True)} {bracket('95% CI ' + between(effect.change.low, effect.change.high))}"
+    tip = (f"“{effect.word}” in {counted(effect.change.n, 'response')}\n{size} of reward a response, q {number(effect.q, 3)}"
+           f"{'' if clear else ': no clear effect'}\nEnter selects its pairs")
+    return ForestRow(effect.word, marks=(mark_of(effect.change, clear),), right=f"{effect.change.n:,}", enabled=clear, tip=tip)
+
+
+class ForestCard(PlotCard):
+    """A forest in a card with a plot's tools. `chosen(place)` on click or Enter, `moved(place)` by arrows."""
+
+    chosen = Signal(int)
+    moved = Signal(int)
+
+    def __init__(self, title: str, axis: str, name_width: int = 220, right_width: int = 92, kind: str = "signed",
+                 row_height: int = 25) -> None:
+        super().__init__(title)
+        self.view.hide()
+        self.forest = ForestPlot(title, -1.0, 1.0, title=axis, name_width=name_width, right_width=right_width,
+                                 row_height=row_height, kind=kind)
+        self.forest.rowActivated.connect(self.chosen)
+        self.forest.list.clicked.connect(lambda index: self.chosen.emit(index.row()))
+        self.forest.rowSelected.connect(self.moved)
+        self.forest.installEventFilter(self)
+        self.body.insertWidget(0, self.forest, 1)
+        self.tool_copy.hide()
+        self._rows: list[ForestRow] = []
+
+    def drawing(self) -> Any:
+        """What pictures show: the forest."""
+        return WidgetDrawing(self.forest)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The list keeps whole rows whenever the forest has another size."""
+        if watched is self.forest and event.type() == QEvent.Type.Resize:
+            QTimer.singleShot(0, self, self._whole_rows)
+        return super().eventFilter(watched, event)
+
+    def _whole_rows(self) -> None:
+        """No row is cut at the lower end: a list that must scroll is as high as some rows."""
+        shown, height = self.forest.list, max(self.forest.delegate.height, 1)
+        if len(self._rows) * height > shown.height() >= height:
+            shown.setFixedHeight(shown.height() // height * height)
+
+    def show_rows(self, rows: Sequence[ForestRow], headline: str, context: str, from_zero: bool = False) -> None:
+        """Replace the rows; the axis holds all intervals, and 0."""
+        self._rows = list(rows)
+        ends = [end for row in rows for mark in row.marks for end in (mark.low, mark.high, mark.value) if end == end]
+        ends += [end for row in rows if row.bar is not None for end in row.bar]
+        low, high = min([0.0, *ends]), max([0.0, *ends])
+        spread = max(high - low, 0.02)
+        self.forest.set_rows(rows, 0.0 if from_zero else low - 0.05 * spread, high + 0.08 * spread)
+        self._whole_rows()
+        self.describe(headline, context)
+        self.forest.list.setAccessibleDescription(f"{headline} Enter selects the pairs of a row.")
+        self.show_ready()
+
+    def select(self, place: int) -> None:
+        """Show a row as the current one; −1 none."""
+        self.forest.select(place)
+
+
+class SearchCard(Card):
+    """What an ending does to weak responses. `asked(own phrase)` when a person wants the search."""
+
+    asked = Signal(str)
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("Which ending raises a weak response most?")
+        self.said = label("", wrap=True)
+        self.add(self.said)
+        self.steps = label("", "secondary", "small", wrap=True)
+        self.add(self.steps)
+        self.forest = ForestPlot("Mean change of reward by each ending", -0.1, 1.0, title="Change of reward, 95% CI →",
+                                 name_width=130, row_height=25)
+        self.forest.rowActivated.connect(lambda place: self.chosen.emit(self._phrases[place]))
+        self.add(self.forest, 1)
+        self._phrases: list[str] = []
+        foot = QWidget()
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(0, px(4), 0, 0)
+        row.setSpacing(px(6))
+        self.own = QLineEdit()
+        self.own.setPlaceholderText("A phrase of your own, tried as well")
+        self.own.setAccessibleName("A phrase of your own to append")
+        self.own.setMinimumHeight(px(32))
+        set_font(self.own, "body")
+        self.button = SecondaryButton("Search", "search")
+        for part in (self.own, self.button):
+            row.addWidget(part, 1 if part is self.own else 0)
+        self.outer.addWidget(foot)
+        foot.setContentsMargins(px(14), 0, px(14), px(12))
+        self.own.returnPressed.connect(self._ask)
+        self.button.clicked.connect(self._ask)
+        self.clear("")
+
+    def _ask(self) -> None:
+        self.asked.emit(self.own.text().strip())
+
+    def clear(self, why: str) -> None:
+        """Nothing searched yet, or `why` nothing can be."""
+        self.forest.hide()
+        self.steps.hide()
+        self.said.setText(why or WHAT_SEARCH_DOES)
+        for part in (self.own, self.button):
+            part.setEnabled(not why)
+
+    def show_search(self, found: Search) -> None:
+        """Show what was found."""
+        self.said.setText(found.sentence())
+        lines = [
+            f"{place}. “{step.phrase}”: {number(step.gain.value, signed=True)} "
+            f"{bracket(between(step.gain.low, step.gain.high))}, {percent(step.beats.value)} best"
+            for place, step in enumerate(found.steps, start=1)]
+        self.steps.setText("\n".join(lines))
+        self.steps.setVisible(bool(lines))
+        self._phrases = [phrase for phrase, _ in found.alone[:10]]
+        rows = [ForestRow(f"“{phrase}”", marks=(mark_of(gain, gain.excludes(0.0)),),
+                          tip=f"“{phrase}” at the end: {number(gain.value, signed=True)} "
+                              f"{bracket('95% CI ' + between(gain.low, gain.high))}, n = {counted(gain.n, 'response')}")
+                for phrase, gain in found.alone[:10]]
+        ends = [end for _, gain in found.alone[:10] for end in (gain.low, gain.high, gain.value) if end is not None]
+        low, high = min([0.0, *ends]), max([0.05, *ends])
+        self.forest.set_rows(rows, low - 0.05 * (high - low), high + 0.05 * (high - low))
+        self.forest.setVisible(bool(rows))
+
+
+class ActionsRow(QWidget):
+    """What can be done with the current phrase."""
+
+    select = Signal()
+    copy = Signal()
+    probe = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, px(6), 0, 0)
+        row = QHBoxLayout()
+        row.setSpacing(px(6))
+        self.buttons = []
+        for text, icon, signal in (("Select its pairs", "square-dashed", self.select), ("Copy", "copy", self.copy),
+                                   ("Copy as a probe", "flask-conical", self.probe)):
+            button = GhostButton(text, icon)
+            button.clicked.connect(signal)
+            row.addWidget(button)
+            self.buttons.append(button)
+        row.addStretch(1)
+        self.buttons[2].setToolTip("A line for the file that `rmexplorer probe --probes` reads")
+        column.addLayout(row, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
