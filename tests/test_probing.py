@@ -17,6 +17,7 @@ from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows import edits, probing
+from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe, apply, built_in, collect, read_probes
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.opening import open_files
@@ -82,7 +83,7 @@ def test_that_an_example_names_a_response_that_the_edit_moved_as_it_says(demo: D
             assert dataset.responses["text"][example["response"]] == example["was"] != example["text"]
             assert example["response"] in (dataset.chosen[example["pair"]], dataset.rejected[example["pair"]])
             prompt = dataset.prompts["text"][int(dataset.responses["prompt"][example["response"]])]
-            scored = probing.score_texts(demo.checkpoint, [prompt] * 2, [example["was"], example["text"]])
+            scored = score_texts(demo.checkpoint, [prompt] * 2, [example["was"], example["text"]])
             assert scored == pytest.approx([example["before"], example["after"]], abs=1e-4)
     examples = demo.rows["closing_offer"]["examples"]
     rises = [example["after"] - example["before"] for example in examples]
@@ -93,7 +94,7 @@ def test_that_flips_are_those_of_pairs_scored_one_by_one(demo: Demo) -> None:
     dataset = finish(read(demo_path()))
     sample = probing.Sample.of(dataset, demo.checkpoint)
     base = dict(zip(sample.rows.tolist(),
-                    probing.score_texts(demo.checkpoint, sample.prompts, sample.texts), strict=True))
+                    score_texts(demo.checkpoint, sample.prompts, sample.texts), strict=True))
     flips = pairs = 0
     probe = built_in()[0]
     for pair in sample.pair:
@@ -101,7 +102,7 @@ def test_that_flips_are_those_of_pairs_scored_one_by_one(demo: Demo) -> None:
         edited = apply(probe, dataset.responses["text"][rejected])
         if edited is not None:
             prompt = dataset.prompts["text"][int(dataset.prompt[pair])]
-            after = probing.score_texts(demo.checkpoint, [prompt], [edited])[0]
+            after = score_texts(demo.checkpoint, [prompt], [edited])[0]
             flips += (base[chosen] > base[rejected]) != (base[chosen] > after)
             pairs += 1
     row = demo.rows["closing_offer"]

@@ -24,30 +24,23 @@ from rmexplorer.analysis.probes import (
     within_prompt_sd,
 )
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import first_seen
 from rmexplorer.workflows import edits
+from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe
 from rmexplorer.workflows.scoring import heldout_of
 
-VERSION = 1
+VERSION = 2
 MOST_PROMPTS, MOST_OF_PROMPT = 400, 4
 BATCH = 512
 NOISE_SENTENCES, NOISE_RESPONSES = 60, 60
 NOISE_WORDS = (3, 12)
 TEXT_KEYS = ("hill", "flipped_pairs", "title", "sub", "said", "own", "kind")
-
-
-def score_texts(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
-    """Calibrated rewards (n,) float64 of a few texts at once."""
-    if not len(responses):
-        return np.zeros(0)
-    vectors = encode_texts(checkpoint.encoder, prompts, responses)
-    return np.asarray(checkpoint.model.rewards(vectors), np.float64) / checkpoint.temperature
 
 
 @dataclass(frozen=True, eq=False)
