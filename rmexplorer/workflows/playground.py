@@ -71,7 +71,8 @@ class Scored:
         first = (f"{NAMES[best]} beats {NAMES[1 - best]} with P = {wording.number(max(chance, 1 - chance))}, "
                  f"a margin of {wording.number(abs(margin))}.")
         why = words[best]
-        return wording.headline(first, f"{why.sentence().replace(' the reward ', ' its reward ')}." if why is not None and why.sentence() else "")
+        said = why.sentence().replace(" the reward ", " its reward ") if why is not None else ""
+        return wording.headline(first, f"{said}." if said else "")
 
 
 def score(checkpoint: Checkpoint, drafts: Drafts) -> Scored:
