@@ -17,7 +17,7 @@ from rmexplorer.wording import counted, headline, method_line, percent
 FEWEST = 30
 """Texts below which there are no groups, and PCA alone places them."""
 MOST_GROUPS = 12
-PRIOR = 0.01
+PRIOR = 0.1
 NAMED_BY = 3
 SURE = 2.0
 COMMON = 0.05

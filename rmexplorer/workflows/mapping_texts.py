@@ -26,7 +26,7 @@ from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
 
-VERSION = 2
+VERSION = 3
 MOST_TEXTS = 5_000
 DIMENSIONS = 50
 """Dimensions of PCA in which texts are grouped and neighbours are sought."""
