@@ -9,7 +9,7 @@ from itertools import count
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer import wording
@@ -499,7 +499,7 @@ class PlaygroundPane(Pane):
         self._fit_chips()
 
     def _fit_chips(self) -> None:
-        room = self.try_card.width() - 2 * themes.metrics.card_padding_x - self.more.sizeHint().width() - px(12)
+        room = self.try_card.width() - 2 * themes.metrics.card_padding_x - self.more.sizeHint().width() - px(32)
         for chip in self._chip_buttons:
             room -= chip.sizeHint().width() + px(8)
             chip.setVisible(room >= 0)
@@ -555,6 +555,11 @@ class PlaygroundPane(Pane):
             return
         self.desk.notice.emit(f"Probes now has “{probe.shown}”")
         self._show_chips()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look anew for what the probes have found meanwhile."""
+        self._dirty = True
+        super().showEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A low pane has no bars, a narrow one a narrow history."""
