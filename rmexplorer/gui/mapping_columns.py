@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
@@ -20,12 +20,13 @@ ROWS = 6
 MOST_COLUMNS = 40
 MOST_VALUES = 12
 CELL = 160
+IN_CELL = 52
 TITLES = {"response_a": "Response A", "response_b": "Response B"}
 RULES = {
-    "": "each value",
-    "positive_first": "a number: positive is first",
-    "negative_first": "a number: negative is first",
-    "same_text": "the text of the better response",
+    "": "Each value counts as …",
+    "positive_first": "A number: positive means the first",
+    "negative_first": "A number: negative means the first",
+    "same_text": "The text of the better response",
 }
 
 
@@ -61,20 +62,14 @@ class Cell(QLabel):
     """A value in two lines at most."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        super().__init__(text if len(text) <= IN_CELL else text[:IN_CELL].rstrip() + "…")
+        self.setToolTip(text)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         set_font(self, "small")
+        self.setFixedHeight(2 * self.fontMetrics().lineSpacing() + px(4))
         set_role(self, "amber" if text == "empty" else "")
-
-    def sizeHint(self) -> QSize:
-        """Two lines."""
-        return QSize(px(120), px(42))
-
-    def minimumSizeHint(self) -> QSize:
-        """Two lines."""
-        return self.sizeHint()
 
 
 class ColumnsCard(Card):
@@ -202,7 +197,7 @@ class ValuesCard(Card):
         for key, title in RULES.items():
             self.rule.addItem(title, key)
         self.rule.activated.connect(lambda _: self.ruled.emit(self.rule.currentData()))
-        self.add_header(self.rule)
+        self.add(self.rule)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -241,7 +236,7 @@ class ValuesCard(Card):
             more = f"The other {count - MOST_VALUES:,} values are skipped. " if count > MOST_VALUES else ""
             return more + "A value met only in later records is skipped and listed."
         if mapping.column("winner"):
-            return f"{mapping.column('winner')} is read as {RULES[mapping.rule]}."
+            return f"{RULES[mapping.rule]}; a number of 0 is a tie."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
         if mapping.column("score") or mapping.column("ranks"):

@@ -65,10 +65,11 @@ class MappingPage(QWidget):
         self.header.add_action(self.load)
         left.addWidget(self.header)
         total = f"{len(self.question.rows):,}" + ("" if self.question.whole else " and more")
-        columns = list(dict.fromkeys([*self.mapping.roles, *self.question.peek.columns]))
+        columns = list(dict.fromkeys([*self.question.peek.columns, *self.mapping.roles]))
         self.columns = ColumnsCard(self.question.records, columns, total)
         self.columns.chosen.connect(self.set_role)
-        left.addWidget(self.columns, 56)
+        self.columns.setMinimumHeight(px(210))
+        left.addWidget(self.columns, 60)
         left.addSpacing(px(12))
         below = QHBoxLayout()
         below.setSpacing(px(12))
@@ -78,7 +79,7 @@ class MappingPage(QWidget):
         self.facts = FactsCard()
         below.addWidget(self.values, 58)
         below.addWidget(self.facts, 42)
-        left.addLayout(below, 44)
+        left.addLayout(below, 40)
         row.addLayout(left, 70)
         right = QWidget()
         right.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -195,7 +196,7 @@ class MappingPage(QWidget):
     def _counts(self, trial: Trial) -> str:
         skipped = trial.dataset.skipped.height
         first = "" if self.question.whole else "Of the whole file the first "
-        merged = " (rows of the same two responses are merged)" if self.mapping.column("annotator") else ""
+        merged = " (votes on the same two responses merged)" if self.mapping.column("annotator") else ""
         ties = f", {counted(trial.ties, 'tie')}" if trial.ties else ""
         return (
             f"{first}{counted(trial.records, 'record')} would become {counted(trial.decided, 'pair')}{ties} and "

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu
 
 from rmexplorer.analysis.dataset_card import DatasetCard
 from rmexplorer.app.state import Selection, State
@@ -21,10 +21,11 @@ from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.popover import Popover
+from rmexplorer.gui.quality import QualitySheet
 from rmexplorer.gui.summary import Summary, summarise
 from rmexplorer.gui.table import Orders, frame_view
 from rmexplorer.gui.theme import px
-from rmexplorer.gui.widgets import GhostButton, Segmented
+from rmexplorer.gui.widgets import Chip, GhostButton, Segmented
 from rmexplorer.wording import counted
 from rmexplorer.workflows.columns import SUBSET_COLUMNS, columns, run
 
@@ -98,6 +99,19 @@ class Data(Pane):
         self._card: tuple[Dataset | None, DatasetCard | None] = (None, None)
         self._card_waits = False
         self.popover: Popover | None = None
+        self.left_out = Chip("", icon="eye-off", closable=True)
+        self.left_out.setToolTip("Left out of every pane and of training; press × to include them again")
+        self.left_out.clicked.connect(self.show_quality)
+        self.left_out.closed.connect(self.desk.include_all)
+        self.left_out.hide()
+        self.criterion = QComboBox()
+        self.criterion.setAccessibleName("Label used")
+        self.criterion.activated.connect(lambda _: self.desk.use_criterion(str(self.criterion.currentData())))
+        self.criterion.hide()
+        self.quality = GhostButton("Quality", "circle-check")
+        self.quality.clicked.connect(self.show_quality)
+        self.quality.hide()
+        self.desk.quality.changed.connect(self._show_quality_button)
         self.warnings = GhostButton("Warnings", "triangle-alert")
         self.warnings.clicked.connect(self.show_warnings)
         self.skipped = GhostButton("Skipped", "list")
@@ -109,7 +123,7 @@ class Data(Pane):
         self.which.hide()
         self._selection: Selection | None = None
         self.header.add_action(self.which)
-        for button in (self.warnings, self.skipped, self.export):
+        for button in (self.left_out, self.criterion, self.quality, self.warnings, self.skipped, self.export):
             self.header.add_action(button)
         row = QHBoxLayout()
         row.setSpacing(px(12))
@@ -194,7 +208,9 @@ class Data(Pane):
         if listing.summary is not None:
             self.pairs.summary.show_summary(listing.summary, self.header.headline.text)
         if listing.filtered and not len(listing.rows):
-            if listing.query:
+            if self.desk.state.excluded is not None and not self.desk.state.query:
+                self.pairs.show_empty("The pairs listed are left out.", "Include all pairs", self.desk.include_all)
+            elif listing.query:
                 self.pairs.show_empty("No pair passes this filter.", "Clear filter", lambda: self.desk.set_query(""))
             else:
                 self.pairs.show_empty("No pair is selected.", "Clear selection", self.desk.clear)
@@ -317,6 +333,43 @@ class Data(Pane):
             button.setText(f"{name} ({count:,})")
             button.setVisible(count > 0)
             button.updateGeometry()
+        self._show_criterion(dataset)
+        self.desk.quality.look(dataset)
+        self._show_quality_button()
+
+    def _show_criterion(self, dataset: Dataset) -> None:
+        self.criterion.setVisible(len(dataset.criteria) > 1)
+        if [self.criterion.itemData(place) for place in range(self.criterion.count())] != list(dataset.criteria):
+            self.criterion.clear()
+            for name in dataset.criteria:
+                self.criterion.addItem(f"Label: {name.replace('_', ' ')}", name)
+        self.criterion.setCurrentIndex(self.criterion.findData(dataset.criterion))
+        self.criterion.setToolTip(
+            f"Rows of this file have several labels; {dataset.criterion} is used. Another one opens the file again."
+        )
+
+    def _show_quality_button(self) -> None:
+        state = self.desk.state
+        findings = self.desk.quality.of(state.dataset)
+        self.quality.setVisible(findings is not None)
+        if findings is not None:
+            self.quality.setText(f"Quality ({len(findings)})")
+            self.quality.updateGeometry()
+        out = 0 if state.excluded is None else int(state.excluded.sum())
+        self.left_out.setVisible(out > 0)
+        self.left_out.set_text(f"{counted(out)} left out")
+        self.header.set_question(self.question)
+
+    def show_quality(self) -> None:
+        """List the findings of data quality."""
+        findings = self.desk.quality.of(self.desk.state.dataset)
+        if findings is None:
+            return
+        self.popover = QualitySheet(self.desk, findings, self)
+        self.popover.destroyed.connect(self._forget)
+        self.popover.show_under(self.quality)
+        if self.popover.rows:
+            self.popover.rows[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_warnings(self) -> None:
         """List what the readers had to say."""
