@@ -374,7 +374,10 @@ class Desk(QObject):
         if state.query and state.frame is not None:
             filtered = query.matching(self.filter_frame(), state.query)
             matching = filtered if matching is None else filtered & matching
-        self.session.put(excluded=kept, matching=matching)
+        focus = state.focus
+        if matching is not None and focus is not None and not matching[focus] and matching.any():
+            focus = int(np.argmax(matching))
+        self.session.put(excluded=kept, matching=matching, focus=focus)
         count = int((old != new).sum())
         said = f"{count:,} {'pair is' if count == 1 else 'pairs are'} {'left out' if out else 'back'}"
         self.undoable.emit(said, self.undo)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at, said
@@ -20,7 +20,6 @@ ROWS = 6
 MOST_COLUMNS = 40
 MOST_VALUES = 12
 CELL = 160
-IN_CELL = 52
 TITLES = {"response_a": "Response A", "response_b": "Response B"}
 RULES = {
     "": "Each value counts as …",
@@ -59,17 +58,34 @@ class CalmCombo(QComboBox):
 
 
 class Cell(QLabel):
-    """A value in two lines at most."""
+    """A value in two lines at most; what does not fit ends in "…" and is the tooltip."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text if len(text) <= IN_CELL else text[:IN_CELL].rstrip() + "…")
+        super().__init__(text)
+        self._whole = text
         self.setToolTip(text)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         set_font(self, "small")
-        self.setFixedHeight(2 * self.fontMetrics().lineSpacing() + px(4))
+        self.setFixedHeight(2 * self.fontMetrics().lineSpacing() + px(6))
         set_role(self, "amber" if text == "empty" else "")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Shorten the text to two lines."""
+        super().resizeEvent(event)
+        metrics, flags = self.fontMetrics(), int(Qt.TextFlag.TextWordWrap)
+        most = 2 * metrics.lineSpacing() + 1
+
+        def fits(text: str) -> bool:
+            return metrics.boundingRect(QRect(0, 0, self.width(), 10_000), flags, text).height() <= most
+
+        text, length = self._whole, len(self._whole)
+        while length > 4 and not fits(text):
+            length = min(length - 2, int(length * 0.95))
+            text = self._whole[:length].rstrip() + "…"
+        if text != self.text():
+            self.setText(text)
 
 
 class ColumnsCard(Card):
@@ -169,7 +185,7 @@ class CountBar(QWidget):
     def __init__(self, count: int, most: int) -> None:
         super().__init__()
         self._count, self._share = count, count / max(1, most)
-        self.setMinimumSize(px(70), px(20))
+        self.setMinimumSize(px(56), px(20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Bar and number."""
@@ -192,6 +208,7 @@ class ValuesCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Values of the winner")
+        self.setMinimumWidth(px(388))
         self.rule = CalmCombo()
         self.rule.setAccessibleName("How the winner column is read")
         for key, title in RULES.items():
@@ -256,7 +273,7 @@ class ValuesCard(Card):
             row.setContentsMargins(0, 0, 0, 0)
             row.setSpacing(px(8))
             name = label(shown(value)[:40], "amber" if not value else "", "mono")
-            name.setFixedWidth(px(76))
+            name.setFixedWidth(px(70))
             name.setToolTip(value)
             row.addWidget(name)
             row.addWidget(CountBar(count, most), 1)

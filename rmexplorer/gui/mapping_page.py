@@ -83,7 +83,7 @@ class MappingPage(QWidget):
         row.addLayout(left, 70)
         right = QWidget()
         right.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        right.setMinimumWidth(px(300))
+        right.setMinimumWidth(px(322))
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(10))

@@ -196,10 +196,21 @@ class FactsCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Read with this mapping")
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setAccessibleName("Read with this mapping")
+        page = QWidget()
+        set_role(page, "scrolled")
+        outer = QVBoxLayout(page)
+        outer.setContentsMargins(0, 0, px(6), 0)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(px(5))
-        self.body.addLayout(self._rows)
-        self.body.addStretch(1)
+        outer.addLayout(self._rows)
+        outer.addStretch(1)
+        scroll.setWidget(page)
+        self.add(scroll, 1)
         self.sentences: list[str] = []
 
     def show_trial(self, trial: Trial | None) -> None:
@@ -219,8 +230,8 @@ class FactsCard(Card):
             row.addWidget(IconLabel(icon, ICON_ROLES[icon], 15), 0, Qt.AlignmentFlag.AlignTop)
             words = QVBoxLayout()
             words.setSpacing(0)
-            words.addWidget(label(sentence, font_role="small_strong", wrap=True))
-            words.addWidget(label(note, "secondary", "small", wrap=True))
+            for text, role, weight in ((sentence, "", "small_strong"), (note, "secondary", "small")):
+                words.addWidget(label(text, role, weight, wrap=True))
             row.addLayout(words, 1)
             self._rows.addWidget(line)
             self.sentences.append(sentence)
