@@ -40,6 +40,23 @@ class Pull:
     matched: Estimate
     ece: float | None
 
+    def headline(self) -> str:
+        """How much reward a doubled length brings, before anything is done about it."""
+        n, pull = self.accuracy.n, self.per_doubling
+        if n == 0 or pull.value is None:
+            return wording.too_few(n)
+        of = f"reward {wording.with_interval(pull, signed=True)}"
+        if n < wording.FEW_PAIRS:
+            return wording.too_few(n, f"each doubling of the length brings {of}.")
+        if not pull.excludes(0.0):
+            return f"The reward follows length no more than chance would: each doubling brings {of}."
+        return f"Each time the length doubles, the {of.replace('reward', 'reward changes by', 1)}."
+
+    def method(self, split: str = "held-out") -> str:
+        """Which pairs, and how the intervals are made."""
+        how = self.per_doubling.how or self.accuracy.how
+        return wording.method_line(wording.pairs_of(self.accuracy.n, split), "within prompts", wording.intervals(how))
+
 
 @dataclass(frozen=True)
 class Change:

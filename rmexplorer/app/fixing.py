@@ -1,0 +1,189 @@
+"""Heads with a fix against length, trained one after the other in the worker process; each is kept as a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from rmexplorer.app.desk import Desk
+from rmexplorer.app.jobs import Run
+from rmexplorer.app.training import keep_head
+from rmexplorer.job import Progress
+from rmexplorer.problem import Problem
+from rmexplorer.project import RunRecord
+from rmexplorer.workflows import fixing
+from rmexplorer.workflows.settings import RunSettings
+
+SUFFIXES = {"none": "plain", "residualize": "residual", "balance": "balanced", "penalty": "penalty"}
+KEPT = 12  # rewards of so many heads stay in memory
+
+
+@dataclass
+class Order:
+    """What is trained now and next: fixes that wait, the settings they share, where they come from."""
+
+    settings: RunSettings
+    fingerprint: str
+    stem: str
+    waiting: list[str]
+    fix: str = ""
+    run: Run | None = None
+    progress: Progress = field(default_factory=lambda: Progress(0))
+
+
+class Fixing(QObject):
+    """`changed` when a head is trained, starts, or beats; `rewards` by id of run: (responses,) calibrated."""
+
+    changed = Signal()
+    trained = Signal(object)
+
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
+        super().__init__(parent or desk)
+        self._desk = desk
+        self.order: Order | None = None
+        self.rewards: dict[str, np.ndarray] = {}
+        self._asked: dict[str, Run] = {}
+        self.version = 0
+        desk.session.changed.connect(self._session_changed)
+
+    @property
+    def running(self) -> str:
+        """The fix that is trained now, '' where none is."""
+        return self.order.fix if self.order is not None else ""
+
+    def family(self) -> dict[str, RunRecord]:
+        """Runs by fix that share the settings of the run whose rewards are shown."""
+        return fixing.family(self._desk.state.runs, self._desk.state.run)
+
+    def missing(self) -> list[str]:
+        """Fixes (and the head without one) that are not trained yet with these settings."""
+        known = self.family()
+        return [fix for fix in fixing.FIXES if fix not in known] if known else []
+
+    # Training
+
+    def train(self, fixes: Sequence[str]) -> None:
+        """Train these fixes one after the other, with the settings of the run that is shown."""
+        state, known = self._desk.state, self.family()
+        if state.dataset is None or not known or not fixes or self.order is not None:
+            return
+        record = known.get("none") or known[next(iter(known))]
+        stem = record.name
+        for suffix in SUFFIXES.values():
+            stem = stem.removesuffix(f"-{suffix}")
+        self.order = Order(RunSettings.from_dict(record.settings), state.dataset.fingerprint, stem, list(fixes))
+        self._next()
+
+    def _next(self) -> None:
+        order, state = self.order, self._desk.state
+        if order is None or not order.waiting or state.folder is None:
+            self.order = None
+            self._tell()
+            return
+        order.fix = order.waiting.pop(0)
+        order.progress = Progress(0)
+        order.run = self._desk.jobs.order(
+            f"Training {self._name(order)}",
+            "rmexplorer.workflows.fixing",
+            "train_fix",
+            (str(state.folder), fixing.with_fix(order.settings, order.fix).as_dict()),
+            done=lambda path: self._done(order, path),
+            failed=lambda problem: self._failed(order, problem),
+            cancelled=lambda: self._ended(order),
+            each=lambda progress: self._beat(order, progress),
+        )
+        self._tell()
+
+    def _name(self, order: Order) -> str:
+        taken = {run.name for run in self._desk.state.runs}
+        name = stem = f"{order.stem}-{SUFFIXES[order.fix]}"
+        number = 2
+        while name in taken:
+            name, number = f"{stem}-{number}", number + 1
+        return name
+
+    def _beat(self, order: Order, progress: Progress) -> None:
+        order.progress = progress
+        if order is self.order:
+            self.changed.emit()
+
+    def _done(self, order: Order, path: str) -> None:
+        dataset = self._desk.state.dataset
+        try:
+            fixed = fixing.read_fixed(path)
+            if order is not self.order or dataset is None or dataset.fingerprint != order.fingerprint:
+                return
+            record = self._desk.project.add_run(
+                self._name(order), order.fingerprint, fixed.settings, fixed.metrics, fixed.history, fixed.head
+            )
+        except Problem as problem:
+            self._failed(order, problem)
+            return
+        self._keep(record.id, fixed.rewards)
+        self._desk.session.put(runs=(record, *self._desk.state.runs))
+        self.trained.emit(record)
+        self._next()
+
+    def _failed(self, order: Order, problem: Problem) -> None:
+        self._desk.report(problem)
+        self._ended(order)
+
+    def _ended(self, order: Order) -> None:
+        if order is self.order:
+            self.order = None
+            self._tell()
+
+    def cancel(self) -> None:
+        """Stop after the heads that are trained already; they stay."""
+        order = self.order
+        if order is not None:
+            order.waiting = []
+            if order.run is not None:
+                self._desk.jobs.cancel(order.run)
+
+    # Rewards of runs that are kept
+
+    def need(self, record: RunRecord) -> None:
+        """Ask for the rewards of a run; `changed` when they are here."""
+        state = self._desk.state
+        dataset, folder = state.dataset, state.folder
+        if dataset is None or folder is None or record.id in self.rewards or record.id in self._asked:
+            return
+        try:
+            head = keep_head(self._desk.project.head(record.id))
+        except Problem as problem:
+            self._desk.report(problem)
+            return
+
+        def scored(path: str) -> None:
+            self._asked.pop(record.id, None)
+            if self._desk.state.dataset is dataset:
+                self._keep(record.id, np.load(path, allow_pickle=False))
+                self._tell()
+
+        def failed(problem: Problem) -> None:
+            self._desk.report(problem)
+
+        self._asked[record.id] = self._desk.jobs.order(
+            f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
+            done=scored, failed=failed, quiet=True,
+        )
+
+    def _keep(self, run_id: str, rewards: np.ndarray) -> None:
+        self.rewards[run_id] = rewards
+        while len(self.rewards) > KEPT:
+            self.rewards.pop(next(iter(self.rewards)))
+
+    def _tell(self) -> None:
+        self.version += 1
+        self.changed.emit()
+
+    def _session_changed(self, state: object, names: frozenset[str]) -> None:
+        if "dataset" in names:
+            self.cancel()
+            self.order = None
+            self.rewards, self._asked = {}, {}
+            self._tell()
