@@ -214,7 +214,7 @@ class MapFinding:
         return int(self.counts.sum())
 
     def headline(self) -> str:
-        """How many groups there are, and what the largest one speaks of."""
+        """How many groups there are, and which words mark the largest one."""
         noun, used = self.map.noun, int((self.counts > 0).sum())
         if not self.n:
             return f"No {noun} to place: none passes the filter."
@@ -222,12 +222,12 @@ class MapFinding:
             return f"Too few {noun}s to say what kinds there are ({counted(self.n)}); nearby ones share words."
         largest = int(np.argmax(self.counts))
         if used == 1:
-            return headline(f"All {counted(self.n, noun)} fall into one group{_about(self.map.words[largest])}.")
+            return headline(f"All {counted(self.n, noun)} fall into one group{_marked(self.map.words[largest])}.")
         share = percent(self.counts[largest] / self.n)
         first = f"{counted(self.n, noun)} fall into {used} groups"
-        about = f"; the largest ({share}) is about {_listed(self.map.words[largest])}." if self.map.words[largest] else \
+        words = f"; the largest ({share}) stands out by the words {_listed(self.map.words[largest])}." if self.map.words[largest] else \
             f"; the largest holds {share}, and no word is typical of it."
-        return headline(first + about)
+        return headline(first + words)
 
     def method(self, split: str = "") -> str:
         """How the texts were placed and grouped, and what that does not tell."""
@@ -241,8 +241,8 @@ class MapFinding:
         return method_line(split, drawn, placed, grouped)
 
 
-def _about(words: tuple[str, ...]) -> str:
-    return f", about {_listed(words)}" if words else ""
+def _marked(words: tuple[str, ...]) -> str:
+    return f", marked by the words {_listed(words)}" if words else ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -214,6 +214,7 @@ class TextMapCard(PlotCard):
             self.marks.clicked.connect(lambda place: self._inspect(self.rows[place]))
         self.view.add(self.marks, bounds=False)
         self.ring = PointItem(np.zeros(0), np.zeros(0), halo=True)
+        self.ring.reach = -1.0  # it lies over the marks and leaves clicks to them
         self.view.add(self.ring, bounds=False)
         self.ring.setZValue(940)
         for group, x, y in places.centres():
