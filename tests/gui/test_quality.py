@@ -96,6 +96,16 @@ def test_that_excluded_pairs_are_out_of_panes_and_training_until_undone(
     assert window.desk.state.excluded is not None and int(window.desk.state.excluded.sum()) == 2
 
 
+def test_that_a_run_trains_and_is_judged_without_what_is_left_out(pane: Data, window: Window, wait_until: Wait) -> None:
+    assert window.desk.state.dataset is not None
+    window.desk.exclude(np.arange(len(window.desk.state.dataset)) >= 60)
+    window.desk.train_or_pause()
+    wait_until(lambda: window.desk.state.checkpoint is not None)
+    checkpoint = window.desk.state.checkpoint
+    assert checkpoint is not None and checkpoint.metrics["excluded_pairs"] == 2
+    assert checkpoint.metrics["train_pairs"] + checkpoint.metrics["heldout_pairs"] == 60
+
+
 def test_that_what_is_left_out_is_kept_in_the_project(pane: Data, window: Window) -> None:
     dataset, folder = window.desk.state.dataset, window.desk.state.folder
     assert dataset is not None and folder is not None
