@@ -183,16 +183,21 @@ def command_analyze(arguments: argparse.Namespace) -> int:
     """Accuracy, calibration, length and style bias."""
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.analyze import describe
-    from rmexplorer.workflows.scoring import analyze_dataset
+    from rmexplorer.workflows.analyze_file import analyze_file, describe_more
 
     checkpoint = None if arguments.model is None else Checkpoint.load(arguments.model)
-    result = run(analyze_dataset(read_dataset(arguments), checkpoint))
+    dataset, other = read_dataset(arguments), None
+    if arguments.against is not None:
+        from rmexplorer.data.read import read
+
+        other = run(read(arguments.against, max_bytes=arguments.max_bytes))
+    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other))
     for warning in result.get("warnings", []):
         say(f"warning: {warning}")
     if arguments.json:
         write_json(result)
     else:
-        print(describe(result))
+        print(describe(result) + describe_more(result))
     return 0
 
 
@@ -312,6 +317,8 @@ def build_parser() -> argparse.ArgumentParser:
     analyze.add_argument(
         "--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores"
     )
+    analyze.add_argument("--phrases", action="store_true", help="also: phrases that carry reward, and words left out")
+    analyze.add_argument("--against", metavar="FILE2", help="also: how a second file differs from this one")
     probe = add("probe", command_probe)
     _input(probe)
     probe.add_argument("--model", type=Path, required=True, metavar="MODEL", help="a head made by train")

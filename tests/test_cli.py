@@ -283,3 +283,22 @@ def test_that_an_interrupt_ends_with_130_and_leaves_nothing_behind(tmp_path: Pat
     assert process.returncode == 130 and time.monotonic() - asked < 5
     assert "Traceback" not in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big.jsonl"]
+
+
+def test_that_analyze_adds_phrases_and_shift_where_they_are_asked_for(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
+    model, other = tmp_path / "head.safetensors", tmp_path / "other.jsonl"
+    other.write_text(PAIRS.replace("question", "SELECT x FROM table WHERE id ="))
+    assert run(capsys, "train", str(pairs), "-o", str(model), "--epochs", "2")[0] == 0
+    code, out, _ = run(capsys, "analyze", str(pairs), "--model", str(model), "--json", "--phrases", "--against", str(other))
+    found = one_json(out)
+    phrases, shift = found["phrases"], found["shift"]
+    assert code == 0 and isinstance(phrases, dict) and isinstance(shift, dict)
+    assert set(phrases) >= {"pays", "costs", "enriched", "tested", "words"} and phrases["responses"] > 0
+    features = {row["feature"]: row for row in shift["features"]}
+    assert features["prompt: words"]["psi"] > features["prompt: words"]["no_shift95"] and shift["leaks"]["exact"] == 0
+    assert "phrases" not in one_json(run(capsys, "analyze", str(pairs), "--model", str(model), "--json")[1])
+    code, out, _ = run(capsys, "analyze", str(pairs), "--model", str(model), "--against", str(other))
+    assert code == 0 and "PSI" in out
+    assert run(capsys, "analyze", str(pairs), "--phrases")[0] == 2

@@ -19,7 +19,7 @@ from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze
-from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.columns import Columns, columns
 
 BLOCK = 10_000
 
@@ -109,21 +109,27 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[
 SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected", "results")
 
 
+def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[Columns]:
+    """Job: the columns that `analyze` is of: held-out pairs where a head learnt from this dataset, else all."""
+    if checkpoint is None:
+        rewards: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
+        if dataset.score_columns or dataset.pairs["model_first"].null_count() == len(dataset):
+            rewards = from_columns(dataset)
+        return columns(dataset, *rewards)
+    first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
+    held = heldout_of(dataset, checkpoint)
+    return columns(dataset, first, second, mask=held if held.any() else None)
+
+
 def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
     """Job: everything of `analyze --json`, by a head or by the file's own scores.
 
     Without either, a file that names the models behind its responses still gives their win rates.
     """
-    if checkpoint is None:
-        rewards: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
-        if dataset.score_columns or dataset.pairs["model_first"].null_count() == len(dataset):
-            rewards = from_columns(dataset)
-        yield Progress(0, 0, "analysing")
-        return analyze(columns(dataset, *rewards), "columns")
-    first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
-    held = heldout_of(dataset, checkpoint)
+    given = yield from analyze_columns(dataset, checkpoint)
     yield Progress(0, 0, "analysing")
-    given = columns(dataset, first, second, mask=held if held.any() else None)
+    if checkpoint is None:
+        return analyze(given, "columns")
     return analyze(given, "model", checkpoint.temperature)
 
 
