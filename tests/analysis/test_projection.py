@@ -106,8 +106,8 @@ def a_map(group: np.ndarray, words: tuple[tuple[str, ...], ...], how: str = "pca
 
 def test_that_the_headline_counts_the_texts_shown() -> None:
     found = a_map(np.repeat([0, 1], [60, 40]), (("sourdough", "bread"), ("ticket",)))
-    assert found.seen(np.ones(100, bool)).headline() == "100 prompts fall into 2 groups; the largest (60%) stands out by the words sourdough, bread." \
-        .replace("100 prompts", "100\u00a0prompts")
+    assert found.seen(np.ones(100, bool)).headline() == (
+        "100\u00a0prompts fall into 2 groups; the largest (60%) stands out by the words sourdough, bread.")
     later = np.arange(100) >= 40
     assert "the largest (67%) stands out by the words ticket" in found.seen(later).headline()
     assert found.seen(np.arange(100) >= 60).headline().startswith("All 40\u00a0prompts fall into one group, marked by the words ticket")
