@@ -51,13 +51,15 @@ def leaks(first: Sequence[str], second: Sequence[str]) -> Job[dict[str, Any]]:
     pairs: list[tuple[int, int, float]] = []
     yield Progress(0, len(rest), "looking for leaks")
     if rest and known:
-        signed = []
+        signed: list[np.ndarray] = []
         for texts in (plain[0], [plain[1][place] for place in rest]):
-            rows = [rensa.RMinHash.digest_matrix_from_token_sets([sorted(_shingles(text)) for text in texts[at : at + 2_000]],
-                                                                 PERMUTATIONS, 1).to_rows()
-                    for at in range(0, len(texts), 2_000)]
-            signed.append(np.concatenate([np.asarray(block, np.uint32).reshape(-1, PERMUTATIONS) for block in rows]))
-            yield Progress(0, len(rest), "looking for leaks")
+            blocks = []
+            for at in range(0, len(texts), 1_000):
+                grams = [sorted(_shingles(text)) for text in texts[at : at + 1_000]]
+                rows = rensa.RMinHash.digest_matrix_from_token_sets(grams, PERMUTATIONS, 1).to_rows()
+                blocks.append(np.asarray(rows, np.uint32).reshape(-1, PERMUTATIONS))
+                yield Progress(at, len(texts), "looking for leaks")
+            signed.append(np.concatenate(blocks))
         buckets: dict[tuple[int, bytes], list[int]] = {}
         width = PERMUTATIONS // BANDS
         for band in range(BANDS):
@@ -66,8 +68,8 @@ def leaks(first: Sequence[str], second: Sequence[str]) -> Job[dict[str, Any]]:
         for turn, place in enumerate(rest):
             close = {one for band in range(BANDS)
                      for one in buckets.get((band, signed[1][turn, band * width : (band + 1) * width].tobytes()), ())[:20]}
-            grams = _shingles(plain[1][place])
-            best = max(((len(grams & other) / len(grams | other), -one) for one in close
+            own = _shingles(plain[1][place])
+            best = max(((len(own & other) / len(own | other), -one) for one in close
                         if (other := _shingles(plain[0][one]))), default=(0.0, 0))
             if best[0] >= NEAR:
                 pairs.append((place, -best[1], best[0]))
