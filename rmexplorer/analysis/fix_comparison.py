@@ -20,7 +20,7 @@ LN2 = math.log(2.0)
 TITLES = {
     "none": "No fix",
     "residualize": "Residualizing",
-    "balance": "Length-balanced training",
+    "balance": "Balancing",
     "penalty": "The penalty",
 }
 
@@ -108,15 +108,14 @@ class FixComparison:
         return None if not before or after is None else 1.0 - abs(after) / abs(before)
 
     def headline(self) -> str:
-        """Balanced training cuts the pull of length by 76% (+0.46 → +0.11 reward per doubling), at equal length …"""
+        """Balancing cuts the pull of length by 76% (+0.46 → +0.11 per doubling, −0.38 to −0.30). Accuracy at …"""
         title = TITLES.get(self.fix, self.fix)
         pull = self.change("Length doubled")
         if self.n == 0 or pull is None:
             return wording.too_few(self.n)
-        values = (f"{wording.number(pull.before, signed=True)} → {wording.number(pull.after, signed=True)} "
-                  "reward per doubling")
+        values = f"{wording.number(pull.before, signed=True)} → {wording.number(pull.after, signed=True)} per doubling"
         if pull.difference.low is not None:
-            values += f", change {wording.between(pull.difference.low, pull.difference.high)}"
+            values += f", {wording.between(pull.difference.low, pull.difference.high)}"
         if not pull.clear:
             found = f"makes no clear difference to the pull of length {wording.bracket(values)}."
         elif abs(pull.after) < abs(pull.before):
@@ -133,17 +132,17 @@ class FixComparison:
         matched = self.change("Equal length")
         if matched is None or matched.difference.n < LEAST_PAIRS:
             return "Too few pairs of equal length to say what it costs."
-        values = (f"{wording.number(matched.before)} → {wording.number(matched.after)}, change "
-                  f"{wording.between(matched.difference.low, matched.difference.high)}")
-        what = "no clear difference in" if not matched.clear else (
-            "lower" if (matched.difference.value or 0) < 0 else "higher")
-        return f"At equal length: {what} accuracy {wording.bracket(values)}."
+        values = f"{wording.number(matched.before)} → {wording.number(matched.after)}"
+        if matched.difference.low is not None:
+            values += f", {wording.between(matched.difference.low, matched.difference.high)}"
+        return f"Accuracy at equal length: {matched.words()} {wording.bracket(values)}."
 
     def method(self, split: str = "held-out") -> str:
         """Which pairs, how the intervals are made, what equal length means."""
         return wording.method_line(
             f"Same {wording.pairs_of(self.n, split)} for both",
-            f"paired differences, {wording.intervals(self.how)}" if self.how else "paired differences",
+            f"95% CI of paired differences, {wording.intervals(self.how)}" if self.how else "paired differences",
+            "pull: reward for each doubling of the characters",
             f"equal length: {wording.counted(self.after.matched.n, 'pair')} with characters within 10%",
         )
 

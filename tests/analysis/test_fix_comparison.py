@@ -41,7 +41,7 @@ def test_that_the_planted_slopes_are_found_with_intervals() -> None:
     assert pull is not None and pull.difference.low is not None and pull.difference.high is not None
     assert pull.difference.low < -0.7 * math.log(2) < pull.difference.high and pull.clear
     assert pull.words() == "weaker by 0.49"
-    assert found.headline().startswith("Length-balanced training cuts the pull of length by 8")
+    assert found.headline().startswith("Balancing cuts the pull of length by 8")
 
 
 def test_that_correlation_and_slope_do_not_depend_on_who_was_chosen() -> None:

@@ -1,0 +1,289 @@
+"""Cards of the Fixes pane: reward against length before and after, and what the fix changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from rmexplorer.analysis.fix_comparison import Change, FixComparison
+from rmexplorer.app.desk import Desk
+from rmexplorer.gui.fix_data import FixesDrawn, Line, Panel
+from rmexplorer.gui.plots import (
+    DensityImage,
+    ForestMark,
+    ForestPlot,
+    ForestRow,
+    HexItem,
+    Label,
+    LineCurve,
+    MarkLegend,
+    PlotCard,
+    PointItem,
+    ShareLegend,
+    inside,
+)
+from rmexplorer.gui.plots.item import Floats
+from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import label
+from rmexplorer.wording import between, bracket, counted, number
+
+MOST_POINTS, MOST_HEXAGONS = 2_000, 50_000
+WIDE_FOREST = 470  # px of card from which before → after has its own column
+LEGEND = 300  # px of card from which the legend has room
+TOOLS = 430  # px of card from which it has tools besides its menu
+LOW = 400  # px of height below which the changes have no titles and lower rows
+GROUPS = (("accuracy", "Accuracy", 0.02), ("pull", "Pull of length", 0.05), ("calibration", "Calibration", 0.01))
+
+
+class FixScatterCard(PlotCard):
+    """Reward against length under one head. A click inspects, a brush selects the pairs of the responses within."""
+
+    def __init__(self, desk: Desk, title: str) -> None:
+        super().__init__(title, "", "↑ Reward", "Characters, log scale →", "log2", "number", "both", 32)
+        self.desk = desk
+        self.drawn: FixesDrawn | None = None
+        self.panel: Panel | None = None
+        self.marks: PointItem | HexItem | DensityImage | None = None
+        self._cycle: tuple[bytes, int] = (b"", -1)
+        self._legend: bool | None = None
+        self._slope: Label | None = None
+        self.tool_copy.hide()
+        self.header.setMinimumWidth(px(160))
+        self.view.set_tool("rectangle")
+        self.view.pressed.connect(self._pressed)
+        self.view.brushed.connect(self._brushed)
+
+    def show_panel(self, drawn: FixesDrawn, panel: Panel, name: str, other: Line | None, context: str) -> None:
+        """Draw the head; `other` is the line before the fix, dashed."""
+        self.drawn, self.panel, self._cycle, self._slope = drawn, panel, (b"", -1), None
+        view = self.view
+        view.clear_items()
+        self.set_titles(f"↑ Reward, {name}", "Characters, log scale →")
+        self.marks = self._make(drawn, panel)
+        view.add(self.marks, bounds=False)
+        if other is not None:
+            view.add(LineCurve(other.x, other.y, width=1.5, style="dash"), bounds=False)
+        text = ""
+        if panel.line is not None:
+            line = panel.line
+            view.add(LineCurve(line.x, line.y, line.low, line.high, width=2.2, over_marks=True), bounds=False)
+            text = self._slope_text(line, True)
+            self._name_slope()
+            if other is not None and abs(other.y[-1] - line.y[-1]) > 0.06 * (drawn.y[1] - drawn.y[0]):
+                view.add_label("before", float(other.x[-1]), float(other.y[-1]), "text2", "left", gap=4)
+        view.set_range(drawn.x, drawn.y)
+        self.set_subtitle(counted(len(drawn.length), "response"))
+        self._show_legend(True)
+        self.describe(f"{self.title_label.text()}: {text}", context)
+        self.set_table({"pair": drawn.pair + 1, "log2_characters": drawn.length, "reward": panel.reward,
+                        "chosen_share": drawn.share})
+
+    def _slope_text(self, line: Line, whole: bool) -> str:
+        unit = " per doubling" if whole else ""
+        return f"{number(line.slope.value, signed=True)}{unit} {bracket(between(line.slope.low, line.slope.high))}"
+
+    def _name_slope(self) -> None:
+        """The slope at the top of the plot, shorter where the card is narrow."""
+        labels = self.view.labels.labels
+        if self._slope is not None and self._slope in labels:
+            labels.remove(self._slope)
+        self._slope = None
+        if self.panel is not None and self.drawn is not None and self.panel.line is not None:
+            text = self._slope_text(self.panel.line, self.width() >= px(LEGEND))
+            middle = sum(self.drawn.x) / 2
+            self._slope = self.view.add_label(text, middle, self.drawn.y[1], "text", "below", 600, gap=2)
+
+    def _make(self, drawn: FixesDrawn, panel: Panel) -> PointItem | HexItem | DensityImage:
+        if len(drawn.length) <= MOST_POINTS:
+            points = PointItem(drawn.length, panel.reward, (drawn.share < 0.5).astype(int),
+                               (("circle", "chosen"), ("diamond", "rejected")), size=6.0, tips=self._tip)
+            points.clicked.connect(lambda place: self._inspect(np.array([place])))
+            return points
+        if len(drawn.length) <= MOST_HEXAGONS:
+            return HexItem(drawn.length, panel.reward, drawn.share)
+        return DensityImage(drawn.length, panel.reward, drawn.share)
+
+    def _tip(self, place: int) -> list[str]:
+        if self.drawn is None or self.panel is None:
+            return []
+        return [f"reward {number(float(self.panel.reward[place]), signed=True)}",
+                counted(round(2 ** float(self.drawn.length[place])), "character"),
+                f"pair {int(self.drawn.pair[place]) + 1:,}"]
+
+    def _show_legend(self, anew: bool = False) -> None:
+        wide = self.width() >= px(LEGEND)
+        if self.marks is None or (wide is self._legend and not anew):
+            return
+        self._legend = wide
+        if not wide:
+            self.set_legend(QWidget())
+        elif isinstance(self.marks, PointItem):
+            self.set_legend(MarkLegend((("chosen", "chosen"), ("rejected", "rejected"))))
+        else:
+            self.set_legend(ShareLegend())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card has no legend: its neighbour's colours are the same."""
+        super().resizeEvent(event)
+        self._show_legend()
+        self._name_slope()
+        self.tool_picture.setVisible(self.width() >= px(TOOLS))
+
+    def mark(self, mask: np.ndarray | None) -> None:
+        """Fade responses whose pairs are not selected; `mask` (all pairs,)."""
+        if self.marks is not None and self.drawn is not None:
+            self.marks.set_mask(None if mask is None else mask[self.drawn.pair])
+
+    def _pressed(self, point: QPointF, event: Any) -> None:
+        if isinstance(self.marks, PointItem):
+            place = self.marks.nearest(event.scenePos())
+            points = np.array([place] if place >= 0 else [], np.int64)
+        else:
+            points = np.zeros(0, np.int64) if self.marks is None else self.marks.points_at(event.scenePos())
+        if points.size:
+            self._inspect(points)
+
+    def _inspect(self, points: np.ndarray) -> None:
+        """Inspect the pair of a response; pressed again, of the next one there."""
+        if self.drawn is not None:
+            key = points.tobytes()
+            place = (self._cycle[1] + 1) % len(points) if key == self._cycle[0] else 0
+            self._cycle = key, place
+            self.desk.look_at(int(self.drawn.pair[points[place]]))
+
+    def _brushed(self, polygon: Floats, mode: str) -> None:
+        dataset = self.desk.state.dataset
+        if self.drawn is None or self.panel is None or dataset is None:
+            return
+        mask = np.zeros(len(dataset), bool)
+        mask[self.drawn.pair[inside(polygon, self.drawn.length, self.panel.reward)]] = True
+        how = "add" if mode == "add" else "remove" if mode == "remove" else "replace"
+        self.desk.select(mask, how, f"reward against length, {self.title_label.text().lower()}")  # type: ignore[arg-type]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter selects the pairs of the responses in view: zoom with + and arrows, then this."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.view.hasFocus():
+            (left, right), (low, high) = self.view.box.viewRange()
+            self._brushed(np.array([(left, low), (right, low), (right, high), (left, high)]), "set")
+        else:
+            super().keyPressEvent(event)
+
+
+class _Drawing:
+    """A widget as pictures want a plot."""
+
+    def __init__(self, widget: QWidget) -> None:
+        self.widget = widget
+
+    def width(self) -> int:
+        """Logical px."""
+        return self.widget.width()
+
+    def height(self) -> int:
+        """Logical px."""
+        return self.widget.height()
+
+    def viewport(self) -> QWidget:
+        """The widget."""
+        return self.widget
+
+    def redraw_axes(self) -> None:
+        """A widget caches nothing."""
+
+    def render(self, painter: QPainter, place: QRectF, *_: Any) -> None:
+        """Paint the widget into a place."""
+        painter.save()
+        painter.translate(place.topLeft())
+        painter.scale(place.width() / max(self.widget.width(), 1), place.height() / max(self.widget.height(), 1))
+        self.widget.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
+        painter.restore()
+
+
+class ChangesCard(PlotCard):
+    """Paired differences after − before, a forest for each kind of figure. `chosen` gives the name of the row activated."""
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__("What changed", "after − before, 95% CI; filled: excludes 0")
+        self.view.hide()
+        self.tool_copy.hide()
+        self.header.setMinimumWidth(px(160))
+        self.comparison: FixComparison | None = None
+        self.rows: dict[str, list[Change]] = {}
+        self.titles: dict[str, QLabel] = {}
+        self.forests: dict[str, ForestPlot] = {}
+        for kind, title, _ in GROUPS:
+            self.titles[kind] = label(title, "secondary", "small")
+            forest = ForestPlot(f"{title}, after minus before", -0.1, 0.1, name_width=104, right_width=136, row_height=23)
+            forest.rowActivated.connect(lambda place, kind=kind: self.chosen.emit(self.rows[kind][place].name))
+            self.forests[kind] = forest
+        for place, (kind, *_rest) in enumerate(GROUPS):
+            self.body.insertWidget(2 * place, self.titles[kind])
+            self.body.insertWidget(2 * place + 1, self.forests[kind], 1)
+
+    def drawing(self) -> Any:
+        """What pictures show: the forests."""
+        return _Drawing(self.content)
+
+    def show_comparison(self, found: FixComparison, context: str) -> None:
+        """Draw everything anew."""
+        self.comparison = found
+        for kind, _, least in GROUPS:
+            changes = [change for change in found.changes if change.kind == kind]
+            self.rows[kind] = changes
+            for widget in (self.titles[kind], self.forests[kind]):
+                widget.setVisible(bool(changes))
+            ends = [abs(end) for change in changes for end in
+                    (change.difference.low, change.difference.high, change.difference.value) if end is not None]
+            most = 1.1 * max([least, *ends])
+            self.forests[kind].set_rows([self._row(change) for change in changes], -most, most)
+            self.body.setStretchFactor(self.forests[kind], len(changes) + 1)
+        self._fit()
+        self.describe(found.headline(), context)
+        self.set_table({
+            "figure": [change.name for change in found.changes], "before": [change.before for change in found.changes],
+            "after": [change.after for change in found.changes],
+            "difference": [change.difference.value for change in found.changes],
+            "low": [change.difference.low for change in found.changes],
+            "high": [change.difference.high for change in found.changes], "n": [change.difference.n for change in found.changes],
+        })
+
+    def _row(self, change: Change) -> ForestRow:
+        digits = 3 if change.kind == "calibration" else 2
+        sign = change.kind == "pull"
+        part = change.difference
+        mark = ForestMark(
+            float("nan") if part.value is None else part.value, float("nan") if part.low is None else part.low,
+            float("nan") if part.high is None else part.high, filled=change.clear,
+        )
+        values = f"{number(change.before, digits, sign)} → {number(change.after, digits, sign)}"
+        interval = f", 95% CI {between(part.low, part.high, digits)}" if part.low is not None else ""
+        return ForestRow(
+            change.name, marks=(mark,), before=values, right=change.words(), right_strong=change.clear,
+            strong=change.name in ("Equal length", "Length doubled"),
+            tip=f"{change.name}: {values}\nafter − before {number(part.value, digits, True)}{interval}\n"
+                f"{change.words()}, {counted(part.n, 'pair')}\nEnter selects them",
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card leaves before → after to the tooltip."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        wide, low = self.width() >= px(WIDE_FOREST), self.height() < px(LOW)
+        self.subtitle_label.setText("after − before, 95% CI; filled: excludes 0" if wide else "after − before, 95% CI")
+        for kind, forest in self.forests.items():
+            forest.shape.before = 110 if wide else 0
+            forest.delegate.row_height = 17 if low else 23
+            self.titles[kind].setVisible(not low and bool(self.rows.get(kind)))
+            rows = [self._row(change) for change in self.rows.get(kind, ())]
+            if not wide:
+                rows = [ForestRow(**{**row.__dict__, "before": ""}) for row in rows]
+            if rows:
+                forest.set_rows(rows)

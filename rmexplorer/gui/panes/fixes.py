@@ -1,0 +1,257 @@
+"""The Fixes pane: heads trained with a fix against length, beside the one without, on the same held-out pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout
+
+from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
+from rmexplorer.app.fixing import Fixing
+from rmexplorer.app.state import State
+from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
+from rmexplorer.gui.fix_data import FixesDrawn
+from rmexplorer.gui.fix_list import FixList, FixRow
+from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
+from rmexplorer.project import RunRecord
+from rmexplorer.wording import counted, method_line
+
+NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty"}
+DOES = {
+    "none": "the head as trained",
+    "residualize": "subtract the fitted length line from the reward",
+    "balance": "weigh pairs so that the longer response wins half",
+    "penalty": "loss term on the correlation of margin and length",
+}
+SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
+FORMULA = (
+    "Reward per doubling = ln 2 · Σ d·Δ / Σ Δ² over pairs, with d the margin and Δ the difference of log(1 + characters); "
+    "correlation = Σ d·Δ / √(Σ d² · Σ Δ²). Neither depends on which response was chosen. Residualize: r − β·(log(1 + "
+    "characters) − mean), β fitted on training pairs. Balance: weights that make the longer response win half of the "
+    "pairs in each bin of |Δ|. Penalty: loss + λ · correlation² of each batch. Differences are paired over prompts."
+)
+
+
+@pane
+class FixesPane(Pane):
+    """Fixes as rows, before and after on the same axes, and what changed."""
+
+    name = "fixes"
+    title = "Fixes"
+    question = "Does the repair work, and what does it cost?"
+    icon = "sliders-horizontal"
+    group = "Use"
+    order = 2
+    inspects = False
+    reads = frozenset({"dataset", "rewards", "matching", "scope", "runs"})
+    remedy = ("Train a head", "train_or_pause")
+
+    def build(self) -> None:
+        """Before, after and changes above, the list of fixes below."""
+        self.fix = ""
+        self.fixing = Fixing(self.desk, self)
+        self._version = 0
+        self.fixing.changed.connect(self._fixing_changed)
+        self.header.set_computed(FORMULA, "rmexplorer train FILE -o MODEL --length-fix residualize")
+        row = QHBoxLayout()
+        row.setSpacing(px(12))
+        self.before = FixScatterCard(self.desk, "Before")
+        self.after = FixScatterCard(self.desk, "After")
+        self.changes = ChangesCard()
+        self.changes.chosen.connect(self._select_row)
+        for card, stretch in ((self.before, 10), (self.after, 10), (self.changes, 16)):
+            card.setMinimumHeight(px(240))
+            row.addWidget(card, stretch)
+        self.body.addLayout(row, 1)
+        self.choice = Card("Choose a fix", "dashed: no pull (0), coin flip (0.50)", flush=True)
+        self.list = FixList()
+        self.list.chosen.connect(self._choose)
+        self.list.used.connect(self.use)
+        self.choice.add(self.list)
+        self.train = PrimaryButton("Train all three", "play")
+        self.train.clicked.connect(self.train_missing)
+        self.cancel = SecondaryButton("Cancel", "x")
+        self.cancel.clicked.connect(self.fixing.cancel)
+        self.turned = GhostButton("Read the pairs that turned", "list")
+        self.turned.clicked.connect(lambda: self._select_row(""))
+        self.use_button = PrimaryButton("Use this model", "check")
+        self.use_button.clicked.connect(lambda: self.use(self.fix))
+        for widget in (self.turned, self.use_button, self.cancel, self.train):
+            self.choice.add_header(widget)
+        self.body.addWidget(self.choice)
+
+    @classmethod
+    def why_empty(cls, state: State) -> str:
+        """It needs rewards."""
+        if state.dataset is None:
+            return "Open a dataset first."
+        return "" if state.rewards is not None else "Fixes start from a head. Train one first."
+
+    # Computing
+
+    def _rewards(self, state: State) -> tuple[dict[str, RunRecord], dict[str, np.ndarray]]:
+        """Runs by fix, and rewards by fix as far as they are here; the others are asked for."""
+        known, rewards = self.fixing.family(), {}
+        if state.rewards is not None and state.run and state.run not in self.fixing.rewards:
+            self.fixing.rewards[state.run] = state.rewards.response
+        if not known and state.rewards is not None:
+            return {}, {"none": state.rewards.response}
+        for fix, record in known.items():
+            if record.id in self.fixing.rewards:
+                rewards[fix] = self.fixing.rewards[record.id]
+            else:
+                self.fixing.need(record)
+        return known, rewards
+
+    def prepare(self, state: State) -> Callable[[], Any] | None:
+        """Compare all heads on the pairs in the scope that pass the filter."""
+        columns, shown = state.columns, state.shown
+        if columns is None or shown is None or state.rewards is None:
+            return None
+        _, rewards = self._rewards(state)
+        fix = self.fix
+        return lambda: FixesDrawn.of(columns.take(shown), rewards, fix)
+
+    def _fixing_changed(self) -> None:
+        if self.fixing.version != self._version:
+            self._version = self.fixing.version
+            self._dirty = True
+        if self.isVisible():
+            self.refresh()
+            if self.result is not None:
+                self._show_list(self.result)
+
+    # Drawing
+
+    def draw(self, result: FixesDrawn | None) -> None:
+        """Headline, cards and rows."""
+        if result is None:
+            return
+        state, comparison = self.desk.state, result.result.comparison
+        if self.fix and self.fix != result.fix:
+            self.fix = ""
+        from_file = state.rewards is not None and state.rewards.source == "columns"
+        split = "" if from_file else SPLITS[state.scope]
+        none = result.result.pulls.get("none")
+        if comparison is not None:
+            self.set_finding(comparison, split)
+        elif none is not None:
+            self.set_finding(none, split)
+        else:
+            self._headline = "The head without a fix is not trained yet, so there is nothing to compare with."
+            self.header.set_headline(self._headline)
+            self.header.set_method("")
+        self._show_list(result)
+        self._show_panels(result)
+
+    def _show_panels(self, result: FixesDrawn) -> None:
+        state, names = self.desk.state, {fix: record.name for fix, record in self.fixing.family().items()}
+        shown = state.rewards.name if state.rewards is not None else ""
+        context = method_line(state.dataset.name if state.dataset else "", f"filter {state.query}" if state.query else "")
+        cards = (self.before, self.after, self.changes)
+        if not result.result.given.pairs:
+            for card in cards:
+                card.show_empty("No pair passes the filter here." if state.query else "There are no pairs here.",
+                                "Clear the filter" if state.query else "", lambda: self.desk.set_query(""))
+            return
+        line = result.before.line if result.before is not None else None
+        for card, panel, other in ((self.before, result.before, None), (self.after, result.after, line)):
+            if panel is None:
+                card.show_empty(self._missing(card is self.before))
+                continue
+            card.show_panel(result, panel, names.get(panel.fix, shown), other, context)
+            card.show_ready()
+        if result.result.comparison is not None:
+            self.changes.show_comparison(result.result.comparison, context)
+            self.changes.show_ready()
+        else:
+            self.changes.show_empty("What a fix changes is shown here, with intervals, once one is trained.")
+
+    def _missing(self, before: bool) -> str:
+        if self.fixing.running:
+            return "Training. This fills in when the first head is there."
+        return "The head without a fix is not trained yet." if before else "No fix is trained yet."
+
+    def _show_list(self, result: FixesDrawn) -> None:
+        state, known, missing = self.desk.state, self.fixing.family(), self.fixing.missing()
+        order, rows = self.fixing.order, []
+        for fix, name in NAMES.items():
+            record, pull = known.get(fix), result.result.pulls.get(fix)
+            note = "" if pull is not None else "scoring" if record is not None else "not trained yet"
+            if order is not None and order.fix == fix:
+                note = f"training: {order.progress.note or 'starting'}"
+            elif order is not None and fix in order.waiting:
+                note = "waits"
+            seconds = None if record is None else (record.metrics.get("seconds") or {}).get("train")
+            title = f"{name}, λ = {record.settings.get('length_penalty', 1.0):g}" if fix == "penalty" and record else name
+            rows.append(FixRow(fix, title, DOES[fix], pull, seconds, record.id if record else "", note,
+                               record is not None and record.id == state.run))
+        self.list.show_rows(rows, result.fix)
+        self._show_buttons(result, known, missing)
+
+    def _show_buttons(self, result: FixesDrawn, known: dict[str, RunRecord], missing: list[str]) -> None:
+        running, state = bool(self.fixing.running), self.desk.state
+        self.cancel.setVisible(running)
+        self.train.setVisible(not running and (bool(missing) or not known))
+        self.train.setText("Train all three" if len([fix for fix in missing if fix != "none"]) == 3 or not known else
+                           f"Train the missing {len(missing)}" if len(missing) > 1 else "Train the missing one")
+        self.train.disable("" if known else "The rewards shown are not of a run: train a head first, fixes repeat its settings")
+        there = result.fix in known and result.after is not None
+        turned = self._turned(result)
+        self.turned.setVisible(there and turned is not None and bool(turned.any()))
+        if turned is not None:
+            self.turned.setText(f"Read {counted(int(turned.sum()), 'pair')} that turned")
+        self.use_button.setVisible(there)
+        self.use_button.disable("It is in use" if there and known[result.fix].id == state.run else "")
+
+    # Acting
+
+    def train_missing(self) -> None:
+        """Train what is not trained yet, one after the other."""
+        self.fixing.train(self.fixing.missing())
+
+    def use(self, fix: str) -> None:
+        """Show the rewards of the head with this fix in all panes."""
+        record = self.fixing.family().get(fix or (self.result.fix if self.result is not None else ""))
+        if record is not None and record.id != self.desk.state.run:
+            self.desk.use_run(record.id)
+
+    def _choose(self, fix: str) -> None:
+        if self.result is not None and fix in self.result.result.pulls and fix not in ("none", self.result.fix):
+            self.fix = fix
+            self._dirty = True
+            self.refresh()
+        elif self.result is not None and fix not in self.result.result.pulls:
+            self._show_list(self.result)
+
+    def _turned(self, result: FixesDrawn) -> np.ndarray | None:
+        margins = result.result.margins
+        return changed_pairs(margins["none"], margins[result.fix]) if {"none", result.fix} <= set(margins) else None
+
+    def _select_row(self, name: str) -> None:
+        """Select the pairs behind a figure: its source, those of equal length, or those whose ranking turned."""
+        if self.result is None:
+            return
+        given, turned = self.result.result.given, self._turned(self.result)
+        if name == "All pairs":
+            rows = np.ones(given.pairs, bool)
+        elif name == "Equal length":
+            rows = np.abs(given["length_gap"]) < MATCHED
+        elif name in set(given["subset"]):
+            rows = given["subset"] == name
+        elif turned is not None:
+            rows, name = turned, "ranking turned by the fix"
+        else:
+            return
+        self.select_rows(given.rows[rows], name)
+
+    def mark(self, state: State) -> None:
+        """Selected responses stand out in both plots."""
+        if self.result is None or not self.result.result.given.pairs:
+            return
+        for card in (self.before, self.after):
+            card.mark(state.selection.mask)
