@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -147,8 +148,6 @@ def auc(first: np.ndarray, second: np.ndarray, group_first: np.ndarray, group_se
 
 def two_sample_scores(vectors: np.ndarray, second: np.ndarray, group: np.ndarray, seed: int = 0) -> np.ndarray:
     """(rows,) out-of-fold logistic scores of belonging to the second set, folds by prompt; NaN where it cannot be fitted."""
-    import warnings
-
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
