@@ -10,8 +10,8 @@ from rmexplorer.problem import Problem
 def split_by_group(group: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Mask (rows,) bool of the held-out rows: about `share` of the groups, drawn by `seed`.
 
-    group: (rows,) integers; rows of one group fall on one side. share in [0, 1): 0 holds nothing out. At least one group
-    stays on each side where share > 0; raises Problem where there is only one group.
+    group: (rows,) integers; rows of one group fall on one side. share in [0, 1): 0 holds nothing out. At least one
+    group stays on each side where share > 0; raises Problem where there is only one group.
     """
     if not 0 <= share < 1:
         raise Problem(f"a held-out share of {share:g} is not possible", "choose one from 0 to below 1")
