@@ -164,7 +164,7 @@ class FamiliarityCard(PlotCard):
         self.view.labels.clear()
         self.points, self.at = None, -1
         if not groups:
-            self.show_empty("Accuracy needs a new set with labels and rewards, of at least 20 pairs.")
+            self.show_empty("Accuracy needs rewards and at least 20 labelled new pairs that the head has not learnt from.")
             return
         x = np.arange(len(groups), dtype=float)
         y = np.array([group["accuracy"] for group in groups])

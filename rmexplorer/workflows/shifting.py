@@ -35,7 +35,7 @@ from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 
-VERSION = 1
+VERSION = 2
 LISTED = 200
 TRAINING_PROMPTS = 20_000
 RESPONSE_FEATURES = ("words", "sentence_length", "list_items", "bold", "code_blocks", "questions", "exclamations", "hedges",
@@ -115,7 +115,7 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     shifts = sorted(shifts, key=lambda row: -row["psi"])
     known = asked[0] if len(asked[0]) <= TRAINING_PROMPTS else asked[0][_sample(len(asked[0]), 2)]
     distance = yield from distances(known, asked[1])
-    near, heldout = _familiar(two, distance, rewards), _heldout_accuracy(checkpoint, one, rewards if one.dataset is two.dataset else None)
+    near, heldout = _familiar(two, distance, rewards, checkpoint), _heldout_accuracy(checkpoint, one, rewards if one.dataset is two.dataset else None)
     leaked = yield from leaks(one.prompts, two.prompts)
     few = min(len(vectors[0]), len(vectors[1]))
     return {
@@ -197,13 +197,17 @@ def _margins(side: Side, rewards: np.ndarray) -> np.ndarray:
     return np.asarray(values[side.dataset.chosen[side.pairs]] - values[side.dataset.rejected[side.pairs]])
 
 
-def _familiar(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> Familiarity:
+def _familiar(two: Side, distance: np.ndarray, rewards: np.ndarray | None, checkpoint: Checkpoint | None) -> Familiarity:
+    """Accuracy by distance, of pairs that the head has not learnt from: on the others it would only remember."""
     if rewards is None or two.dataset is None or not len(two.pairs):
         return Familiarity((), (), (), ())
     margin = _margins(two, rewards)
     prompt = two.dataset.prompt[two.pairs].astype(np.int64)
     far = distance[np.searchsorted(two.prompt_rows, prompt)]
-    fine = np.flatnonzero(np.isfinite(margin))
+    fresh = np.isfinite(margin)
+    if checkpoint is not None:
+        fresh &= heldout_of(two.dataset, checkpoint)[two.pairs]
+    fine = np.flatnonzero(fresh)
     found = by_familiarity(far[fine], margin[fine], prompt[fine])
     return replace(found, rows=tuple(two.pairs[fine[part]] for part in found.rows))
 

@@ -155,6 +155,7 @@ def test_that_halves_of_the_training_prompts_are_alike_and_another_topic_is_not(
         np.save(file, np.flatnonzero(mask))
     same = finish(compare_sets(*(SetSpec("pairs", folder, str(file)) for file in files), head))
     assert abs(same["auc"]["value"] - 0.5) < 0.06 and same["mmd"]["p"] > 0.01
+    assert same["familiarity"] == []  # the head has learnt from all of them
     split = finish(compare_sets(SetSpec("training", folder), SetSpec("heldout", folder), head))
     assert split["leaks"]["exact"] == 0 and len(split["familiarity"]) == 5
     assert sum(row["n"] for row in split["familiarity"]) == split["pairs"][1]
