@@ -35,7 +35,7 @@ from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 
-VERSION = 2
+VERSION = 3
 LISTED = 200
 TRAINING_PROMPTS = 20_000
 RESPONSE_FEATURES = ("words", "sentence_length", "list_items", "bold", "code_blocks", "questions", "exclamations", "hedges",
@@ -115,7 +115,9 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     shifts = sorted(shifts, key=lambda row: -row["psi"])
     known = asked[0] if len(asked[0]) <= TRAINING_PROMPTS else asked[0][_sample(len(asked[0]), 2)]
     distance = yield from distances(known, asked[1])
-    near, heldout = _familiar(two, distance, rewards, checkpoint), _heldout_accuracy(checkpoint, one, rewards if one.dataset is two.dataset else None)
+    near = _familiar(two, distance, rewards, checkpoint)
+    alike = one.dataset is not None and two.dataset is not None and first.folder == second.folder
+    heldout = _heldout_accuracy(checkpoint, one, rewards if alike else None)
     leaked = yield from leaks(one.prompts, two.prompts)
     few = min(len(vectors[0]), len(vectors[1]))
     return {
@@ -126,7 +128,7 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
         "mmd": None if apart is None else {"value": apart.value, "p": apart.p, "n": list(apart.n)},
         "features": shifts, "familiarity": _as_rows(near, two), "heldout_accuracy": _estimate(heldout),
         "leaks": leaked, "encoder": "head" if checkpoint is not None else "fitted on the first set",
-        "same_dataset": one.dataset is not None and two.dataset is not None and first.folder == second.folder,
+        "same_dataset": alike,
         "headline": shift_headline(value, near, heldout, few),
         **_listed(two, distance, rewards)}
 

@@ -160,7 +160,7 @@ def test_that_halves_of_the_training_prompts_are_alike_and_another_topic_is_not(
     assert split["leaks"]["exact"] == 0 and len(split["familiarity"]) == 5
     assert sum(row["n"] for row in split["familiarity"]) == split["pairs"][1]
     assert method(split).startswith(f"{split['n'][0]:,} responses against")
-    assert split["heldout_accuracy"]["value"] == pytest.approx(head.metrics["heldout_accuracy"])
+    assert split["heldout_accuracy"]["ci"] and split["heldout_accuracy"]["value"] == pytest.approx(head.metrics["heldout_accuracy"])
     pasted = tmp_path / "prompts.txt"
     pasted.write_text("\n".join(f"SELECT {i}, COUNT(*) FROM table_{i} WHERE x_{i} = '{i}' GROUP BY y_{i};" for i in range(40)))
     code = finish(compare_sets(SetSpec("training", folder), SetSpec("prompts", name=str(pasted)), head))
