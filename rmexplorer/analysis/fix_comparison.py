@@ -125,7 +125,7 @@ class FixComparison:
         else:
             found = f"makes the pull of length stronger {wording.bracket(values)}."
         if self.n < wording.FEW_PAIRS:
-            return wording.too_few(self.n, f"{title[0].lower()}{title[1:]} {found}")
+            return wording.too_few(self.n, f"{title[:1].lower()}{title[1:]} {found}")
         return f"{title} {found} {self._cost()}"
 
     def _cost(self) -> str:

@@ -38,14 +38,31 @@ from rmexplorer.workflows.sets import SetSpec, Side, side_of
 VERSION = 3
 LISTED = 200
 TRAINING_PROMPTS = 20_000
-RESPONSE_FEATURES = ("words", "sentence_length", "list_items", "bold", "code_blocks", "questions", "exclamations", "hedges",
-                     "certainty", "apologies", "refusals", "politeness", "closer", "digits", "not_ascii", "copied_share")
+RESPONSE_FEATURES = (
+    "words",
+    "sentence_length",
+    "list_items",
+    "bold",
+    "code_blocks",
+    "questions",
+    "exclamations",
+    "hedges",
+    "certainty",
+    "apologies",
+    "refusals",
+    "politeness",
+    "closer",
+    "digits",
+    "not_ascii",
+    "copied_share",
+)
 PROMPT_FEATURES = ("words", "questions", "digits", "capitals", "code_blocks", "not_ascii")
 
 
 def _encode(state: EncoderState, prompts: Sequence[str], texts: Sequence[str], note: str) -> Job[np.ndarray]:
-    job = ENCODERS[state.name].encode(state, pl.Series("prompt", list(prompts), dtype=pl.String),
-                                      pl.Series("response", list(texts), dtype=pl.String))
+    job = ENCODERS[state.name].encode(
+        state, pl.Series("prompt", list(prompts), dtype=pl.String), pl.Series("response", list(texts), dtype=pl.String)
+    )
     while True:
         try:
             beat = next(job)
@@ -61,7 +78,9 @@ def _features(side: Side, with_responses: bool) -> tuple[dict[str, np.ndarray], 
     prompts = {f"prompt: {name}": asked[name].to_numpy() for name in PROMPT_FEATURES}
     if not with_responses:
         return prompts, {}
-    said = surface(pl.Series([side.prompts[at] for at in side.owner], dtype=pl.String), pl.Series(side.texts, dtype=pl.String))
+    said = surface(
+        pl.Series([side.prompts[at] for at in side.owner], dtype=pl.String), pl.Series(side.texts, dtype=pl.String)
+    )
     return prompts, {name: said[name].to_numpy() for name in RESPONSE_FEATURES}
 
 
@@ -121,27 +140,47 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     leaked = yield from leaks(one.prompts, two.prompts)
     few = min(len(vectors[0]), len(vectors[1]))
     return {
-        "first": first.label, "second": second.label, "unit": "responses" if both else "prompts",
+        "first": first.label,
+        "second": second.label,
+        "unit": "responses" if both else "prompts",
         "n": [len(side.rows) if both else len(side.prompts) for side in (one, two)],
-        "prompts": [len(one.prompts), len(two.prompts)], "pairs": [len(one.pairs), len(two.pairs)],
+        "prompts": [len(one.prompts), len(two.prompts)],
+        "pairs": [len(one.pairs), len(two.pairs)],
         "auc": {"value": value.value, "ci": value.ci, "n": value.n},
         "mmd": None if apart is None else {"value": apart.value, "p": apart.p, "n": list(apart.n)},
-        "features": shifts, "familiarity": _as_rows(near, two), "heldout_accuracy": _estimate(heldout),
-        "leaks": leaked, "encoder": "head" if checkpoint is not None else "fitted on the first set",
+        "features": shifts,
+        "familiarity": _as_rows(near, two),
+        "heldout_accuracy": _estimate(heldout),
+        "leaks": leaked,
+        "encoder": "head" if checkpoint is not None else "fitted on the first set",
         "same_dataset": alike,
         "headline": shift_headline(value, near, heldout, few),
-        **_listed(two, distance, rewards)}
+        **_listed(two, distance, rewards),
+    }
 
 
-def _vectors(state: EncoderState, sides: tuple[Side, Side], asked: Sequence[np.ndarray], ids: tuple[np.ndarray, np.ndarray],
-             both: bool) -> Job[tuple[list[np.ndarray], list[np.ndarray]]]:
+def _vectors(
+    state: EncoderState,
+    sides: tuple[Side, Side],
+    asked: Sequence[np.ndarray],
+    ids: tuple[np.ndarray, np.ndarray],
+    both: bool,
+) -> Job[tuple[list[np.ndarray], list[np.ndarray]]]:
     """Job: vectors of at most 4,000 responses of each side (prompts where one side has no responses), and their prompts."""
     vectors, groups = [], []
     for seed, (side, vector, number) in enumerate(zip(sides, asked, ids, strict=True)):
         rows = _sample(len(side.rows if both else side.prompts), seed)
         if both:
-            vectors.append((yield from _encode(state, [side.prompts[at] for at in side.owner[rows]],
-                                               [side.texts[at] for at in rows], "encoding responses")))
+            vectors.append(
+                (
+                    yield from _encode(
+                        state,
+                        [side.prompts[at] for at in side.owner[rows]],
+                        [side.texts[at] for at in rows],
+                        "encoding responses",
+                    )
+                )
+            )
             groups.append(number[side.owner[rows]])
         else:
             vectors.append(vector[rows])
@@ -157,40 +196,56 @@ def _fitted(side: Side) -> Job[EncoderState]:
     """Job: the default encoder, fitted on the texts of a set (its prompts where there are no responses)."""
     texts = side.texts or side.prompts
     prompts = [side.prompts[at] for at in side.owner] if side.texts else [""] * len(texts)
-    state = yield from ENCODERS["lexical"].fit(pl.Series("prompt", prompts, dtype=pl.String),
-                                               pl.Series("response", texts, dtype=pl.String))
+    state = yield from ENCODERS["lexical"].fit(
+        pl.Series("prompt", prompts, dtype=pl.String), pl.Series("response", texts, dtype=pl.String)
+    )
     return state
 
 
 def _shifts(one: Side, two: Side, both: bool, ids: tuple[np.ndarray, np.ndarray]) -> list[dict[str, Any]]:
     (asked, said), (asked_two, said_two) = _features(one, both), _features(two, both)
-    found: list[dict[str, Any]] = [shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "prompts"}
-             for shift in feature_shifts(asked, asked_two, *ids)]
+    found: list[dict[str, Any]] = [
+        shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "prompts"}
+        for shift in feature_shifts(asked, asked_two, *ids)
+    ]
     if both:
-        found += [shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "responses"}
-                  for shift in feature_shifts(said, said_two, ids[0][one.owner], ids[1][two.owner])]
+        found += [
+            shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "responses"}
+            for shift in feature_shifts(said, said_two, ids[0][one.owner], ids[1][two.owner])
+        ]
     for row in found:
         values = (asked_two if row["of"] == "prompts" else said_two)[str(row["feature"])]
         low, high = row["excess"]
         inside = (values > low) & (values <= high) if np.isfinite(low) else values <= high
         hits = np.flatnonzero(inside)
-        row["responses"] = (two.rows[np.isin(two.owner, hits)] if row["of"] == "prompts" else two.rows[hits]).tolist() \
-            if len(two.rows) else []
+        row["responses"] = (
+            (two.rows[np.isin(two.owner, hits)] if row["of"] == "prompts" else two.rows[hits]).tolist()
+            if len(two.rows)
+            else []
+        )
         row["excess"] = [low if np.isfinite(low) else None, high if np.isfinite(high) else None]
     return found
 
 
-def _reward_shift(one: Side, two: Side, ids: tuple[np.ndarray, np.ndarray], of_two: np.ndarray | None,
-                  of_one: np.ndarray | None) -> list[dict[str, Any]]:
+def _reward_shift(
+    one: Side, two: Side, ids: tuple[np.ndarray, np.ndarray], of_two: np.ndarray | None, of_one: np.ndarray | None
+) -> list[dict[str, Any]]:
     if of_one is None or of_two is None:
         return []
     values = of_one[one.rows], of_two[two.rows]
     fine = [np.isfinite(value) for value in values]
     if min(one.sum() for one in fine) < 2:
         return []
-    found = feature_shifts({"reward": values[0][fine[0]]}, {"reward": values[1][fine[1]]}, ids[0][one.owner][fine[0]],
-                           ids[1][two.owner][fine[1]])
-    return [shift.as_dict() | {"excess": [None, None], "clear": shift.clear, "of": "responses", "responses": []} for shift in found]
+    found = feature_shifts(
+        {"reward": values[0][fine[0]]},
+        {"reward": values[1][fine[1]]},
+        ids[0][one.owner][fine[0]],
+        ids[1][two.owner][fine[1]],
+    )
+    return [
+        shift.as_dict() | {"excess": [None, None], "clear": shift.clear, "of": "responses", "responses": []}
+        for shift in found
+    ]
 
 
 def _margins(side: Side, rewards: np.ndarray) -> np.ndarray:
@@ -199,7 +254,9 @@ def _margins(side: Side, rewards: np.ndarray) -> np.ndarray:
     return np.asarray(values[side.dataset.chosen[side.pairs]] - values[side.dataset.rejected[side.pairs]])
 
 
-def _familiar(two: Side, distance: np.ndarray, rewards: np.ndarray | None, checkpoint: Checkpoint | None) -> Familiarity:
+def _familiar(
+    two: Side, distance: np.ndarray, rewards: np.ndarray | None, checkpoint: Checkpoint | None
+) -> Familiarity:
     """Accuracy by distance, of pairs that the head has not learnt from: on the others it would only remember."""
     if rewards is None or two.dataset is None or not len(two.pairs):
         return Familiarity((), (), (), ())
@@ -219,7 +276,11 @@ def _heldout_accuracy(checkpoint: Checkpoint | None, one: Side, rewards: np.ndar
     dataset = one.dataset
     if checkpoint is None or dataset is None or checkpoint.dataset_fingerprint != dataset.fingerprint:
         return NOTHING
-    kept = checkpoint.metrics.get("heldout_accuracy"), checkpoint.metrics.get("ci"), checkpoint.metrics.get("heldout_pairs")
+    kept = (
+        checkpoint.metrics.get("heldout_accuracy"),
+        checkpoint.metrics.get("ci"),
+        checkpoint.metrics.get("heldout_pairs"),
+    )
     if rewards is None:
         if not isinstance(kept[0], float):
             return NOTHING
@@ -232,9 +293,17 @@ def _heldout_accuracy(checkpoint: Checkpoint | None, one: Side, rewards: np.ndar
 
 
 def _as_rows(near: Familiarity, two: Side) -> list[dict[str, Any]]:
-    return [{"accuracy": accuracy.value, "ci": accuracy.ci, "n": accuracy.n, "calibration_error": error,
-             "distance": list(edge), "pairs": rows.tolist()}
-            for accuracy, error, edge, rows in zip(near.accuracy, near.error, near.edges, near.rows, strict=True)]
+    return [
+        {
+            "accuracy": accuracy.value,
+            "ci": accuracy.ci,
+            "n": accuracy.n,
+            "calibration_error": error,
+            "distance": list(edge),
+            "pairs": rows.tolist(),
+        }
+        for accuracy, error, edge, rows in zip(near.accuracy, near.error, near.edges, near.rows, strict=True)
+    ]
 
 
 def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict[str, Any]:
@@ -243,8 +312,14 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
     unfamiliar = (order + 0.5) / max(len(distance), 1)
     if two.dataset is None:
         rows = np.argsort(-distance, kind="stable")[:LISTED]
-        return {"furthest": [{"prompt": two.prompts[at], "unfamiliar": float(unfamiliar[at]), "distance": float(distance[at])}
-                             for at in rows], "high_unfamiliar": [], "high_share": None}
+        return {
+            "furthest": [
+                {"prompt": two.prompts[at], "unfamiliar": float(unfamiliar[at]), "distance": float(distance[at])}
+                for at in rows
+            ],
+            "high_unfamiliar": [],
+            "high_share": None,
+        }
     data = two.dataset
     first_pair, was = np.full(data.responses.height, -1, np.int64), np.zeros(data.responses.height, np.int64)
     for side, sign in ((data.rejected, -1), (data.chosen, 1)):
@@ -256,9 +331,15 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
     def row(at: int) -> dict[str, Any]:
         response = int(two.rows[at])
         people = "chosen" if was[response] > 0 else "rejected" if was[response] < 0 else ""
-        return {"prompt": two.prompts[int(two.owner[at])][:300], "response": two.texts[at][:300], "row": response,
-                "reward": None if reward is None or not np.isfinite(reward[at]) else float(reward[at]),
-                "unfamiliar": float(strange[at]), "pair": int(first_pair[response]), "people": people}
+        return {
+            "prompt": two.prompts[int(two.owner[at])][:300],
+            "response": two.texts[at][:300],
+            "row": response,
+            "reward": None if reward is None or not np.isfinite(reward[at]) else float(reward[at]),
+            "unfamiliar": float(strange[at]),
+            "pair": int(first_pair[response]),
+            "people": people,
+        }
 
     furthest = np.argsort(-strange, kind="stable")[:LISTED]
     if reward is None or not np.isfinite(reward).any():
@@ -269,9 +350,18 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
     places = places[np.argsort(-reward[places], kind="stable")]
     labelled = was[two.rows[places]]
     against, known = int((labelled < 0).sum()), int((labelled != 0).sum())
-    share = Clusters(two.owner[places][labelled != 0]).share((labelled[labelled != 0] < 0).astype(float)) if known else NOTHING
-    return {"furthest": [row(int(at)) for at in furthest], "high_unfamiliar": [row(int(at)) for at in places[:LISTED]],
-            "high_count": len(places), "high_share": _estimate(share), "high_rejected": against}
+    share = (
+        Clusters(two.owner[places][labelled != 0]).share((labelled[labelled != 0] < 0).astype(float))
+        if known
+        else NOTHING
+    )
+    return {
+        "furthest": [row(int(at)) for at in furthest],
+        "high_unfamiliar": [row(int(at)) for at in places[:LISTED]],
+        "high_count": len(places),
+        "high_share": _estimate(share),
+        "high_rejected": against,
+    }
 
 
 def result_path(first: SetSpec, second: SetSpec, head: str) -> Path:
@@ -306,9 +396,13 @@ def read_result(path: Path | str) -> dict[str, Any]:
 def as_json(result: dict[str, Any]) -> dict[str, Any]:
     """The result without texts and rows, for `analyze --against`."""
     plain = {key: result[key] for key in ("first", "second", "unit", "n", "prompts", "auc", "mmd", "headline")}
-    plain["features"] = [{key: value for key, value in row.items() if key not in ("responses", "excess", "clear", "of")}
-                         for row in result["features"]]
-    plain["familiarity"] = [{key: value for key, value in row.items() if key != "pairs"} for row in result["familiarity"]]
+    plain["features"] = [
+        {key: value for key, value in row.items() if key not in ("responses", "excess", "clear", "of")}
+        for row in result["features"]
+    ]
+    plain["familiarity"] = [
+        {key: value for key, value in row.items() if key != "pairs"} for row in result["familiarity"]
+    ]
     plain["leaks"] = {key: result["leaks"][key] for key in ("prompts", "exact", "near")}
     return plain
 
@@ -317,6 +411,8 @@ def method(result: dict[str, Any]) -> str:
     """The method line."""
     n = result["n"]
     return wording.method_line(
-        f"{n[0]:,} {result['unit']} against {n[1]:,}", "AUC by 5-fold cross-validation, no prompt in two folds",
+        f"{n[0]:,} {result['unit']} against {n[1]:,}",
+        "AUC by 5-fold cross-validation, no prompt in two folds",
         "cluster-robust intervals by prompt",
-        "" if result["encoder"] == "head" else "encoder fitted on the first set, for no head is shown")
+        "" if result["encoder"] == "head" else "encoder fitted on the first set, for no head is shown",
+    )

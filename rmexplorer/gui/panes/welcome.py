@@ -34,7 +34,7 @@ DEMO = (
 KEYS = (
     ("Open a file", ("Ctrl", "O")),
     ("Every command", ("Ctrl", "K")),
-    ("Go to a pane", ("Ctrl", "1–5")),
+    ("Go to a pane", ("Ctrl", "1–0")),
     ("Keys and help", ("F1",)),
 )
 
