@@ -108,34 +108,29 @@ class FixComparison:
         return None if not before or after is None else 1.0 - abs(after) / abs(before)
 
     def headline(self) -> str:
-        """Balancing cuts the pull of length by 76% (+0.46 → +0.11 per doubling, −0.38 to −0.30). Accuracy at …"""
-        title = TITLES.get(self.fix, self.fix)
-        pull = self.change("Length doubled")
+        """Balancing cuts the pull of length by 76% (+0.46 → +0.11, −0.38 to −0.30). Accuracy at equal length: …"""
+        title, pull = TITLES.get(self.fix, "The fix"), self.change("Length doubled")
         if self.n == 0 or pull is None:
             return wording.too_few(self.n)
-        values = f"{wording.number(pull.before, signed=True)} → {wording.number(pull.after, signed=True)} per doubling"
-        if pull.difference.low is not None:
-            values += f", {wording.between(pull.difference.low, pull.difference.high)}"
+        values = wording.bracket(
+            f"{wording.number(pull.before, signed=True)} → {wording.number(pull.after, signed=True)}" + _ends(pull)
+        )
         if not pull.clear:
-            found = f"makes no clear difference to the pull of length {wording.bracket(values)}."
+            found = f"{title}: no clear difference in the pull of length {values}."
         elif abs(pull.after) < abs(pull.before):
-            share = wording.percent(1 - abs(pull.after) / abs(pull.before))
-            turned = pull.after * pull.before < 0 and self.after.per_doubling.excludes(0.0)
-            found = f"cuts the pull of length by {share} {wording.bracket(values)}" + (" and turns it round." if turned else ".")
+            found = f"{title} cuts the pull of length by {wording.percent(1 - abs(pull.after / pull.before))} {values}."
         else:
-            found = f"makes the pull of length stronger {wording.bracket(values)}."
+            found = f"{title} makes the pull of length stronger {values}."
         if self.n < wording.FEW_PAIRS:
-            return wording.too_few(self.n, f"{title[:1].lower()}{title[1:]} {found}")
-        return f"{title} {found} {self._cost()}"
+            return wording.too_few(self.n, found[0].lower() + found[1:])
+        return wording.headline(found, self._cost())
 
     def _cost(self) -> str:
         matched = self.change("Equal length")
         if matched is None or matched.difference.n < LEAST_PAIRS:
             return "Too few pairs of equal length to say what it costs."
-        values = f"{wording.number(matched.before)} → {wording.number(matched.after)}"
-        if matched.difference.low is not None:
-            values += f", {wording.between(matched.difference.low, matched.difference.high)}"
-        return f"Accuracy at equal length: {matched.words()} {wording.bracket(values)}."
+        ends = _ends(matched).removeprefix(", ")
+        return f"Accuracy at equal length: {matched.words()}" + (f" {wording.bracket(ends)}." if ends else ".")
 
     def method(self, split: str = "held-out") -> str:
         """Which pairs, how the intervals are made, what equal length means."""
@@ -145,6 +140,12 @@ class FixComparison:
             "pull: reward for each doubling of the characters",
             f"equal length: {wording.counted(self.after.matched.n, 'pair')} with characters within 10%",
         )
+
+
+def _ends(change: Change) -> str:
+    """The interval of a difference as the last part of a bracket."""
+    low, high = change.difference.low, change.difference.high
+    return "" if low is None else f", {wording.between(low, high)}"
 
 
 def length_pull(margin: np.ndarray, length_gap: np.ndarray) -> dict[str, float | None]:

@@ -27,6 +27,7 @@ DOES = {
     "balance": "weigh pairs so that the longer response wins half",
     "penalty": "loss term on the correlation of margin and length",
 }
+TURNED = "ranking turned by the fix"
 SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 FORMULA = (
     "Reward per doubling = ln 2 · Σ d·Δ / Σ Δ² over pairs, with d the margin and Δ the difference of log(1 + characters); "
@@ -77,7 +78,7 @@ class FixesPane(Pane):
         self.cancel = SecondaryButton("Cancel", "x")
         self.cancel.clicked.connect(self.fixing.cancel)
         self.turned = GhostButton("Read the pairs that turned", "list")
-        self.turned.clicked.connect(lambda: self._select_row(""))
+        self.turned.clicked.connect(lambda: self._select_row(TURNED))
         self.use_button = PrimaryButton("Use this model", "check")
         self.use_button.clicked.connect(lambda: self.use(self.fix))
         for widget in (self.turned, self.use_button, self.cancel, self.train):
@@ -237,16 +238,16 @@ class FixesPane(Pane):
         if self.result is None:
             return
         given, turned = self.result.result.given, self._turned(self.result)
-        if name == "All pairs":
+        if name == TURNED or name not in {"All pairs", "Equal length", *given["subset"]}:
+            if turned is None:
+                return
+            rows, name = turned, TURNED
+        elif name == "All pairs":
             rows = np.ones(given.pairs, bool)
         elif name == "Equal length":
             rows = np.abs(given["length_gap"]) < MATCHED
-        elif name in set(given["subset"]):
-            rows = given["subset"] == name
-        elif turned is not None:
-            rows, name = turned, "ranking turned by the fix"
         else:
-            return
+            rows = given["subset"] == name
         self.select_rows(given.rows[rows], name)
 
     def mark(self, state: State) -> None:

@@ -1,0 +1,211 @@
+"""The Fixes pane, by mouse and keyboard, on real pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from rmexplorer.analysis.fix_comparison import changed_pairs, fix_comparison
+from rmexplorer.gui.panes.fixes import FixesPane
+from rmexplorer.gui.window import Window
+from rmexplorer.project import RunRecord
+from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.workflows.rewards import Rewards
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", "not accepted by receiving widget")
+Settle = Callable[[Window], None]
+
+
+def add_run(window: Window, trained: Any, fix: str, checkpoint: Any) -> RunRecord:
+    settings = {"encoder": "lexical", **replace(checkpoint.settings, length_fix=fix).as_dict()}
+    return window.desk.project.add_run(f"head-{fix}", trained.dataset.fingerprint, settings, trained.trained.metrics,
+                                       trained.trained.history, checkpoint.to_bytes())
+
+
+def residual(trained: Any) -> tuple[Any, np.ndarray]:
+    """The head of the fixture with its length line subtracted, and its rewards."""
+    dataset, rewards = trained.dataset, trained.trained.rewards
+    characters = np.char.str_len(np.char.strip(dataset.responses["text"].to_numpy().astype(str)))
+    margin = rewards[dataset.chosen].astype(float) - rewards[dataset.rejected]
+    logs = np.log1p(characters)
+    line = LengthLine.fit(margin, logs[dataset.chosen] - logs[dataset.rejected], characters)
+    raw = LengthLine(line.slope * trained.trained.checkpoint.temperature, line.mean)
+    return replace(trained.trained.checkpoint, residual=raw), (rewards - line.at(characters)).astype(np.float32)
+
+
+@pytest.fixture(name="compared")
+def compared_pane(window: Window, trained: Any, settle: Settle) -> tuple[Window, FixesPane, dict[str, np.ndarray]]:
+    """The pane with a plain head and a residualized one, both kept as runs."""
+    checkpoint, fixed = residual(trained)
+    plain = add_run(window, trained, "none", trained.trained.checkpoint)
+    other = add_run(window, trained, "residualize", checkpoint)
+    window.show_pane("fixes")
+    desk = window.desk
+    desk.training.score = lambda *_: None  # type: ignore[method-assign]  # no worker process here
+    desk.show_dataset(trained.dataset, trained.folder)
+    pane = window.panes["fixes"]
+    assert isinstance(pane, FixesPane)
+    pane.fixing.rewards[other.id] = fixed
+    rewards = Rewards.of_model(trained.dataset, trained.trained.checkpoint, trained.trained.rewards, "head-none")
+    desk.show_rewards(rewards, trained.trained.checkpoint, plain.id)
+    window.show_pane("fixes")
+    settle(window)
+    return window, pane, {"none": trained.trained.rewards, "residualize": fixed}
+
+
+def test_that_the_headline_is_that_of_the_analysis(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    window, pane, rewards = compared
+    state = window.desk.state
+    assert state.columns is not None and state.shown is not None
+    given = state.columns.take(state.shown)
+    margins = {fix: values[given["response_chosen"]].astype(float) - values[given["response_rejected"]]
+               for fix, values in rewards.items()}
+    wanted = fix_comparison(margins["none"], given["prompt"], given["subset"], given["length_gap"],
+                            margins["residualize"], "residualize")
+    assert pane.header.headline.text == wanted.headline()
+    assert pane.result.result.comparison == wanted
+    assert [row.pull is not None for row in pane.list.model.rows] == [True, True, False, False]
+    assert [row.right for row in pane.changes.forests["accuracy"].model.rows] == [
+        change.words() for change in wanted.changes if change.kind == "accuracy"]
+
+
+def test_that_both_plots_have_the_same_axes(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    _, pane, _ = compared
+    assert np.allclose(pane.before.view.box.viewRange(), pane.after.view.box.viewRange())
+    before, after = pane.result.before, pane.result.after
+    assert before.line is not None and after.line is not None
+    assert abs(after.line.slope.value) < 0.3 * abs(before.line.slope.value)
+
+
+def test_that_rows_of_changes_select_their_pairs(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    window, pane, _ = compared
+    forest = pane.changes.forests["accuracy"].list
+    forest.setFocus()
+    forest.setCurrentIndex(forest.model().index(1, 0))
+    QTest.keyClick(forest, Qt.Key.Key_Return)
+    given = pane.result.result.given
+    mask = window.desk.state.selection.mask
+    assert mask is not None and np.array_equal(np.flatnonzero(mask), given.rows[np.abs(given["length_gap"]) < 0.1])
+    QTest.mouseClick(pane.turned, Qt.MouseButton.LeftButton)
+    margins = pane.result.result.margins
+    turned = given.rows[changed_pairs(margins["none"], margins["residualize"])]
+    mask = window.desk.state.selection.mask
+    assert mask is not None and np.array_equal(np.flatnonzero(mask), turned) and len(turned)
+
+
+def test_that_a_click_on_a_response_inspects_its_pair(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    window, pane, _ = compared
+    drawn, view = pane.result, pane.before.view
+    place = int(np.argmax(drawn.before.reward))
+    at = view.box.mapViewToScene(pane.before.view.box.mapToView(view.box.mapFromView(
+        QPoint(0, 0).toPointF() + type(QPoint(0, 0).toPointF())(drawn.length[place], drawn.before.reward[place]))))
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(at))
+    focus = window.desk.state.focus
+    dataset = window.desk.state.dataset
+    assert dataset is not None and focus is not None
+    shown = {int(dataset.chosen[focus]), int(dataset.rejected[focus])}
+    near = np.argsort(np.abs(drawn.length - drawn.length[place]) + np.abs(drawn.before.reward - drawn.before.reward[place]))
+    given = pane.result.result.given
+    ids = np.unique(np.concatenate([given["response_chosen"], given["response_rejected"]]))
+    assert shown & set(ids[near[:60]].tolist())
+
+
+def test_that_the_keyboard_uses_a_model(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    window, pane, _ = compared
+    used: list[str] = []
+    window.desk.use_run = used.append  # type: ignore[method-assign]
+    view = pane.list.view
+    view.setFocus()
+    assert view.currentIndex().row() == 1
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    record = pane.fixing.family()["residualize"]
+    assert used == [record.id]
+    QTest.mouseClick(pane.use_button, Qt.MouseButton.LeftButton)
+    assert used == [record.id, record.id]
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    assert view.currentIndex().row() == 1, "a fix that is not trained cannot be compared"
+
+
+def test_that_without_a_run_the_pull_is_shown_and_training_says_why_not(
+    window: Window, trained: Any, settle: Settle
+) -> None:
+    trained.show(window, "fixes")
+    settle(window)
+    pane = window.panes["fixes"]
+    assert pane.header.headline.text == pane.result.result.pulls["none"].headline()
+    assert pane.train.isVisible() and not pane.train.isEnabled()
+    assert not pane.use_button.isVisible()
+
+
+def test_that_it_lives_through_an_empty_filter_three_pairs_and_the_dark_theme(
+    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle
+) -> None:
+    window, pane, _ = compared
+    window.desk.set_query("words>100000")
+    settle(window)
+    assert pane.before.empty.isVisible() and pane.changes.empty.isVisible()
+    assert pane.header.headline.text.startswith("Too few pairs to say")
+    window.desk.set_query("")
+    window.set_theme("dark")
+    settle(window)
+    assert not pane.error.isVisible()
+    shown = window.desk.state.shown
+    assert shown is not None and window.desk.state.dataset is not None
+    few = np.zeros(len(window.desk.state.dataset), bool)
+    few[np.flatnonzero(shown)[:3]] = True
+    window.desk.session.put(query="three", matching=few)
+    settle(window)
+    assert pane.header.headline.text.startswith("Too few pairs to say (3")
+    assert all(not change.clear for change in pane.result.result.comparison.changes)
+
+
+def test_that_all_fixes_are_trained_kept_and_compared(
+    window: Window, trained: Any, settle: Settle, wait_until: Callable[..., None]
+) -> None:
+    settings = replace(trained.trained.checkpoint.settings, hidden_dim=0, epochs=1, refit=False)
+    checkpoint = replace(trained.trained.checkpoint, settings=settings)
+    plain = add_run(window, trained, "none", checkpoint)
+    window.show_pane("fixes")
+    desk = window.desk
+    desk.training.score = lambda *_: None  # type: ignore[method-assign]
+    desk.show_dataset(trained.dataset, trained.folder)
+    rewards = Rewards.of_model(trained.dataset, checkpoint, trained.trained.rewards, "head-none")
+    desk.show_rewards(rewards, checkpoint, plain.id)
+    window.show_pane("fixes")
+    settle(window)
+    pane = window.panes["fixes"]
+    assert pane.train.text() == "Train all three"
+    QTest.mouseClick(pane.train, Qt.MouseButton.LeftButton)
+    assert pane.fixing.running == "residualize" and pane.cancel.isVisible()
+    assert "training" in str(pane.list.model.rows[1].note) and pane.list.model.rows[2].note == "waits"
+    wait_until(lambda: not pane.fixing.running, 120)
+    settle(window)
+    kept = {run.settings["length_fix"]: run for run in desk.project.runs(trained.dataset.fingerprint)}
+    assert set(kept) == {"none", "residualize", "balance", "penalty"}
+    assert desk.state.run == plain.id, "training a fix does not change what is shown"
+    assert set(pane.result.result.pulls) == set(kept) and not pane.train.isVisible()
+
+
+def test_that_cancel_leaves_no_run(window: Window, trained: Any, settle: Settle, wait_until: Callable[..., None]) -> None:
+    checkpoint = trained.trained.checkpoint
+    plain = add_run(window, trained, "none", checkpoint)
+    window.show_pane("fixes")
+    desk = window.desk
+    desk.training.score = lambda *_: None  # type: ignore[method-assign]
+    desk.show_dataset(trained.dataset, trained.folder)
+    desk.show_rewards(Rewards.of_model(trained.dataset, checkpoint, trained.trained.rewards, "h"), checkpoint, plain.id)
+    window.show_pane("fixes")
+    settle(window)
+    pane = window.panes["fixes"]
+    pane.train.click()
+    pane.cancel.click()
+    wait_until(lambda: not pane.fixing.running)
+    settle(window)
+    assert [run.id for run in desk.project.runs(trained.dataset.fingerprint)] == [plain.id]
+    assert pane.train.isVisible()

@@ -1,0 +1,146 @@
+"""Fixes against length from end to end: on pairs whose labels follow length the best one cuts the pull and keeps accuracy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from rmexplorer import cli
+from rmexplorer.analysis.fix_comparison import length_pull
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.job import finish
+from rmexplorer.problem import Problem
+from rmexplorer.project import Project, RunRecord
+from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.fixing import best_fix, compare_fixes, family, read_fixed, train_fix, with_fix
+from rmexplorer.workflows.opening import open_files
+from rmexplorer.workflows.scoring import pair_rewards, score
+from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.training import length_gap
+
+
+def long_pairs(folder: Path, n: int = 600) -> Path:
+    """Pairs whose longer response mostly wins, and whose words say which is good."""
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        words = random.integers(5, 60, 2)
+        good = random.random(2)
+        texts = [" ".join(random.choice(["fine", "clear"] if random.random() < quality else ["poor", "vague"])
+                          for _ in range(count)) for count, quality in zip(words, good, strict=True)]
+        worth = 2.0 * good + 1.2 * np.log(words)
+        first = int(random.random() < 1 / (1 + np.exp(worth[1] - worth[0])))
+        rows.append({"prompt": f"Question {i}?", "chosen": texts[1 - first], "rejected": texts[first]})
+    path = folder / "long.jsonl"
+    pl.DataFrame(rows).write_ndjson(path)
+    return path
+
+
+@pytest.fixture
+def opened(home: Path, tmp_path: Path) -> Path:
+    return Path(finish(open_files([str(long_pairs(tmp_path))])))
+
+
+def settings(**more: object) -> RunSettings:
+    return RunSettings.from_dict({"hidden_dim": 0, "learning_rate": 0.01, "epochs": 8, **more})
+
+
+def test_that_a_fixed_head_scores_text_as_it_did_when_it_was_trained(opened: Path) -> None:
+    fixed = read_fixed(finish(train_fix(str(opened), with_fix(settings(), "residualize").as_dict())))
+    dataset = Dataset.open(opened)
+    path = opened.parent / "head.safetensors"
+    path.write_bytes(fixed.head)
+    checkpoint = Checkpoint.load(path)
+    assert checkpoint.residual is not None and checkpoint.settings.length_fix == "residualize"
+    assert finish(score(dataset, checkpoint)) == pytest.approx(fixed.rewards, abs=1e-4)
+    assert fixed.metrics["length_fix"] == "residualize" and abs(fixed.metrics["length"]["correlation"]) < 0.3
+
+
+def test_that_a_new_head_is_read_once(opened: Path) -> None:
+    place = finish(train_fix(str(opened), settings().as_dict()))
+    read_fixed(place)
+    with pytest.raises(Problem, match="cannot be read"):
+        read_fixed(place)
+
+
+def test_that_residualizing_takes_the_slope_of_the_training_pairs_to_nothing(opened: Path) -> None:
+    dataset = Dataset.open(opened)
+    rewards = read_fixed(finish(train_fix(str(opened), with_fix(settings(refit=False), "residualize").as_dict()))).rewards
+    held = columns(dataset, *pair_rewards(dataset, rewards))
+    training = length_pull(held["margin"], length_gap(dataset))
+    plain = read_fixed(finish(train_fix(str(opened), settings(refit=False).as_dict()))).rewards
+    before = columns(dataset, *pair_rewards(dataset, plain))
+    assert abs(training["correlation"] or 1) < 0.1 * abs(length_pull(before["margin"], length_gap(dataset))["correlation"] or 0)
+
+
+def test_that_runs_which_differ_in_the_fix_alone_belong_together(tmp_path: Path) -> None:
+    project = Project(tmp_path / "runs.rmx")
+
+    def add(name: str, **given: object) -> RunRecord:
+        return project.add_run(name, "abc", RunSettings.from_dict(given).as_dict(), {}, {}, b"")
+
+    plain = add("plain")
+    penalty = add("penalty", length_fix="penalty", length_penalty=3.0)
+    add("other", length_fix="balance", seed=4)
+    newer = add("newer", length_fix="penalty")
+    runs = project.runs("abc")
+    assert family(runs, plain.id) == {"none": plain, "penalty": newer}
+    assert family(runs, penalty.id) == {"none": plain, "penalty": penalty}
+    assert family(runs, "") == {} == family((), plain.id)
+    project.close()
+
+
+def test_that_only_trained_fixes_are_compared() -> None:
+    assert best_fix({}) == ""
+
+
+def test_that_the_best_fix_cuts_the_pull_of_length_and_keeps_accuracy_at_equal_length(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, train, test = tmp_path / "all.parquet", tmp_path / "train.parquet", tmp_path / "test.parquet"
+    tool = shared / "tools" / "make_pairs.py"
+    subprocess.run([sys.executable, str(tool), "6000", str(path), "--length-effect", "1.2", "--seed", "5"], check=True,
+                   capture_output=True)
+    pairs = pl.read_parquet(path)
+    pairs[:4000].write_parquet(train)
+    pairs[4000:].write_parquet(test)
+    fresh = Dataset.open(Path(finish(open_files([str(test)]))))
+    rewards = {}
+    for fix in ("none", "residualize", "penalty"):
+        model = tmp_path / f"{fix}.safetensors"
+        assert cli.main(["train", str(train), "-o", str(model), "--length-fix", fix, "--epochs", "15", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["length_fix"] == fix
+        rewards[fix] = finish(score(fresh, Checkpoint.load(model)))
+    given = columns(fresh, *pair_rewards(fresh, rewards["none"]))
+    found = compare_fixes(given, rewards, best_fix(compare_fixes(given, rewards, "").pulls)).comparison
+    assert found is not None and found.cut is not None and found.cut >= 0.7
+    equals = at_equal_length(fresh, pairs[4000:])
+    right = {fix: float(np.mean(values[equals[0]] > values[equals[1]])) for fix, values in rewards.items()}
+    assert len(equals[0]) > 1000 and right["none"] - max(right["residualize"], right["penalty"]) <= 0.015
+    penalised = compare_fixes(given, rewards, "penalty").comparison
+    assert penalised is not None and penalised.cut is not None and penalised.cut >= 0.6
+
+
+def at_equal_length(dataset: Dataset, pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Responses (better, worse) of neighbours by length, by the quality that made them: few real pairs are that equal."""
+    texts = dataset.responses["text"].to_list()
+    quality = {row[side]: row[f"quality_{side}"] for row in pairs.iter_rows(named=True) for side in ("chosen", "rejected")}
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place].strip()))
+    worth = np.array([quality[texts[place]] for place in order])
+    first, second = np.array(order[:-1:2]), np.array(order[1::2])
+    better = worth[:-1:2] > worth[1::2]
+    close = np.abs([np.log(len(texts[a]) / len(texts[b])) for a, b in zip(first, second, strict=True)]) < 0.1
+    return np.where(better, first, second)[close], np.where(better, second, first)[close]
+
+
+def test_that_an_unknown_fix_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = long_pairs(tmp_path, 40)
+    assert cli.main(["train", str(path), "-o", str(tmp_path / "m.safetensors"), "--length-fix", "magic"]) == 2
+    assert "no length fix named 'magic'" in capsys.readouterr().err
