@@ -119,12 +119,14 @@ class FixScatterCard(PlotCard):
         if self.marks is None or (wide is self._legend and not anew):
             return
         self._legend = wide
+        crowded = wide and self.width() < px(TOOLS) and not isinstance(self.marks, PointItem)
+        self.subtitle_label.setVisible(not crowded)  # the legend of hexagons needs the room
         if not wide:
             self.set_legend(QWidget())
         elif isinstance(self.marks, PointItem):
             self.set_legend(MarkLegend((("chosen", "chosen"), ("rejected", "rejected"))))
         else:
-            self.set_legend(ShareLegend())
+            self.set_legend(ShareLegend(""))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow card has no legend: its neighbour's colours are the same."""
