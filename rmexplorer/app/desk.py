@@ -198,7 +198,8 @@ class Desk(QObject):
             pane="data" if self.state.pane == "welcome" else self.state.pane,
         )
         if runs:
-            self.use_run(runs[0].id)
+            last = self.project.view().get("run")  # the newest may be a fix that nobody chose to use
+            self.use_run(next((run.id for run in runs if run.id == last), runs[0].id))
         elif dataset.score_columns:
             self.use_columns()
 

@@ -209,3 +209,14 @@ def test_that_cancel_leaves_no_run(window: Window, trained: Any, settle: Settle,
     settle(window)
     assert [run.id for run in desk.project.runs(trained.dataset.fingerprint)] == [plain.id]
     assert pane.train.isVisible()
+
+
+def test_that_opening_again_shows_the_run_that_was_used_and_not_the_newest(window: Window, trained: Any) -> None:
+    checkpoint = trained.trained.checkpoint
+    plain = add_run(window, trained, "none", checkpoint)
+    add_run(window, trained, "penalty", checkpoint)
+    window.desk.project.put_view(run=plain.id)
+    used: list[str] = []
+    window.desk.use_run = used.append  # type: ignore[method-assign]
+    window.desk.show_dataset(trained.dataset, trained.folder)
+    assert used == [plain.id]
