@@ -19,8 +19,6 @@ from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.mapping import Mapping
-from rmexplorer.data.trial import Question
 from rmexplorer.paths import data_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
@@ -30,6 +28,8 @@ from rmexplorer.workflows import files, scoring
 from rmexplorer.workflows import rewards as sources
 
 if TYPE_CHECKING:
+    from rmexplorer.data.mapping import Mapping
+    from rmexplorer.data.trial import Question
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.rewards import Rewards
 
@@ -124,7 +124,7 @@ class Desk(QObject):
         how = {"format_id": format_id, "mapping": mapping}
 
         def done(result: str | Question) -> None:
-            if isinstance(result, Question):
+            if not isinstance(result, str):
                 self.asked.emit(result)
             else:
                 self._opened(Path(result), paths, how)

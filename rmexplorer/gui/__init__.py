@@ -6,9 +6,11 @@ from rmexplorer.late import postpone
 
 LATE = (
     "polars",
+    "rmexplorer.data.quality",
     "rmexplorer.data.query",
     "rmexplorer.data.table",
     "rmexplorer.encoders",
+    "rmexplorer.gui.mapping_page",
     "rmexplorer.reward.checkpoint",
     "rmexplorer.reward.train",
     "rmexplorer.workflows.columns",

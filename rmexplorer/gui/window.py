@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, QUrl
 from PySide6.QtGui import (
@@ -34,18 +34,21 @@ from PySide6.QtWidgets import (
 from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.data.mapping import Mapping
-from rmexplorer.data.trial import Question
+from rmexplorer.gui import mapping_page
 from rmexplorer.gui.dropborder import DropBorder
 from rmexplorer.gui.frame import Frame
 from rmexplorer.gui.help import HelpDialog
-from rmexplorer.gui.mapping_page import MappingPage
 from rmexplorer.gui.palette import Palette
 from rmexplorer.gui.pane import PANES, Pane
 from rmexplorer.gui.theme import set_role, themes
 from rmexplorer.gui.widgets import FocusRings, Notice
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted
+
+if TYPE_CHECKING:
+    from rmexplorer.data.mapping import Mapping
+    from rmexplorer.data.trial import Question
+    from rmexplorer.gui.mapping_page import MappingPage
 
 NARROW = 1180
 KEEP_MS = 500
@@ -167,7 +170,7 @@ class Window(QWidget):
     def ask_mapping(self, question: Question, mapping: Mapping | None = None, own: set[str] | None = None) -> None:
         """Ask what the columns of a file are; the page stands in place of a pane until it is answered."""
         self._leave_mapping()
-        page = MappingPage(self.desk, question, mapping, own)
+        page = mapping_page.MappingPage(self.desk, question, mapping, own)
         self.mapping = page
         page.closed.connect(self._close_mapping)
         self.stack.addWidget(page)
