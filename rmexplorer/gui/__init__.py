@@ -13,6 +13,7 @@ LATE = (
     "rmexplorer.gui.mapping_page",
     "rmexplorer.reward.checkpoint",
     "rmexplorer.reward.train",
+    "rmexplorer.workflows.attributing",
     "rmexplorer.workflows.columns",
     "rmexplorer.workflows.files",
     "rmexplorer.workflows.rewards",

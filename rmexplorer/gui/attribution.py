@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from rmexplorer.analysis.attribution import Attribution
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.gui.plots.item import ink
-from rmexplorer.gui.theme import color, font, px, themes
+from rmexplorer.gui.theme import color, font, pen, px, themes
 from rmexplorer.gui.widgets import DiffView, ElidedLabel, LinkButton, label
 from rmexplorer.job import Job, Result, finish
 from rmexplorer.problem import Problem
-from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.wording import number
-from rmexplorer.workflows.attributing import explain, nearest_training
+from rmexplorer.workflows import attributing
+
+if TYPE_CHECKING:
+    from rmexplorer.analysis.attribution import Attribution
+    from rmexplorer.reward.checkpoint import Checkpoint
 
 KEPT = 400
 NEEDS_HEAD = "Attribution needs a head that can score new texts: train one, or load one"
@@ -56,7 +58,7 @@ class AttributionLegend(QWidget):
         for token, text in self._parts():
             box = QRectF(x, self.height() / 2 - px(6), px(15), px(11))
             painter.fillRect(box, color(token, 130))
-            stroke = ink("green" if token == "green" else "amber_text", 1.5)
+            stroke = pen("green" if token == "green" else "amber_text", 1.5)
             stroke.setStyle(Qt.PenStyle.SolidLine if token == "green" else Qt.PenStyle.DotLine)
             painter.setPen(stroke)
             painter.drawLine(box.bottomLeft(), box.bottomRight())
@@ -136,9 +138,9 @@ class Attributions:
         texts = [dataset.responses["text"][row] or "" for row in wanted]
 
         def work() -> tuple[list[Attribution], Near]:
-            found = [self._kept[row] if row in self._kept else self._finish(explain(head, prompt, text), wanted)
+            found = [self._kept[row] if row in self._kept else self._finish(attributing.explain(head, prompt, text), wanted)
                      for row, text in zip(wanted, texts, strict=True)]
-            return found, self._finish(nearest_training(dataset, head, wanted[0]), wanted)
+            return found, self._finish(attributing.nearest_training(dataset, head, wanted[0]), wanted)
 
         def answered(result: tuple[list[Attribution], Near] | None, error: Exception | None) -> None:
             if error is not None or result is None:
