@@ -22,7 +22,6 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.paths import data_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
-from rmexplorer.reward import checkpoint as checkpoints
 from rmexplorer.workflows import columns as tables
 from rmexplorer.workflows import files, scoring
 from rmexplorer.workflows import rewards as sources
@@ -209,6 +208,7 @@ class Desk(QObject):
         """Put rewards into the session, with the columns that follow from them."""
         dataset, frame = self.state.dataset, self.state.frame
         assert dataset is not None and frame is not None
+        self.training.awaited = None  # a head asked for before these came too late
         second_won = dataset.winner == -1
         margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
         frame = frame.with_columns(
@@ -253,12 +253,7 @@ class Desk(QObject):
 
     def load_head(self, path: str) -> None:
         """Score this dataset with a head from a file."""
-        try:
-            checkpoint = checkpoints.Checkpoint.load(path)
-        except Problem as problem:
-            self.report(problem)
-            return
-        self.training.score(checkpoint.to_bytes(), Path(path).stem)
+        self.training.score(Path(path), Path(path).stem)
 
     def delete_run(self, run_id: str) -> None:
         """Take a run out of the project; the notice that says so can bring it back."""

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer import encoders
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.live import Live
-from rmexplorer.job import Progress
+from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.reward import checkpoint as checkpoints
@@ -24,6 +24,7 @@ from rmexplorer.workflows.settings import RunSettings
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
+    from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.reward.train import Fit
     from rmexplorer.workflows.training import Trained
 
@@ -45,6 +46,7 @@ class Training(QObject):
         self._encoder: Any = None
         self._baselines: dict[str, np.ndarray] | None = None
         self._excluded: np.ndarray | None = None
+        self.awaited: object | None = None  # stands for the head that was asked for last and is not shown yet
 
     @property
     def running(self) -> bool:
@@ -236,8 +238,9 @@ class Training(QObject):
             self._desk.jobs.cancel(self.live.run)
 
     def abandon(self) -> None:
-        """Forget the run, for another dataset was opened."""
+        """Forget the run and the head that was asked for, for another dataset was opened."""
         self.cancel()
+        self.awaited = None
         self.live = None
         self.changed.emit()
 
@@ -253,35 +256,50 @@ class Training(QObject):
 
     # Scoring with a head that exists
 
-    def score(self, content: bytes, name: str, run_id: str = "") -> None:
+    def score(self, head: bytes | Path, name: str, run_id: str = "") -> None:
         """Score the dataset that is open with a checkpoint, in the worker process, and show the rewards.
 
-        content: a whole checkpoint in safetensors; run_id: of the run that the project keeps, '' for a head from a file.
+        head: a whole checkpoint in safetensors, or the file that holds one; it is read and checked in a thread.
+        run_id: of the run that the project keeps, '' for a head from a file. Of several that are asked for the last one
+        is shown.
         """
-        state = self._desk.state
-        dataset, folder = state.dataset, state.folder
+        dataset, folder = self._desk.state.dataset, self._desk.state.folder
         if dataset is None or folder is None:
             return
-        try:
-            path = keep_head(content)
-            checkpoint = checkpoints.Checkpoint.load(path)
-        except Problem as problem:
-            self._desk.report(problem)
-            return
+        asked = self.awaited = object()
 
-        def scored(where: str) -> None:
-            if self._desk.state.dataset is dataset:
-                rewards = sources.Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
-                self._desk.show_rewards(rewards, checkpoint, run_id)
+        def opened(found: tuple[Path, Checkpoint]) -> None:
+            if asked is not self.awaited:
+                return
+            path, checkpoint = found
 
-        self._desk.jobs.order(
-            f"Scoring with {name}",
-            "rmexplorer.workflows.scoring",
-            "score_folder",
-            (str(folder), str(path)),
-            done=scored,
-            failed=self._desk.report,
+            def scored(where: str) -> None:
+                if asked is self.awaited:
+                    rewards = sources.Rewards.of_model(dataset, checkpoint, np.load(where, allow_pickle=False), name)
+                    self._desk.show_rewards(rewards, checkpoint, run_id)
+
+            self._desk.jobs.order(
+                f"Scoring with {name}",
+                "rmexplorer.workflows.scoring",
+                "score_folder",
+                (str(folder), str(path)),
+                done=scored,
+                failed=self._desk.report,
+            )
+
+        self._desk.jobs.start(
+            f"Opening {name}", _open_head(head), done=opened, failed=self._desk.report, quiet=True
         )
+
+
+def _open_head(head: bytes | Path) -> Job[tuple[Path, Checkpoint]]:
+    """Job: a checkpoint, and the file in the cache that the worker process can read."""
+    yield Progress(0, 0, "reading the head")
+    if isinstance(head, Path):
+        checkpoint = checkpoints.Checkpoint.load(head)
+        return keep_head(checkpoint.to_bytes()), checkpoint
+    path = keep_head(head)
+    return path, checkpoints.Checkpoint.load(path)
 
 
 def keep_head(content: bytes) -> Path:

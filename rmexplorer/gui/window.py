@@ -463,6 +463,7 @@ class Window(QWidget):
             event.ignore()
             return
         self.keep_view()
+        self.hide()  # the worker process may take a moment to end; nobody needs to watch
         self.desk.close()
         event.accept()
 

@@ -1,0 +1,69 @@
+"""A head that exists scores the dataset: read in a thread, the last one asked for is shown, a bad file is a sentence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rmexplorer.gui.window import Window
+from rmexplorer.reward.checkpoint import Checkpoint
+from tests.gui.conftest import Loop
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def test_that_a_head_is_read_outside_the_thread_of_the_window(
+    window: Window, trained: Loop, wait_until: Wait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: list[threading.Thread] = []
+    inner = Checkpoint.load
+
+    def load(path: Path | str) -> Checkpoint:
+        read.append(threading.current_thread())
+        return inner(path)
+
+    monkeypatch.setattr(Checkpoint, "load", load)
+    window.desk.show_dataset(trained.dataset, trained.folder)
+    file = tmp_path / "kept.safetensors"
+    trained.trained.checkpoint.save(file)
+    for name, head in (("of a file", file), ("of the project", trained.trained.checkpoint.to_bytes())):
+        window.desk.training.score(head, name)
+        wait_until(lambda: not window.desk.jobs.runs)
+        assert window.desk.state.rewards is not None and window.desk.state.rewards.name == name
+    assert len(read) == 2 and threading.main_thread() not in read
+
+
+def test_that_of_two_heads_the_one_asked_for_last_is_shown(window: Window, trained: Loop, wait_until: Wait) -> None:
+    desk = window.desk
+    desk.show_dataset(trained.dataset, trained.folder)
+    shown: list[str] = []
+    desk.session.changed.connect(lambda state, names: shown.append(state.rewards.name) if "rewards" in names else None)
+    content = trained.trained.checkpoint.to_bytes()
+    desk.training.score(content, "first")
+    desk.training.score(content, "last")
+    wait_until(lambda: not desk.jobs.runs)
+    assert shown == ["last"]
+
+
+def test_that_rewards_shown_meanwhile_are_not_taken_away(window: Window, trained: Loop, wait_until: Wait) -> None:
+    desk = window.desk
+    trained.show(window)
+    desk.training.score(trained.trained.checkpoint.to_bytes(), "late")
+    trained.show(window)
+    wait_until(lambda: not desk.jobs.runs)
+    assert desk.state.rewards is not None and desk.state.rewards.name == "head-256"
+
+
+def test_that_a_damaged_head_is_a_sentence_and_changes_nothing(window: Window, trained: Loop, wait_until: Wait, tmp_path: Path) -> None:
+    problems: list[str] = []
+    window.desk.problem.connect(lambda problem: problems.append(str(problem)))
+    trained.show(window)
+    file = tmp_path / "cut.safetensors"
+    file.write_bytes(trained.trained.checkpoint.to_bytes()[:1000])
+    window.desk.load_head(str(file))
+    wait_until(lambda: bool(problems))
+    assert "cut.safetensors" in problems[0] and "not a whole model file" in problems[0]
+    assert window.desk.state.rewards is not None and window.desk.state.rewards.name == "head-256"
