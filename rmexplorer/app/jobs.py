@@ -16,6 +16,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.worker import Worker
 
 FRAME_MS = 25
+BEATS_AHEAD = 1_000
 
 
 def _ignore(_: Any) -> None:
@@ -50,7 +51,10 @@ class Run:
 
 
 class ThreadJob:
-    """A job in a thread of its own: the generator is driven there, beats are taken here. To pause is not to call next."""
+    """A job in a thread of its own: the generator is driven there, beats are taken here. To pause is not to call next.
+
+    A job that beats faster than they are taken waits, so that neither memory nor the time to take them grows.
+    """
 
     def __init__(self, job: Job[Any]) -> None:
         self._job = job
@@ -70,6 +74,8 @@ class ThreadJob:
                     self.ending = ("cancelled", None)
                     return
                 self.beats.append(next(self._job))
+                while len(self.beats) >= BEATS_AHEAD and not self._close.wait(FRAME_MS / 1000):
+                    pass
         except StopIteration as end:
             self.ending = ("done", end.value)
         except Problem as problem:
@@ -184,7 +190,7 @@ class Jobs(QObject):
         for thread_run in list(self.runs):
             if (thread := thread_run.thread) is not None:
                 ending = thread.ending
-                while thread.beats:
+                for _ in range(len(thread.beats)):  # not those that come in meanwhile: they may never end
                     thread_run.beat(thread.beats.popleft())
                 if ending is not None:
                     self._end(thread_run, *ending)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from rmexplorer.app.jobs import Compute, Jobs
+from rmexplorer.app.jobs import BEATS_AHEAD, Compute, Jobs
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 
@@ -91,6 +91,35 @@ def test_that_cancel_closes_the_job_and_gives_no_result(jobs: Jobs) -> None:
     until(lambda: bool(ended))
     assert time.monotonic() - asked < 1
     assert not results and seen
+
+
+def test_that_a_job_that_beats_without_pause_leaves_the_window_its_time(jobs: Jobs) -> None:
+    ended: list[bool] = []
+    run = jobs.start("Counting", count_to(10**9, []), lambda result: None, lambda problem: None,
+                     cancelled=lambda: ended.append(True))
+    time.sleep(0.5)
+    assert len(run.thread.beats) == BEATS_AHEAD
+    jobs.cancel(run)
+    until(lambda: bool(ended))
+
+
+def test_that_beats_that_come_in_while_beats_are_taken_wait_for_the_next_frame(jobs: Jobs) -> None:
+    def again(progress: Progress) -> None:
+        taken.append(progress.done)
+        if len(taken) < 100:
+            run.thread.beats.append(Progress(len(taken)))
+
+    taken: list[int] = []
+    run = jobs.start("Counting", count_to(10**9, [], 0.001), lambda result: None, lambda problem: None, each=again)
+    until(lambda: len(taken) > 1)
+    jobs.pause(run, True)
+    time.sleep(0.1)
+    jobs.drain()
+    taken.clear()
+    run.thread.beats.clear()
+    run.thread.beats.append(Progress(0))
+    jobs.drain()
+    assert taken == [0]
 
 
 def test_that_a_problem_reaches_the_person_and_a_bug_its_details(jobs: Jobs) -> None:

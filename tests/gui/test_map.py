@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +235,7 @@ def test_that_a_cancelled_map_can_be_asked_for_again(window: Window, tmp_path: P
     def slow(*_: object):  # type: ignore[no-untyped-def]
         while True:
             yield Progress(0)
+            time.sleep(0.001)
 
     right = mapping_texts.map_texts
     monkeypatch.setattr(mapping_texts, "map_texts", slow)
