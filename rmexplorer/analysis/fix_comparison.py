@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,15 +185,15 @@ def _error_bins(margin: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _error_difference(before: np.ndarray, after: np.ndarray, clusters: Clusters, seed: int = 0) -> Estimate:
     """ECE after − before with an interval by bootstrap over prompts, shifted by the bias that resampling adds to it."""
-    parts = [_error_bins(margin) for margin in (before, after)]
-    errors = [calibration_error(margin) for margin in (before, after)]
-    if parts[0] is None or parts[1] is None or errors[0] is None or errors[1] is None:
+    first, second = _error_bins(before), _error_bins(after)
+    error_before, error_after = calibration_error(before), calibration_error(after)
+    if first is None or second is None or error_before is None or error_after is None:
         return NOTHING
-    value = errors[1] - errors[0]
+    value = error_after - error_before
     if clusters.prompts < 5:
         return Estimate(value, None, None, len(before))
     sums = []
-    for of, off in parts:  # type: ignore[misc]
+    for of, off in (first, second):
         cells = clusters.codes * (int(of.max()) + 1) + of
         wide = int(of.max()) + 1
         sums.append(np.bincount(cells, weights=off, minlength=clusters.prompts * wide).reshape(-1, wide))
@@ -219,7 +219,7 @@ def _correlation(means: np.ndarray) -> np.ndarray:
     return np.asarray(means[..., 0] / np.sqrt(means[..., 1] * means[..., 2]))
 
 
-def _estimates(columns: np.ndarray, clusters: Clusters, functions: Sequence) -> list[Estimate]:  # type: ignore[type-arg]
+def _estimates(columns: np.ndarray, clusters: Clusters, functions: Sequence[Callable[[np.ndarray], np.ndarray]]) -> list[Estimate]:
     n = len(columns)
     if not n:
         return [NOTHING] * len(functions)

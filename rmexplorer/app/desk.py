@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -401,6 +402,13 @@ class Desk(QObject):
         if focus is None or not selection.mask[focus]:
             focus = int(np.argmax(selection.mask))
         self.session.put(selection=selection, focus=focus)
+
+    def select_rows(self, rows: np.ndarray | Sequence[int], how: Brush = "replace", origin: str = "") -> None:
+        """Brush pairs: `rows` of Dataset.pairs."""
+        if self.state.dataset is not None:
+            mask = np.zeros(len(self.state.dataset), dtype=bool)
+            mask[np.asarray(rows, dtype=np.int64)] = True
+            self.select(mask, how, origin)
 
     def look_at(self, pair: int) -> None:
         """Show a pair in the inspector; pair: row of Dataset.pairs."""

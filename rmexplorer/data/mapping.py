@@ -133,7 +133,8 @@ def _verdict(mapping: Mapping, fields: dict[str, Any], first: Any, second: Any) 
     """The winner (None: no label) and the strength of a record of two responses."""
     column = mapping.column("winner")
     scores = [number(at(fields, score)) for score in mapping.columns("score")]
-    gap = scores[0] - scores[1] if len(scores) == 2 and None not in scores else None  # type: ignore[operator]
+    known = [score for score in scores if score is not None]
+    gap = known[0] - known[1] if len(scores) == len(known) == 2 else None
     strength = None if gap is None else abs(gap)
     if column is None:
         return sign(gap), strength

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from rmexplorer.app.state import State
+from rmexplorer.app.desk import Desk
 from rmexplorer.data.glance import reads_right_to_left
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.widgets.rows import Index
 from rmexplorer.project import Mark
 
-Index = QModelIndex | QPersistentModelIndex
 CARD = Qt.ItemDataRole.UserRole
 LONGEST = 600  # characters of a text that are laid out for its few lines
 INSET = 4
@@ -55,12 +55,11 @@ class ListedCard:
 class ListOfCards(Protocol):
     """What the painter asks of its list."""
 
+    desk: Desk
     text_lines: int
     widest_label: str
     marked: bool
 
-    @property
-    def state(self) -> State: ...
     def currentIndex(self) -> QModelIndex: ...
     def hasFocus(self) -> bool: ...
 
@@ -117,7 +116,7 @@ class CardPainter(QStyledItemDelegate):
         painter.restore()
 
     def _ground(self, painter: QPainter, room: QRect, card: ListedCard, current: bool, last: bool) -> None:
-        state = self.view.state
+        state = self.view.desk.state
         box = QRectF(room).adjusted(px(INSET), 2, -px(INSET), -2)
         if not last:
             painter.setPen(pen("line"))
@@ -218,7 +217,7 @@ class CardPainter(QStyledItemDelegate):
 
     def _signs(self, painter: QPainter, room: QRect, card: ListedCard) -> int:
         """Star and note at the lower right; returns the width they take."""
-        mark = self.view.state.marks.get(card.pair, Mark())
+        mark = self.view.desk.state.marks.get(card.pair, Mark())
         names = [name for name, there in (("star", mark.star), ("sticky-note", mark.note)) if there]
         for place, name in enumerate(names):
             at = QPoint(room.right() - px(14) - place * px(18), room.bottom() - px(14))

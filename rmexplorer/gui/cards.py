@@ -6,51 +6,37 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QMenu, QWidget
 
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.gui.card_painter import CARD, CardPainter, Index, ListedCard
+from rmexplorer.gui.brushing import brush_of
+from rmexplorer.gui.card_painter import CardPainter, ListedCard
 from rmexplorer.gui.theme import px, themes
+from rmexplorer.gui.widgets.rows import Index, RowsModel
 from rmexplorer.project import Mark
 
 SPOKEN = 160
 
 
-class CardModel(QAbstractListModel):
+class CardModel(RowsModel[ListedCard]):
     """The cards of a list."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.cards: list[ListedCard] = []
         self.state = State()
 
-    def put(self, cards: Sequence[ListedCard]) -> None:
-        """Replace all cards."""
-        self.beginResetModel()
-        self.cards = list(cards)
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """How many cards there are."""
-        return 0 if parent.isValid() else len(self.cards)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """The card, or what it says as text."""
-        if not index.isValid() or index.row() >= len(self.cards):
-            return None
-        card = self.cards[index.row()]
-        if role == CARD:
-            return card
+    def said(self, row: ListedCard, role: int) -> object:
+        """What the card says as text."""
         if role == Qt.ItemDataRole.DisplayRole:
-            return card.texts[0].text[:SPOKEN]
+            return row.texts[0].text[:SPOKEN]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f'<p style="white-space: pre-wrap">{escape(card.tip)}</p>'
+            return f'<p style="white-space: pre-wrap">{escape(row.tip)}</p>'
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self.spoken(card)
+            return self.spoken(row)
         return None
 
     def spoken(self, card: ListedCard) -> str:
@@ -103,20 +89,15 @@ class CardList(QListView):
         themes.theme_changed.connect(self._restyle)
 
     @property
-    def state(self) -> State:
-        """What is in the inspector, selected and starred."""
-        return self.desk.state
-
-    @property
     def pairs(self) -> np.ndarray:
         """(cards,) the pairs, from the top."""
-        return np.array([card.pair for card in self.cards.cards], dtype=np.int64)
+        return np.array([card.pair for card in self.cards.rows], dtype=np.int64)
 
     def put(self, cards: Sequence[ListedCard]) -> None:
         """Show other cards; the place is kept where the pair of the current card is still there."""
         self.widest_label = max((card.label for card in cards), key=len, default="")
         self.marked = any(card.mark for card in cards)
-        same = [(card.pair, card.number) for card in cards] == [(card.pair, card.number) for card in self.cards.cards]
+        same = [(card.pair, card.number) for card in cards] == [(card.pair, card.number) for card in self.cards.rows]
         scrolled = self.verticalScrollBar().value() if same else 0
         self.painter_of_cards.forget()
         self.cards.put(cards)
@@ -143,14 +124,14 @@ class CardList(QListView):
     def current_pair(self) -> int | None:
         """The pair of the current card."""
         row = self.currentIndex().row()
-        return self.cards.cards[row].pair if 0 <= row < len(self.cards.cards) else None
+        return self.cards.rows[row].pair if 0 <= row < len(self.cards.rows) else None
 
     def go(self, row: int) -> None:
         """Make a card current, which shows its pair."""
-        if self.cards.cards:
-            self.setCurrentIndex(self.cards.index(min(max(row, 0), len(self.cards.cards) - 1)))
+        if self.cards.rows:
+            self.setCurrentIndex(self.cards.index(min(max(row, 0), len(self.cards.rows) - 1)))
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(self, current: Index, previous: Index) -> None:
         """Show the pair of the card that became current."""
         super().currentChanged(current, previous)
         self.viewport().update()
@@ -168,7 +149,7 @@ class CardList(QListView):
         """Star the current pair, or take its star."""
         pair = self.current_pair()
         if pair is not None:
-            self.desk.mark(pair, star=not self.state.marks.get(pair, Mark()).star)
+            self.desk.mark(pair, star=not self.desk.state.marks.get(pair, Mark()).star)
 
     def note(self) -> None:
         """Write a note on the current pair."""
@@ -189,13 +170,7 @@ class CardList(QListView):
         pair = self.current_pair()
         found = None if pair is None else self.same_source(pair)
         if found is not None:
-            self._select(found[1], "replace", f"source {found[0]}")
-
-    def _select(self, rows: np.ndarray, how: str, origin: str) -> None:
-        if self.state.dataset is not None:
-            mask = np.zeros(len(self.state.dataset), dtype=bool)
-            mask[rows] = True
-            self.desk.select(mask, how, origin)  # type: ignore[arg-type]
+            self.desk.select_rows(found[1], origin=f"source {found[0]}")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrows, J, K, Enter, Space, N, Ctrl+C, Left and Right."""
@@ -226,12 +201,11 @@ class CardList(QListView):
         index = self.indexAt(event.position().toPoint())
         held = event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier)
         if index.isValid() and held and event.button() == Qt.MouseButton.LeftButton:
-            how = "add" if held & Qt.KeyboardModifier.ShiftModifier else "remove"
-            self._select(np.array([self.cards.cards[index.row()].pair]), how, self.accessibleName().lower())
+            self.desk.select_rows([self.cards.rows[index.row()].pair], brush_of(held), self.accessibleName().lower())
             return
         super().mousePressEvent(event)
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
-            self.desk.look_at(self.cards.cards[index.row()].pair)
+            self.desk.look_at(self.cards.rows[index.row()].pair)
         self.entered_list.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -250,7 +224,7 @@ class CardList(QListView):
         menu = QMenu(self)
         menu.setAccessibleName("Pair")
         pair = self.current_pair()
-        mark = self.state.marks.get(-1 if pair is None else pair, Mark())
+        mark = self.desk.state.marks.get(-1 if pair is None else pair, Mark())
         source = None if pair is None else self.same_source(pair)
         entries: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("Inspect", "Return", self._open),

@@ -21,7 +21,8 @@ class DropBorder(QWidget):
     def show_over(self, text: str) -> None:
         """Cover the parent and say what will happen."""
         self._text = text
-        self.setGeometry(self.parentWidget().rect())
+        if (parent := self.parentWidget()) is not None:
+            self.setGeometry(parent.rect())
         self.show()
         self.raise_()
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from rmexplorer.data.facets import Categories, Facet, Histogram, range_asked, toggled, values_asked, with_range
-from rmexplorer.gui.theme import px, set_role, themes
+from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, ElidedLabel, FacetHistogram, HorizontalBars, LinkButton, label
+from rmexplorer.gui.widgets.scroll import Scrolled
 
 SHOWN_VALUES = 6
 FLAGS = ("yes", "no")
@@ -128,19 +129,11 @@ class FacetPanel(Card):
         self.clear.hide()
         self.add_header(self.clear)
         self.header_row.setContentsMargins(themes.metrics.card_padding_x, 0, themes.metrics.card_padding_x, 0)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        inside = QWidget()
-        set_role(inside, "scrolled")
-        self._column = QVBoxLayout(inside)
+        self._column = QVBoxLayout()
         self._column.setContentsMargins(px(14), px(2), px(14), px(12))
         self._column.setSpacing(px(14))
         self._column.addStretch(1)
-        self.scroll.setWidget(inside)
-        self.add(self.scroll, 1)
+        self.add(Scrolled(self._column), 1)
         self.nothing = label("This file has no column to filter by.", "hint", "small", wrap=True)
         self._column.insertWidget(0, self.nothing)
         self.facets: dict[str, CategoryFacet | NumberFacet] = {}
@@ -160,7 +153,11 @@ class FacetPanel(Card):
             widget = self.facets.get(facet.column) or self._make(facet)
             if self._column.indexOf(widget) != place:
                 self._column.insertWidget(place, widget)
-            widget.show_facet(facet, counts[facet.column], query)  # type: ignore[arg-type]
+            match widget, facet:
+                case CategoryFacet(), Categories():
+                    widget.show_facet(facet, counts[facet.column], query)
+                case NumberFacet(), Histogram():
+                    widget.show_facet(facet, counts[facet.column], query)
         self.nothing.setVisible(not facets)
         self.clear.setVisible(bool(query))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from rmexplorer.analysis.fix_comparison import Change, FixComparison
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.state import Brush
 from rmexplorer.gui.fix_data import FixesDrawn, Line, Panel
 from rmexplorer.gui.plots import (
     DensityImage,
@@ -26,6 +27,7 @@ from rmexplorer.gui.plots import (
     ShareLegend,
     inside,
 )
+from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.plots.item import Floats
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import label
@@ -157,52 +159,17 @@ class FixScatterCard(PlotCard):
             self._cycle = key, place
             self.desk.look_at(int(self.drawn.pair[points[place]]))
 
-    def _brushed(self, polygon: Floats, mode: str) -> None:
-        dataset = self.desk.state.dataset
-        if self.drawn is None or self.panel is None or dataset is None:
-            return
-        mask = np.zeros(len(dataset), bool)
-        mask[self.drawn.pair[inside(polygon, self.drawn.length, self.panel.reward)]] = True
-        how = "add" if mode == "add" else "remove" if mode == "remove" else "replace"
-        self.desk.select(mask, how, f"reward against length, {self.title_label.text().lower()}")  # type: ignore[arg-type]
+    def _brushed(self, polygon: Floats, how: Brush) -> None:
+        if self.drawn is not None and self.panel is not None:
+            pairs = self.drawn.pair[inside(polygon, self.drawn.length, self.panel.reward)]
+            self.desk.select_rows(pairs, how, f"reward against length, {self.title_label.text().lower()}")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter selects the pairs of the responses in view: zoom with + and arrows, then this."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.view.hasFocus():
-            (left, right), (low, high) = self.view.box.viewRange()
-            self._brushed(np.array([(left, low), (right, low), (right, high), (left, high)]), "set")
+            self._brushed(self.view.in_view(), "replace")
         else:
             super().keyPressEvent(event)
-
-
-class _Drawing:
-    """A widget as pictures want a plot."""
-
-    def __init__(self, widget: QWidget) -> None:
-        self.widget = widget
-
-    def width(self) -> int:
-        """Logical px."""
-        return self.widget.width()
-
-    def height(self) -> int:
-        """Logical px."""
-        return self.widget.height()
-
-    def viewport(self) -> QWidget:
-        """The widget."""
-        return self.widget
-
-    def redraw_axes(self) -> None:
-        """A widget caches nothing."""
-
-    def render(self, painter: QPainter, place: QRectF, *_: Any) -> None:
-        """Paint the widget into a place."""
-        painter.save()
-        painter.translate(place.topLeft())
-        painter.scale(place.width() / max(self.widget.width(), 1), place.height() / max(self.widget.height(), 1))
-        self.widget.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
-        painter.restore()
 
 
 class ChangesCard(PlotCard):
@@ -230,7 +197,7 @@ class ChangesCard(PlotCard):
 
     def drawing(self) -> Any:
         """What pictures show: the forests."""
-        return _Drawing(self.content)
+        return WidgetDrawing(self.content)
 
     def show_comparison(self, found: FixComparison, context: str) -> None:
         """Draw everything anew."""
@@ -259,10 +226,7 @@ class ChangesCard(PlotCard):
         digits = 3 if change.kind == "calibration" else 2
         sign = change.kind == "pull"
         part = change.difference
-        mark = ForestMark(
-            float("nan") if part.value is None else part.value, float("nan") if part.low is None else part.low,
-            float("nan") if part.high is None else part.high, filled=change.clear,
-        )
+        mark = ForestMark.of(part, filled=change.clear)
         values = f"{number(change.before, digits, sign)} → {number(change.after, digits, sign)}"
         interval = f", 95% CI {between(part.low, part.high, digits)}" if part.low is not None else ""
         return ForestRow(

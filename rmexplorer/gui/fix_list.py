@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.fix_comparison import Pull
 from rmexplorer.gui.theme import brush, color, font, pen, px
 from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.widgets.rows import Index, RowsModel
 from rmexplorer.statistics import Estimate
 from rmexplorer.wording import between, number
 
-Index = QModelIndex | QPersistentModelIndex
 ROW = 30
 ENDS = (("accuracy", "All pairs", 62), ("correlation", "Correlation", 78), ("ece", "ECE", 52), ("cost", "Training", 62))
 DROPPED = (("cost", 700), ("ece", 560), ("does", 920))  # columns that a list narrower than this leaves out
@@ -51,34 +51,20 @@ class FixRow:
         )
 
 
-class FixModel(QAbstractListModel):
+class FixModel(RowsModel[FixRow]):
     """Fixes as rows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[FixRow] = []
 
     def put(self, rows: Sequence[FixRow]) -> None:
         """Replace the rows; where there are as many as before the selection stays."""
-        if len(rows) == len(self.rows):
+        if len(rows) != len(self.rows):
+            super().put(rows)
+        elif rows:
             self.rows = list(rows)
             self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
-            return
-        self.beginResetModel()
-        self.rows = list(rows)
-        self.endResetModel()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """One row a fix."""
-        return 0 if parent.isValid() else len(self.rows)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """The row in words; the row itself for the delegate."""
-        if role == Qt.ItemDataRole.UserRole:
-            return self.rows[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self.rows[index.row()].words()
-        return None
+    def said(self, row: FixRow, role: int) -> object:
+        """The row in words."""
+        return row.words() if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole) else None
 
 
 class FixPainter(QStyledItemDelegate):
@@ -110,7 +96,8 @@ class FixPainter(QStyledItemDelegate):
             wide = 0 if name in gone else px(width)
             right -= wide
             places[name] = QRectF(right, room.top(), wide, room.height())
-        for name, width in (("name", 172), ("does", 0 if "does" in gone else min(330, max(180, (room.width() - 800) // 1)))):
+        does = 0 if "does" in gone else min(330, max(180, int(room.width()) - 800))
+        for name, width in (("name", 172), ("does", does)):
             places[name] = QRectF(left, room.top(), px(width), room.height())
             left += px(width)
         half = (right - px(12) - left) / 2
@@ -121,8 +108,8 @@ class FixPainter(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one fix."""
         row: FixRow = index.data(Qt.ItemDataRole.UserRole)
-        room = QRectF(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        room = QRectF(option.rect)
+        state = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

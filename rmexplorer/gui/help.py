@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from rmexplorer import __version__
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.gui.theme import px, set_font, set_role
+from rmexplorer.gui.widgets.scroll import Scrolled
 
 INTRODUCTION = (
     "A reward model r(x, y) predicts how much a person would prefer response y to prompt x. The probability that A beats B is "
@@ -32,11 +33,7 @@ class HelpDialog(QDialog):
         self.setWindowTitle(f"Keys and help – rmexplorer {__version__}")
         self.resize(px(620), px(600))
         column = QVBoxLayout(self)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        page = QWidget()
-        grid = QGridLayout(page)
+        grid = QGridLayout()
         grid.setHorizontalSpacing(px(16))
         grid.setVerticalSpacing(px(6))
         grid.setColumnStretch(1, 1)
@@ -63,8 +60,7 @@ class HelpDialog(QDialog):
         for key, sentence in MORE_KEYS:
             self._line(grid, row, key, sentence)
             row += 1
-        scroll.setWidget(page)
-        column.addWidget(scroll)
+        column.addWidget(Scrolled(grid, "Keys"))
 
     def _line(self, grid: QGridLayout, row: int, key: str, text: str) -> None:
         cap = QLabel(key)

@@ -10,21 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.attribution import WordEffect
 from rmexplorer.analysis.hunt import KINDS, SIGNIFICANT, PhraseEffect, Search
-from rmexplorer.gui.length_cards import _Drawing as WidgetDrawing
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow, PlotCard
+from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px, set_font
 from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, label
-from rmexplorer.statistics import Estimate
 from rmexplorer.wording import between, bracket, counted, number, percent
 
-GONE = float("nan")
 WHAT_SEARCH_DOES = "Appends each phrase found, and yours, to the weakest response of up to 60 prompts, keeps the best and goes on."
-
-
-def mark_of(estimate: Estimate, clear: bool) -> ForestMark:
-    """An estimate as a mark, hollow where it is not clear."""
-    return ForestMark(GONE if estimate.value is None else estimate.value, GONE if estimate.low is None else estimate.low,
-                      GONE if estimate.high is None else estimate.high, filled=clear)
 
 
 def phrase_row(effect: PhraseEffect, shown: str, enriched: bool) -> ForestRow:
@@ -38,7 +30,8 @@ def phrase_row(effect: PhraseEffect, shown: str, enriched: bool) -> ForestRow:
            f"{'' if effect.q < SIGNIFICANT else ': no clear effect'}\n"
            f"Log-odds among liked rejections {odds}\nEnter selects its pairs")
     kind = f" · {KINDS[effect.kind]}" if KINDS[effect.kind] else ""
-    return ForestRow(f"“{shown}”", marks=(mark_of(estimate, clear),), right=f"{effect.effect.n:,}{kind}", enabled=clear, tip=tip)
+    return ForestRow(f"“{shown}”", marks=(ForestMark.of(estimate, filled=clear),), right=f"{effect.effect.n:,}{kind}",
+                     enabled=clear, tip=tip)
 
 
 def word_row(effect: WordEffect) -> ForestRow:
@@ -47,7 +40,7 @@ def word_row(effect: WordEffect) -> ForestRow:
     size = f"{number(effect.change.value, signed=True)} {bracket('95% CI ' + between(effect.change.low, effect.change.high))}"
     tip = (f"“{effect.word}” in {counted(effect.change.n, 'response')}\n{size} of reward a response, q {number(effect.q, 3)}"
            f"{'' if clear else ': no clear effect'}\nEnter selects its pairs")
-    return ForestRow(effect.word, marks=(mark_of(effect.change, clear),), right=f"{effect.change.n:,}", enabled=clear, tip=tip)
+    return ForestRow(effect.word, marks=(ForestMark.of(effect.change, filled=clear),), right=f"{effect.change.n:,}", enabled=clear, tip=tip)
 
 
 class ForestCard(PlotCard):
@@ -160,7 +153,7 @@ class SearchCard(Card):
         self.steps.setText("\n".join(lines))
         self.steps.setVisible(bool(lines))
         self._phrases = [phrase for phrase, _ in found.alone[:10]]
-        rows = [ForestRow(f"“{phrase}”", marks=(mark_of(gain, gain.excludes(0.0)),),
+        rows = [ForestRow(f"“{phrase}”", marks=(ForestMark.of(gain, filled=gain.excludes(0.0)),),
                           tip=f"“{phrase}” at the end: {number(gain.value, signed=True)} "
                               f"{bracket('95% CI ' + between(gain.low, gain.high))}, n = {counted(gain.n, 'response')}")
                 for phrase, gain in found.alone[:10]]

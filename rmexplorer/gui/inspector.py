@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QScrollArea,
     QSizePolicy,
     QSplitter,
     QStackedLayout,
@@ -38,6 +36,7 @@ from rmexplorer.gui.widgets import (
     panel,
     signed,
 )
+from rmexplorer.gui.widgets.scroll import Scrolled
 from rmexplorer.project import Mark
 from rmexplorer.statistics import sigmoid
 from rmexplorer.wording import number
@@ -106,14 +105,7 @@ class Inspector(QWidget):
         column.addLayout(self._verdict())
         self.strip = RewardStrip()
         column.addWidget(self.strip)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setAccessibleName("Prompt and responses")
-        middle = QWidget()
-        set_role(middle, "scrolled")
-        inner = QVBoxLayout(middle)
+        inner = QVBoxLayout()
         inner.setContentsMargins(0, 0, px(2), 0)
         inner.setSpacing(px(10))
         inner.addWidget(self._prompt())
@@ -124,8 +116,8 @@ class Inspector(QWidget):
         self.near.chosen.connect(self._desk.look_at)
         inner.addWidget(self.near)
         inner.addStretch(1)
-        self.scroll.setWidget(middle)
-        column.addWidget(self.scroll, 1)
+        self.area = Scrolled(inner, "Prompt and responses")
+        column.addWidget(self.area, 1)
         column.addLayout(self._facts())
         self.attributions = Attributions(self._desk, self.view, self.near, lambda text: self._fact("Leave one out", text))
         column.addLayout(self._actions())
@@ -246,7 +238,7 @@ class Inspector(QWidget):
     def _take_room(self) -> None:
         """Give the rest of the splitter to the pane: a splitter keeps the old sizes where only the limits change."""
         splitter = self.parentWidget()
-        if isinstance(splitter, QSplitter) and len(splitter.sizes()) == 2 and sum(splitter.sizes()):
+        if isinstance(splitter, QSplitter) and len(splitter.sizes()) == 2 and any(splitter.sizes()):
             metrics, here = themes.metrics, splitter.sizes()[1]
             if here >= metrics.inspector_min:
                 self._width = here
@@ -284,7 +276,7 @@ class Inspector(QWidget):
         if shown != self._shown:
             self._keep_note()
             self._whole_prompt = False
-            self.scroll.verticalScrollBar().setValue(0)
+            self.area.verticalScrollBar().setValue(0)
         self._shown = shown
         self._show_head(state, state.focus)
         self._show_rewards(state, state.focus)

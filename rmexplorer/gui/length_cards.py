@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from rmexplorer.analysis.length_style import SIMILAR, LengthGroup, LengthStyle
@@ -23,9 +23,9 @@ from rmexplorer.gui.plots import (
     ReferenceLine,
     WhiskerPoints,
 )
+from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets.reward_strip import round_steps
-from rmexplorer.statistics import Estimate
 from rmexplorer.wording import DASH, FEW_PAIRS, between, bracket, counted, number, style, too_few
 
 FEATURES = (5, 8)  # at least and at most so many rows; as many as there is room for
@@ -253,36 +253,6 @@ def tip(spot: Spot) -> list[str]:
     ]
 
 
-class _Drawing:
-    """A widget as pictures want a plot: its size, and a render into a place of the page."""
-
-    def __init__(self, widget: QWidget) -> None:
-        self.widget = widget
-
-    def width(self) -> int:
-        """Logical px."""
-        return self.widget.width()
-
-    def height(self) -> int:
-        """Logical px."""
-        return self.widget.height()
-
-    def viewport(self) -> QWidget:
-        """The widget."""
-        return self.widget
-
-    def redraw_axes(self) -> None:
-        """A widget caches nothing."""
-
-    def render(self, painter: QPainter, place: QRectF, *_: Any) -> None:
-        """Paint the widget into a place."""
-        painter.save()
-        painter.translate(place.topLeft())
-        painter.scale(place.width() / max(self.widget.width(), 1), place.height() / max(self.widget.height(), 1))
-        self.widget.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
-        painter.restore()
-
-
 class StyleCard(PlotCard):
     """Style features, people ○ against the model ■. `chosen` gives the name of the feature of the row activated."""
 
@@ -311,7 +281,7 @@ class StyleCard(PlotCard):
 
     def drawing(self) -> Any:
         """What pictures show: the forest."""
-        return _Drawing(self.forest)
+        return WidgetDrawing(self.forest)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow card has its legend below the header, and less room for names."""
@@ -381,14 +351,6 @@ class StyleCard(PlotCard):
 
 def row(effect: StyleEffect) -> ForestRow:
     """One feature as a row: name, both estimates, and in its tooltip the difference and q-values."""
-
-    def mark(estimate: Estimate, kind: str) -> ForestMark:
-        gone = float("nan")
-        return ForestMark(
-            gone if estimate.value is None else estimate.value, gone if estimate.low is None else estimate.low,
-            gone if estimate.high is None else estimate.high, kind,
-        )
-
     name = style(effect.name)
     gap = f"{number(effect.gap.value, signed=True)} {bracket(between(effect.gap.low, effect.gap.high))}"
     clear = "" if effect.gap_q < 0.05 else ", no clear difference"
@@ -396,4 +358,5 @@ def row(effect: StyleEffect) -> ForestRow:
         f"model {DASH} people: {gap}{clear}\n"
         f"q: people {number(effect.people_q, 3)}, model {number(effect.model_q, 3)}, difference {number(effect.gap_q, 3)}"
     )
-    return ForestRow(name[:1].upper() + name[1:], marks=(mark(effect.people, "people"), mark(effect.model, "model")), tip=tip)
+    marks = (ForestMark.of(effect.people, "people"), ForestMark.of(effect.model))
+    return ForestRow(name[:1].upper() + name[1:], marks=marks, tip=tip)

@@ -57,7 +57,9 @@ def response_cards(
     prompts = dataset.prompts["text"].gather(dataset.prompt[listed.pair]).to_list()
     agree, votes = votes_for_label(dataset, listed.pair)
     names = sources.of(listed.pair)
-    beyond = np.flatnonzero(listed.reward < edge if above else listed.reward > edge) if edge is not None else []
+    beyond = np.zeros(0, np.int64)
+    if edge is not None:
+        beyond = np.flatnonzero(listed.reward < edge if above else listed.reward > edge)
     first = int(beyond[0]) if len(beyond) and beyond[0] > 0 else -1
     cards = []
     for place, text in enumerate(texts):

@@ -8,12 +8,13 @@ from typing import Any
 
 from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at, said
 from rmexplorer.data.shapes import Absent
 from rmexplorer.gui.theme import brush, px, set_font, set_role
 from rmexplorer.gui.widgets import Card, GhostButton, Segmented, hairline, label
+from rmexplorer.gui.widgets.scroll import Scrolled
 from rmexplorer.wording import counted
 
 ROWS = 6
@@ -104,22 +105,15 @@ class ColumnsCard(Card):
         self.following.clicked.connect(self.show_next)
         self.following.setVisible(len(records) > ROWS)
         self.add_header(self.following)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setAccessibleName("First records")
-        page = QWidget()
-        set_role(page, "scrolled")
-        self.grid = QGridLayout(page)
+        self.grid = QGridLayout()
         self.grid.setContentsMargins(px(12), px(4), px(12), px(4))
         self.grid.setHorizontalSpacing(px(12))
         self.grid.setVerticalSpacing(px(4))
         for place, column in enumerate(self.columns):
             self._add_column(place, column)
         self._cells: list[QWidget] = []
-        scroll.setWidget(page)
         self.add(hairline())
-        self.add(scroll, 1)
+        self.add(Scrolled(self.grid, "First records", sideways=True), 1)
         self._fill_rows()
 
     def _add_column(self, place: int, column: str) -> None:
@@ -215,18 +209,10 @@ class ValuesCard(Card):
             self.rule.addItem(title, key)
         self.rule.activated.connect(lambda _: self.ruled.emit(self.rule.currentData()))
         self.add(self.rule)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        page = QWidget()
-        set_role(page, "scrolled")
-        self.rows = QVBoxLayout(page)
+        self.rows = QVBoxLayout()
         self.rows.setContentsMargins(0, 0, px(6), 0)
         self.rows.setSpacing(px(5))
-        scroll.setWidget(page)
-        self.add(scroll, 1)
+        self.add(Scrolled(self.rows), 1)
         self.note = label("", "secondary", "small", wrap=True)
         self.add(self.note)
         self.switches: dict[str, Segmented] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -269,8 +270,8 @@ class MappingPage(QWidget):
         self.desk.notice.emit(f"The mapping {named.name} is kept")
 
     def _read_as_menu(self) -> None:
-        entries = [
-            (f"{FORMATS[identity].title} · {why}", lambda identity=identity: self._read_as(identity))
+        entries: list[tuple[str, Callable[[], object]]] = [
+            (f"{FORMATS[identity].title} · {why}", partial(self._read_as, identity))
             for identity, why in self.question.peek.others
             if identity in FORMATS and FORMATS[identity].reader is not None and identity != "generic"
         ]
@@ -282,7 +283,7 @@ class MappingPage(QWidget):
 
     def _load_menu(self) -> None:
         entries: list[tuple[str, Callable[[], object]]] = [
-            (mapping.name, lambda mapping=mapping: self.use(mapping)) for mapping in offered(self.question.peek.columns)
+            (mapping.name, partial(self.use, mapping)) for mapping in offered(self.question.peek.columns)
         ]
         entries.append(("The guess", lambda: self._guess()))
         entries.append(("From a file …", self._load_file))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from rmexplorer.data.trial import Trial
-from rmexplorer.gui.theme import px, set_role
+from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, ElidedLabel, IconButton, IconLabel, Mark, hairline, label, panel
+from rmexplorer.gui.widgets.scroll import Scrolled
 from rmexplorer.statistics import Estimate
 from rmexplorer.wording import between, counted, percent
 
@@ -81,18 +82,10 @@ class PairsColumn(QWidget):
         for widget in (self.place, self.back, self.forth):
             head.addWidget(widget)
         column.addLayout(head)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setAccessibleName("Resulting pairs")
-        page = QWidget()
-        set_role(page, "scrolled")
-        self._cards = QVBoxLayout(page)
+        self._cards = QVBoxLayout()
         self._cards.setContentsMargins(0, 0, px(6), 0)
         self._cards.setSpacing(px(8))
-        scroll.setWidget(page)
-        column.addWidget(scroll, 1)
+        column.addWidget(Scrolled(self._cards, "Resulting pairs"), 1)
         self.skipped = panel("sunken")
         self._skipped = QVBoxLayout(self.skipped)
         self._skipped.setContentsMargins(px(12), px(9), px(12), px(9))
@@ -102,7 +95,8 @@ class PairsColumn(QWidget):
     @property
     def cards(self) -> list[PairCard]:
         """The cards in sight."""
-        found = [self._cards.itemAt(place).widget() for place in range(self._cards.count())]  # type: ignore[union-attr]
+        items = (self._cards.itemAt(place) for place in range(self._cards.count()))
+        found = (item.widget() for item in items if item is not None)
         return [widget for widget in found if isinstance(widget, PairCard)]
 
     def show_trial(self, trial: Trial | None, names: tuple[str, str]) -> None:
@@ -196,21 +190,13 @@ class FactsCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Read with this mapping")
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setAccessibleName("Read with this mapping")
-        page = QWidget()
-        set_role(page, "scrolled")
-        outer = QVBoxLayout(page)
+        outer = QVBoxLayout()
         outer.setContentsMargins(0, 0, px(6), 0)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(px(5))
         outer.addLayout(self._rows)
         outer.addStretch(1)
-        scroll.setWidget(page)
-        self.add(scroll, 1)
+        self.add(Scrolled(outer, "Read with this mapping"), 1)
         self.sentences: list[str] = []
 
     def show_trial(self, trial: Trial | None) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from rmexplorer.gui.table import COLUMNS, PairModel, PairRow, ratio_text
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.widgets.rows import Index
 from rmexplorer.project import Mark
 from rmexplorer.wording import DASH, number
 
-Index = QModelIndex | QPersistentModelIndex
 BAR = 3  # px of the plum bar at a selected row
 MIDDLE = Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
@@ -71,7 +71,7 @@ class PairDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one cell."""
         row = self.model.row(index.row())
-        room: QRect = option.rect  # type: ignore[attr-defined]
+        room: QRect = option.rect
         name = COLUMNS[index.column()]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -211,7 +211,7 @@ class CardDelegate(PairDelegate):
         row = self.model.row(index.row())
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        room = QRectF(option.rect).adjusted(px(14), px(4), -px(14), -px(4))  # type: ignore[attr-defined]
+        room = QRectF(option.rect).adjusted(px(14), px(4), -px(14), -px(4))
         self._paint_frame(painter, room, row, index.row())
         inner = room.adjusted(px(14), px(10), -px(14), -px(10))
         small = QFontMetrics(font("small")).height() + px(2)

@@ -125,7 +125,7 @@ class PairList(Card):
         self.viewed_as.emit(view)
 
     def _header_pressed(self, key: str) -> None:
-        now, descending = self.model.sort
+        now, descending = self.model.sorted_by
         self.resorted.emit(key, not descending if now == key else key in FALLS_FIRST)
 
     def sort_choices(self) -> list[tuple[str, bool, str]]:
@@ -139,7 +139,7 @@ class PairList(Card):
         for key, descending, title in self.sort_choices():
             action = menu.addAction(title)
             action.setCheckable(True)
-            action.setChecked((key, descending) == self.model.sort)
+            action.setChecked((key, descending) == self.model.sorted_by)
             action.triggered.connect(
                 lambda _=False, key=key, descending=descending: self.resorted.emit(key, descending)
             )

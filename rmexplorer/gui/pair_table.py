@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QPoint, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -11,6 +11,7 @@ from rmexplorer.gui.pair_delegates import CardDelegate, PairDelegate
 from rmexplorer.gui.table import COLUMNS, HEADERS, SORTABLE, PairModel
 from rmexplorer.gui.theme import color, font, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.widgets.rows import Index
 
 WIDE = 620  # px of table from which the ratio of lengths has a column of its own
 NARROW = 300  # px for prompt and responses below which they share one column
@@ -39,7 +40,7 @@ class PairHeader(QHeaderView):
         painter.fillRect(rect, color("surface"))
         painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), color("line"))
         name, title = COLUMNS[logicalIndex], HEADERS[logicalIndex]
-        key, descending = self.pairs.sort
+        key, descending = self.pairs.sorted_by
         sorted_by = name == key or (name == "margin" and key == "certainty")
         painter.setFont(font("small", 600 if sorted_by else 0))
         painter.setPen(color("text" if sorted_by else "text2"))
@@ -177,7 +178,7 @@ class PairTable(QTableView):
         self._quiet = False
         self.viewport().update()
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # type: ignore[override]
+    def currentChanged(self, current: Index, previous: Index) -> None:
         """A person moved: tell which pair."""
         super().currentChanged(current, previous)
         if not self._quiet and current.isValid() and current.row() < len(self.pairs.rows):

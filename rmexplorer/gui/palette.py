@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QDialog,
@@ -23,8 +24,7 @@ from rmexplorer.app.commands import COMMANDS, WHY_NOT
 from rmexplorer.app.desk import Desk
 from rmexplorer.gui.catalog import catalog
 from rmexplorer.gui.theme import brush, color, font, pixmap, px, set_font, set_role, themes
-
-Index = QModelIndex | QPersistentModelIndex
+from rmexplorer.gui.widgets.rows import Index, RowsModel
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def entries(desk: Desk) -> list[Entry]:
     for place, pane in enumerate(catalog(), start=1):
         key = f"Ctrl+{place % 10}" if pane.group and place <= 10 else ""
         lines.append(
-            Entry(f"Go to {pane.title}", pane.question, key, pane.icon, "", lambda name=pane.name: desk.session.put(pane=name))
+            Entry(f"Go to {pane.title}", pane.question, key, pane.icon, "", partial(desk.session.put, pane=pane.name))
         )
     for command in COMMANDS.values():
         why = "" if command.when(desk.state) else WHY_NOT.get(command.when, "Not possible now.")
         lines.append(
-            Entry(command.title, command.sentence, command.key, "command", why, lambda run=command.run: run(desk))
+            Entry(command.title, command.sentence, command.key, "command", why, partial(command.run, desk))
         )
     return lines
 
@@ -67,26 +67,11 @@ def ranked(lines: list[Entry], text: str) -> list[Entry]:
     return sorted(found, key=place)
 
 
-class _Lines(QAbstractListModel):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[Entry] = []
-
-    def put(self, lines: list[Entry]) -> None:
-        self.beginResetModel()
-        self.lines = lines
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.lines)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        line = self.lines[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return line.title
+class _Lines(RowsModel[Entry]):
+    def said(self, row: Entry, role: int) -> object:
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return line.why_not or line.sentence
-        return line if role == Qt.ItemDataRole.UserRole else None
+            return row.why_not or row.sentence
+        return row.title if role == Qt.ItemDataRole.DisplayRole else None
 
 
 class _Painter(QStyledItemDelegate):

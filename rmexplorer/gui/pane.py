@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
+from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, EmptyState, ErrorStrip, PaneHeader
 from rmexplorer.problem import Problem
@@ -47,7 +47,7 @@ class Pane(QWidget):
     icon: ClassVar[str] = ""
     group: ClassVar[str] = "Inspect"
     order: ClassVar[int] = 0
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "rewards", "matching", "scope"})
+    reads: frozenset[str] = frozenset({"dataset", "rewards", "matching", "scope"})
     remedy: ClassVar[tuple[str, str]] = ("", "")
     framed: ClassVar[bool] = True
     inspects: ClassVar[bool] = True
@@ -207,16 +207,4 @@ class Pane(QWidget):
         self, rows: Any, origin: str, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
     ) -> None:
         """Select pairs by their rows; Shift adds, Alt takes away."""
-        dataset = self.desk.state.dataset
-        if dataset is None:
-            return
-        mask = np.zeros(len(dataset), dtype=bool)
-        mask[np.asarray(rows)] = True
-        how = (
-            "add"
-            if modifiers & Qt.KeyboardModifier.ShiftModifier
-            else "remove"
-            if modifiers & Qt.KeyboardModifier.AltModifier
-            else "replace"
-        )
-        self.desk.select(mask, how, origin)
+        self.desk.select_rows(rows, brush_of(modifiers), origin)

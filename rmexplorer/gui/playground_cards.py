@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QPainter, QPaintEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QPlainTextEdit,
     QSizePolicy,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTextEdit,
@@ -21,12 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from rmexplorer.analysis.attribution import Attribution
-from rmexplorer.gui.plots.item import ink
-from rmexplorer.gui.theme import brush, color, font, px, set_font, themes
+from rmexplorer.gui.theme import brush, color, font, ink, px, set_font, themes
 from rmexplorer.gui.widgets import Card, label, weighted
+from rmexplorer.gui.widgets.rows import Index, RowsModel, paint_ground
 from rmexplorer.wording import number
 
-Index = QModelIndex | QPersistentModelIndex
 BARS, BAR_ROW, STEP_ROW = 3, 20, 46
 
 
@@ -245,34 +243,17 @@ class Step:
         return cls(**{**values, "rewards": (first, second)})
 
 
-class StepModel(QAbstractListModel):
+class StepModel(RowsModel[Step]):
     """The steps, newest first."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[Step] = []
-
-    def put(self, steps: Sequence[Step]) -> None:
-        """Replace the steps (oldest first)."""
-        self.beginResetModel()
-        self.steps = list(reversed(steps))
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """How many steps there are."""
-        return 0 if parent.isValid() else len(self.steps)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def said(self, row: Step, role: int) -> object:
         """What the step was."""
-        if not index.isValid():
-            return None
-        step = self.steps[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return step.what
+            return row.what
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            where = "" if step.side < 0 else f" in response {'AB'[step.side]}"
-            change = "" if step.change is None else f", change {number(step.change, signed=True)}"
-            return f"{step.what}{where}. Reward {number(step.reward, signed=True)}{change}. Enter goes back to it."
+            where = "" if row.side < 0 else f" in response {'AB'[row.side]}"
+            change = "" if row.change is None else f", change {number(row.change, signed=True)}"
+            return f"{row.what}{where}. Reward {number(row.reward, signed=True)}{change}. Enter goes back to it."
         return None
 
 
@@ -285,26 +266,12 @@ class StepDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the row."""
-        model = index.model()
-        step: Step = model.steps[index.row()]  # type: ignore[attr-defined]
-        count = len(model.steps) - 1 - index.row()  # type: ignore[attr-defined]
-        room = QRectF(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        step: Step = index.data(Qt.ItemDataRole.UserRole)
+        count = index.model().rowCount() - 1 - index.row()
+        room = QRectF(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(brush("plum_tint"))
-            painter.drawRoundedRect(room, 5, 5)
-            painter.setBrush(brush("plum"))
-            painter.drawRoundedRect(QRectF(room.left(), room.top() + 5, 3, room.height() - 10), 1.5, 1.5)
-        else:
-            painter.setPen(ink("line"))
-            painter.drawLine(QPointF(room.left(), room.bottom() - 0.5), QPointF(room.right(), room.bottom() - 0.5))
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(ink("plum", 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(room.adjusted(1, 1, -1, -1), 5, 5)
+        paint_ground(painter, room, option.state, line=bool(index.row()))
         numbers = px(64)
         self._left(painter, step, count, QRectF(room.left() + px(8), room.top(), room.width() - numbers - px(18), room.height()))
         right = QRectF(room.right() - numbers - px(6), room.top() + px(5), numbers, room.height() / 2 - px(4))
@@ -359,8 +326,8 @@ class StepList(QListView):
 
     def put(self, steps: Sequence[Step], at: int) -> None:
         """Show steps (oldest first), of which the one at `at` is what stands in the editors."""
-        self.history.put(steps)
+        self.history.put(list(reversed(steps)))
         self.setCurrentIndex(self.history.index(len(steps) - 1 - at))
 
     def _chosen(self, index: QModelIndex) -> None:
-        self.chosen.emit(len(self.history.steps) - 1 - index.row())
+        self.chosen.emit(len(self.history.rows) - 1 - index.row())

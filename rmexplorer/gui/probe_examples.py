@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QListView, QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QFrame, QListView, QSizePolicy, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from rmexplorer.gui.plots.item import ink
-from rmexplorer.gui.theme import brush, color, font, px, themes
+from rmexplorer.gui.theme import color, font, ink, px, themes
 from rmexplorer.gui.widgets import Span, diff
+from rmexplorer.gui.widgets.rows import Index, RowsModel, paint_ground
 from rmexplorer.wording import MINUS, number
 
-Index = QModelIndex | QPersistentModelIndex
 ROW, NUMBERS, CONTEXT, LONGEST = 31, 186, 52, 220
 LINES = re.compile(r"\s*\n\s*")
 
@@ -39,34 +39,29 @@ def _ending(text: str, most: int) -> str:
     return text if len(text) <= most else "… " + text[-most:].split(" ", 1)[-1]
 
 
-class ExampleModel(QAbstractListModel):
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A response that a probe edited: the values of the result, and the snippet that is painted."""
+
+    values: dict[str, Any]
+    spans: list[Span]
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Example:
+        """Cut the snippet."""
+        return cls(values, snippet(values["was"], values["text"], values["after"] >= values["before"]))
+
+
+class ExampleModel(RowsModel[Example]):
     """The examples of one probe."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.examples: list[dict[str, Any]] = []
-        self.spans: list[list[Span]] = []
-
-    def put(self, examples: Sequence[dict[str, Any]]) -> None:
-        """Replace the examples."""
-        self.beginResetModel()
-        self.examples = list(examples)
-        self.spans = [snippet(one["was"], one["text"], one["after"] >= one["before"]) for one in self.examples]
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """How many there are."""
-        return 0 if parent.isValid() else len(self.examples)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def said(self, row: Example, role: int) -> object:
         """The text, or what a screen reader says of it."""
-        if not index.isValid():
-            return None
-        one = self.examples[index.row()]
+        one = row.values
         if role == Qt.ItemDataRole.DisplayRole:
-            return "".join(span.text for span in self.spans[index.row()])
+            return "".join(span.text for span in row.spans)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            put_in = " ".join(span.text.strip() for span in self.spans[index.row()] if span.mark)
+            put_in = " ".join(span.text.strip() for span in row.spans if span.mark)
             return (f"Reward {number(one['before'], signed=True)} before, {number(one['after'], signed=True)} after. "
                     f"Changed: {put_in or 'no word'}. {one['text'][:160]}")
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -83,27 +78,13 @@ class ExampleDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the row."""
-        model = index.model()
-        one, spans = model.examples[index.row()], model.spans[index.row()]  # type: ignore[attr-defined]
-        room = QRectF(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        example: Example = index.data(Qt.ItemDataRole.UserRole)
+        room = QRectF(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(brush("plum_tint"))
-            painter.drawRoundedRect(room, 5, 5)
-            painter.setBrush(brush("plum"))
-            painter.drawRoundedRect(QRectF(room.left(), room.top() + 5, 3, room.height() - 10), 1.5, 1.5)
-        elif index.row():
-            painter.setPen(ink("line"))
-            painter.drawLine(QPointF(room.left(), room.top() + 0.5), QPointF(room.right(), room.top() + 0.5))
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(ink("plum", 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(room.adjusted(1, 1, -1, -1), 5, 5)
-        self._text(painter, spans, QRectF(room.left() + px(8), room.top(), room.width() - px(NUMBERS + 20), room.height()))
-        self._numbers(painter, one, room)
+        paint_ground(painter, room, option.state, line=bool(index.row()))
+        self._text(painter, example.spans, QRectF(room.left() + px(8), room.top(), room.width() - px(NUMBERS + 20), room.height()))
+        self._numbers(painter, example.values, room)
         painter.restore()
 
     def _text(self, painter: QPainter, spans: list[Span], room: QRectF) -> None:
@@ -127,7 +108,7 @@ class ExampleDelegate(QStyledItemDelegate):
                              metrics.height() - 1)
                 painter.fillRect(box, color("green" if raises else "amber", 100))
                 painter.setPen(ink("green" if raises else "amber_text", 1.5,
-                                   Qt.PenStyle.SolidLine if raises else Qt.PenStyle.DotLine))
+                                   "solid" if raises else "dot"))
                 painter.drawLine(box.bottomLeft(), box.bottomRight())
             painter.setPen(color("text"))
             painter.drawText(QPointF(x, base), text)
@@ -158,8 +139,8 @@ class ExampleList(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.examples = ExampleModel()
-        self.setModel(self.examples)
+        self.listed = ExampleModel()
+        self.setModel(self.listed)
         self.setItemDelegate(ExampleDelegate(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("ownFocusRing", True)
@@ -172,12 +153,13 @@ class ExampleList(QListView):
 
     def put(self, examples: Sequence[dict[str, Any]], most: int = 4) -> None:
         """Show these examples, at most `most`."""
-        self.examples.put(examples[:most] if len(examples) <= most else [*examples[: most - 1], examples[-1]])
-        self.setFixedHeight(px(ROW) * max(1, len(self.examples.examples)) + 2)
+        some = examples if len(examples) <= most else [*examples[: most - 1], examples[-1]]
+        self.listed.put([Example.of(values) for values in some])
+        self.setFixedHeight(px(ROW) * max(1, len(self.listed.rows)) + 2)
 
     def _show(self, row: int) -> None:
-        if 0 <= row < len(self.examples.examples):
-            pair = self.examples.examples[row]["pair"]
+        if 0 <= row < len(self.listed.rows):
+            pair = self.listed.rows[row].values["pair"]
             self.shown.emit(-1 if pair is None else int(pair))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -196,7 +178,7 @@ class ExampleList(QListView):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Say so where there is no example."""
         super().paintEvent(event)
-        if not self.examples.examples:
+        if not self.listed.rows:
             painter = QPainter(self.viewport())
             painter.setFont(font("small"))
             painter.setPen(color("text3"))

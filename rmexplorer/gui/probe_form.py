@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QWidget
 
 from rmexplorer.gui.popover import Popover
@@ -142,7 +143,7 @@ class ProbeForm(Popover):
         self.close()
         self.imported.emit()
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """The keyboard begins in the name."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         self.title.setFocus(Qt.FocusReason.PopupFocusReason)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.data.quality import Finding
 from rmexplorer.gui.popover import Popover
-from rmexplorer.gui.theme import px, set_role
+from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import GhostButton, SecondaryButton, hairline, label
+from rmexplorer.gui.widgets.scroll import Scrolled
 
 NAMES = {
     "conflicts": "Conflicting labels",
@@ -86,17 +87,10 @@ class QualitySheet(Popover):
             if findings
             else "Nothing was found: no duplicates, conflicts, leftovers, shared prompts or position bias."
         )
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        page = QWidget()
-        set_role(page, "scrolled")
-        self._list = QVBoxLayout(page)
+        self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, px(8), 0)
         self._list.setSpacing(0)
-        scroll.setWidget(page)
+        scroll = Scrolled(self._list)
         scroll.setFixedHeight(px(min(420, 66 * len(findings))))
         scroll.setVisible(bool(findings))
         self.body.addWidget(scroll)

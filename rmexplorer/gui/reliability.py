@@ -12,23 +12,17 @@ from PySide6.QtWidgets import QWidget
 
 from rmexplorer import wording
 from rmexplorer.analysis.calibration import HISTOGRAM_EDGES, Bins, Calibration, Scores
+from rmexplorer.app.state import Brush
+from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.plots import BandItem, Bars, Label, LineCurve, PlotCard, WhiskerPoints, inside
-from rmexplorer.gui.plots.item import Labels, ink, paint_symbol
-from rmexplorer.gui.theme import brush, px
+from rmexplorer.gui.plots.item import Labels, paint_symbol
+from rmexplorer.gui.theme import brush, ink, px
 
-HOW = {"set": "replace", "add": "add", "remove": "remove"}
 SIDE = 0.025  # room beside 50 % and 100 %, so that no square is cut
 RING = 13.0
 ALIKE = 0.01  # states whose confidences differ by less would hide one another
 REACH = 0.12  # half the width of a label, in confidence
 NARROW, TIGHT = 330, 260  # px of the view: below, three labels on the x axis; below, no explanation of the band
-
-
-def how_of(modifiers: Qt.KeyboardModifier) -> str:
-    """What a click does to the selection: Shift adds, Alt takes away."""
-    if modifiers & Qt.KeyboardModifier.ShiftModifier:
-        return "add"
-    return "remove" if modifiers & Qt.KeyboardModifier.AltModifier else "replace"
 
 
 class Squares(WhiskerPoints):
@@ -51,7 +45,7 @@ class Squares(WhiskerPoints):
         ev.accept()
         for view in self.scene().views():
             view.setFocus(Qt.FocusReason.MouseFocusReason)
-        self.picked.emit([place], how_of(ev.modifiers()))
+        self.picked.emit([place], brush_of(ev.modifiers()))
 
     def draw(self, painter: QPainter) -> None:
         """Paint squares and whiskers, then rings."""
@@ -205,8 +199,8 @@ class ReliabilityCard(PlotCard):
         low, high = view.box.viewRange()[1]
         free = bins.low[bins.confidence > 0.7].min(initial=1.0) > low + 0.32 * (high - low)
         for text, token in self._key() if free else self._key()[::-1]:
-            where_to = (1.0 + SIDE, low, token, "left") if free else (0.5, 1.0, token, "right")
-            view.add_label(text, *where_to, boxed=False, gap=4)
+            x, y, side = (1.0 + SIDE, low, "left") if free else (0.5, 1.0, "right")
+            view.add_label(text, x, y, token, side, boxed=False, gap=4)
 
     def _key(self) -> list[tuple[str, str]]:
         """What the marks mean, from below: for the corner under the curve, which good models leave free."""
@@ -233,12 +227,12 @@ class ReliabilityCard(PlotCard):
 
     # Keys and mouse
 
-    def _brushed(self, polygon: np.ndarray, mode: str) -> None:
+    def _brushed(self, polygon: np.ndarray, how: Brush) -> None:
         self.view.set_brush(None)
         if self.bins is not None:
             found = np.flatnonzero(inside(polygon, self.squares.x, self.squares.y)).tolist()
             if found:
-                self.picked.emit(found, HOW[mode])
+                self.picked.emit(found, how)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrows walk over the squares, Enter picks the one they stand on."""
@@ -276,7 +270,7 @@ class ReliabilityCard(PlotCard):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.squares.cursor >= 0 and (
             not event.modifiers() & Qt.KeyboardModifier.ControlModifier
         ):
-            self.picked.emit([self.squares.cursor], how_of(event.modifiers()))
+            self.picked.emit([self.squares.cursor], brush_of(event.modifiers()))
         else:
             return False
         return True
@@ -308,5 +302,5 @@ def _sizes(bins: Bins) -> str:
 
 def _round(most: int) -> int:
     """The largest number that is not above `most` and has one figure besides zeros."""
-    power = 10 ** max(len(str(most)) - 1, 0)
+    power = int(10 ** max(len(str(most)) - 1, 0))
     return max(step * power for step in (1, 2, 3, 4, 5, 6, 8) if step * power <= most)

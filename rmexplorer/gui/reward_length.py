@@ -12,7 +12,7 @@ from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu
 
 from rmexplorer.app.desk import SMALL, Desk
-from rmexplorer.app.state import Selection, State
+from rmexplorer.app.state import Brush, Selection, State
 from rmexplorer.gui.plots import (
     DensityImage,
     HexItem,
@@ -267,27 +267,27 @@ class RewardLengthCard(PlotCard):
                 tint="plum_tint", gap=3,
             )
 
-    def _brushed(self, polygon: Floats, mode: str) -> None:
+    def _brushed(self, polygon: Floats, how: Brush) -> None:
         scatter = self.scatter
         if scatter is None:
             return
         wide, high = self.view.box.viewPixelSize()
         polygon = simplified(polygon, np.array([wide, high]) * STEP)
         if len(scatter.pairs) <= SMALL:
-            self._select(scatter, polygon, mode, scatter.pairs_within(polygon))
+            self._select(scatter, polygon, how, scatter.pairs_within(polygon))
             return
         self.desk.compute.ask(
             "brushed pairs",
             lambda: scatter.pairs_within(polygon),
-            lambda mask, error: self._select(scatter, polygon, mode, mask if error is None else None),
+            lambda mask, error: self._select(scatter, polygon, how, mask if error is None else None),
         )
 
-    def _select(self, scatter: Scatter, polygon: Floats, mode: str, mask: np.ndarray | None) -> None:
+    def _select(self, scatter: Scatter, polygon: Floats, how: Brush, mask: np.ndarray | None) -> None:
         if self.scatter is not scatter or mask is None or self.desk.state.dataset is not scatter.dataset:
             return
-        self.desk.select(mask, {"add": "add", "remove": "remove"}.get(mode, "replace"), ORIGIN)  # type: ignore[arg-type]
+        self.desk.select(mask, how, ORIGIN)
         selection = self.desk.state.selection
-        if selection.mask is not None and mode != "remove":
+        if selection.mask is not None and how != "remove":
             self._shapes[selection] = polygon
         self._show_brush(selection)
 
@@ -346,8 +346,7 @@ class RewardLengthCard(PlotCard):
 
     def select_view(self) -> None:
         """Select the pairs of the responses in view: zoom with + and arrows, then this."""
-        (left, right), (low, high) = self.view.box.viewRange()
-        self._brushed(np.array([(left, low), (right, low), (right, high), (left, high)]), "set")
+        self._brushed(self.view.in_view(), "replace")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter steps through the named outliers."""

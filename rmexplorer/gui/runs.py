@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
@@ -13,10 +13,10 @@ from rmexplorer.gui.moments import when
 from rmexplorer.gui.plots import paint_sparkline
 from rmexplorer.gui.theme import brush, color, font, pen, px
 from rmexplorer.gui.widgets import paint_mark
+from rmexplorer.gui.widgets.rows import Index, RowsModel
 from rmexplorer.project import RunRecord
 from rmexplorer.wording import between, number
 
-Index = QModelIndex | QPersistentModelIndex
 NAME, SETTINGS, COURSE, VALUE = 118, 150, 84, 54
 LOSS, SECONDS, WHEN = 58, 58, 66
 ROW = 32
@@ -43,32 +43,16 @@ def scale_of(runs: Sequence[RunRecord]) -> tuple[float, float]:
     return int(low * 20) / 20, min(1.0, (int(high * 20) + 1) / 20)
 
 
-class RunsModel(QAbstractListModel):
-    """Runs as rows."""
+class RunsModel(RowsModel[RunRecord]):
+    """Runs as rows; `current` is the id of the one whose rewards are shown."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.runs: tuple[RunRecord, ...] = ()
-        self.current = ""
+    current = ""
 
-    def put(self, runs: tuple[RunRecord, ...], current: str) -> None:
-        """Replace the runs; `current` is the id of the one whose rewards are shown."""
-        self.beginResetModel()
-        self.runs, self.current = runs, current
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """One row a run."""
-        return 0 if parent.isValid() else len(self.runs)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """The run in words, for screen readers; the record itself for the delegate."""
-        run = self.runs[index.row()]
-        if role == Qt.ItemDataRole.UserRole:
-            return run
+    def said(self, row: RunRecord, role: int) -> object:
+        """The run in words, for screen readers."""
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            reached, ends = run.metrics.get("heldout_accuracy"), run.metrics.get("heldout_accuracy_ci") or (None, None)
-            return f"{run.name}, {settings_in_words(run)}, held-out accuracy {number(reached)} ({between(*ends)})"
+            reached, ends = row.metrics.get("heldout_accuracy"), row.metrics.get("heldout_accuracy_ci") or (None, None)
+            return f"{row.name}, {settings_in_words(row)}, held-out accuracy {number(reached)} ({between(*ends)})"
         return None
 
 
@@ -231,7 +215,8 @@ class Runs(QWidget):
         self.painter.low, self.painter.high = scale_of(runs)
         newest = next((run for run in runs if run.id == current), runs[0] if runs else None)
         self.painter.length_only = (newest.metrics.get("baselines") or {}).get("length") if newest else None
-        self.model.put(runs, current)
+        self.model.current = current
+        self.model.put(runs)
         row = next((place for place, run in enumerate(runs) if run.id == current), -1)
         if row >= 0:
             self.view.setCurrentIndex(self.model.index(row))

@@ -12,9 +12,8 @@ from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QSizePolicy, QWidget
 
 from rmexplorer.gui.plots import ForestMark, ForestRow, LineCurve, PlotCard, ReferenceLine, WhiskerPoints
-from rmexplorer.gui.plots.item import ink
 from rmexplorer.gui.table import FrameModel, frame_view
-from rmexplorer.gui.theme import brush, color, font, px, themes
+from rmexplorer.gui.theme import brush, color, font, ink, px, themes
 from rmexplorer.gui.widgets import Card, IconButton, Segmented, label
 from rmexplorer.wording import DASH, between, bracket, counted, number, percent
 
@@ -34,7 +33,7 @@ class AucStrip(QWidget):
     def show_auc(self, value: float | None, ci: list[float] | None) -> None:
         """Replace the value."""
         self.value, self.ci = value, ci
-        said = "" if value is None else f"AUC {number(value)}" + (f", 95% CI {between(*ci)}" if ci else "")
+        said = "" if value is None else f"AUC {number(value)}" + (f", 95% CI {between(ci[0], ci[1])}" if ci else "")
         self.setAccessibleName(said or "No AUC")
         self.setToolTip("Share of new rows that a classifier puts above a row of the first set: 0.5 is the same, 1 no overlap. " + said)
         self.update()
@@ -253,7 +252,7 @@ class StrangeCard(Card):
                 said = f"{counted(result.get('high_count', 0), 'response')} in the top tenth of reward and the farthest tenth of prompts"
                 share = result["high_share"]
                 if share is not None:
-                    ends = f" {bracket(between(*share['ci'], shares=True))}" if share["ci"] else ""
+                    ends = f" {bracket(between(share['ci'][0], share['ci'][1], shares=True))}" if share["ci"] else ""
                     said += f" · people rejected {percent(share['value'])} of {share['n']:,}{ends}"
             nothing = "No new response is in the top tenth of reward and the farthest tenth of prompts." if result["pairs"][1] else \
                 "Pasted prompts have no responses."

@@ -171,13 +171,7 @@ class SummaryView(QScrollArea):
         rows = [
             ForestRow(
                 source.name or "(none)",
-                marks=(
-                    ForestMark(
-                        source.chosen_longer.value,
-                        *(source.chosen_longer.ci or (float("nan"), float("nan"))),
-                        kind="people",
-                    ),
-                ),
+                marks=(ForestMark.of(source.chosen_longer, "people"),),
                 right=f"{source.pairs:,} pairs",
             )
             for source in sources

@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from rmexplorer.data.glance import last_turn
 from rmexplorer.gui.theme import px, set_font
+from rmexplorer.gui.widgets.rows import NOWHERE, Index
 from rmexplorer.project import Mark
 from rmexplorer.wording import DASH, number
 
-Index = QModelIndex | QPersistentModelIndex
-NOWHERE = QModelIndex()
 COLUMNS = ("pair", "prompt", "responses", "words", "length_ratio", "margin")
 HEADERS = ("Pair", "Prompt", "Responses", "Words", "Ratio", "Margin")
 SORTABLE = ("pair", "words", "length_ratio", "margin")
@@ -128,12 +127,12 @@ class PairModel(QAbstractTableModel):
         self.selected: np.ndarray | None = None
         self.focus: int | None = None
         self.reach = 1.0
-        self.sort = ("pair", False)
+        self.sorted_by = ("pair", False)
         self._read: Callable[[int], PairRow] = lru_cache(ROWS_KEPT)(self._row)
 
     def show(self, frame: pl.DataFrame, rows: np.ndarray, sort: tuple[str, bool], reach: float) -> None:
         """Show these rows of `frame`; reach: the margin whose bar is as long as its column allows."""
-        self.sort, self.reach = sort, max(reach, 1e-9)
+        self.sorted_by, self.reach = sort, max(reach, 1e-9)
         if len(rows) == len(self.rows) and self.frame is not None:  # the view keeps its million row heights
             self.layoutAboutToBeChanged.emit()
             self._take(frame, rows)

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from rmexplorer.analysis.responses import SHARES, Responses, share_text
 from rmexplorer.gui.plots import Item, PlotCard, StepHistogram
-from rmexplorer.gui.plots.item import ink
-from rmexplorer.gui.theme import brush, color, font, px
+from rmexplorer.gui.theme import brush, color, font, ink, px
 from rmexplorer.gui.widgets import paint_mark
 
 NEAR = 9  # px on each side of a handle that take hold of it

@@ -12,7 +12,8 @@ from PySide6.QtGui import QCursor, QFontMetrics, QKeyEvent, QPainter, QPainterPa
 from PySide6.QtWidgets import QApplication, QMenu, QSizePolicy, QWidget
 
 from rmexplorer.app.desk import Desk
-from rmexplorer.app.state import State
+from rmexplorer.app.state import Brush, State
+from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.plots import ContourHill, HexItem, PlotCard, PointItem, inside
 from rmexplorer.gui.plots.hexes import FULL_QUANTILE, GAP, SMALLEST
 from rmexplorer.gui.plots.item import Floats, paint_symbol
@@ -131,9 +132,10 @@ class ColourLegend(QWidget):
 
     @staticmethod
     def _ends(colours: Colours) -> tuple[str, str]:
+        low, high = colours.limits
         if colours.by == "length":
-            return tuple(f"{2 ** one:,.0f}" for one in colours.limits)  # type: ignore[return-value]
-        return tuple(number(one, signed=True) for one in colours.limits)  # type: ignore[return-value]
+            return f"{2 ** low:,.0f}", f"{2 ** high:,.0f}"
+        return number(low, signed=True), number(high, signed=True)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.colours is None:
@@ -211,7 +213,7 @@ class TextMapCard(PlotCard):
         many = len(self.rows) > MOST_POINTS
         self.marks = TextHexagons(places, self.rows) if many else TextPoints(places, self.rows)
         if isinstance(self.marks, TextPoints):
-            self.marks.clicked.connect(lambda place: self._inspect(self.rows[place]))
+            self.marks.clicked.connect(lambda place: self._inspect(int(self.rows[place])))
         self.view.add(self.marks, bounds=False)
         self.ring = PointItem(np.zeros(0), np.zeros(0), halo=True)
         self.ring.reach = -1.0  # it lies over the marks and leaves clicks to them
@@ -253,18 +255,17 @@ class TextMapCard(PlotCard):
                 f"{counted(int(hit.sum()), places.map.noun)} selected", float(polygon[:, 0].mean()), float(polygon[:, 1].max()),
                 "plum_text", "above", 600, tint="plum_tint", gap=3)
 
-    def _brushed(self, polygon: Floats, mode: str) -> None:
+    def _brushed(self, polygon: Floats, how: Brush) -> None:
         places = self.places
         if places is None or self.desk.state.dataset is not places.dataset:
             return
         hit = inside(polygon, places.map.xy[:, 0], places.map.xy[:, 1]) & places.shown
-        how = {"add": "add", "remove": "remove"}.get(mode, "replace")
         self._select(hit, how, polygon if how == "replace" else None)
 
-    def _select(self, hit: np.ndarray, how: str, polygon: Floats | None = None) -> None:
+    def _select(self, hit: np.ndarray, how: Brush, polygon: Floats | None = None) -> None:
         if self.places is None:
             return
-        self.desk.select(self.places.pairs_of(hit), how, ORIGIN)  # type: ignore[arg-type]
+        self.desk.select(self.places.pairs_of(hit), how, ORIGIN)
         self._brushed_as = None if polygon is None else (self.desk.state.selection, polygon)
         self.mark(self.desk.state, self._hit())
 
@@ -275,14 +276,12 @@ class TextMapCard(PlotCard):
     def select_group(self, group: int) -> None:
         """Select the pairs of a group; Shift adds, Alt takes away."""
         if self.places is not None:
-            held = QApplication.keyboardModifiers()
-            how = "add" if held & Qt.KeyboardModifier.ShiftModifier else "remove" if held & Qt.KeyboardModifier.AltModifier else "replace"
+            how = brush_of(QApplication.keyboardModifiers())
             self._select((self.places.map.group == group) & self.places.shown, how)
 
     def select_view(self) -> None:
         """Select the pairs of the texts in view: zoom with + and arrows, then this."""
-        (left, right), (low, high) = self.view.box.viewRange()
-        self._brushed(np.array([(left, low), (right, low), (right, high), (left, high)]), "set")
+        self._brushed(self.view.in_view(), "replace")
 
     def _pressed(self, point: QPointF, event: Any) -> None:
         if event.button() == Qt.MouseButton.RightButton:
@@ -292,7 +291,7 @@ class TextMapCard(PlotCard):
         elif isinstance(self.marks, TextHexagons):
             points = self.marks.points_at(event.scenePos())
             if points.size:
-                self._inspect(self.rows[points[0]])
+                self._inspect(int(self.rows[points[0]]))
 
     def _inspect(self, place: int) -> None:
         if self.places is not None and self.places.first[place] >= 0:

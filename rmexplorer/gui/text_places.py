@@ -93,7 +93,7 @@ class Places:
         result = np.zeros(len(self.pairs), bool)
         for side in _sides(self.map.noun, self.dataset):
             result |= known[self.at[side]]
-        return result & self.pairs
+        return np.asarray(result & self.pairs)
 
     def text(self, place: int) -> str:
         """The text at a place, without the turns before its last."""
@@ -146,12 +146,12 @@ class Places:
         cards = []
         for place in places.tolist():
             text, value = self.text(place)[:2_000], float((self.reward if scored else self.words)[place])
-            group = self.group_name(int(self.map.group[place])) if len(self.map.words) > 1 else ""
+            named = self.group_name(int(self.map.group[place])) if len(self.map.words) > 1 else ""
             told = number(value, signed=True) if scored and np.isfinite(value) else "" if scored else f"{value:,.0f}"
             cards.append(ListedCard(
                 int(self.first[place]), told, (value - middle) / wide if np.isfinite(value) else 0.0, "reward" if scored else "words",
                 "", (ListedLine(text or "(empty)", lines=2),),
-                method_line(str(self.source[place]), counted(int(self.count[place]), "pair"), group), text[:400],
+                method_line(str(self.source[place]), counted(int(self.count[place]), "pair"), named), text[:400],
             ))
         return cards
 
@@ -179,7 +179,7 @@ def _rewards(found: TextMap, state: State, at: np.ndarray) -> np.ndarray:
         there = (place >= 0) & np.isfinite(values)
         total += np.bincount(place[there], weights=values[there], minlength=len(found))
         known += np.bincount(place[there], minlength=len(found))
-    return np.divide(total, known, out=np.full(len(found), np.nan), where=known > 0)
+    return np.asarray(np.divide(total, known, out=np.full(len(found), np.nan), where=known > 0))
 
 
 def _colours(by: str, found: TextMap, shown: np.ndarray, source: np.ndarray, reward: np.ndarray, words: np.ndarray) -> Colours:

@@ -310,6 +310,13 @@ def pen(token: str, width: float = 1.0, style: str = "solid", alpha: int = 255) 
     return result
 
 
+def ink(token: str, width: float = 1.0, style: str = "solid", alpha: int = 255) -> QPen:
+    """A pen for painting in screen px: it scales with exports."""
+    result = pen(token, width, style, alpha)
+    result.setCosmetic(False)
+    return result
+
+
 def font(role: str, weight: int = 0) -> QFont:
     """The font of a role of `Fonts` with tabular figures; `weight` 400, 500 or 600 replaces the role's own."""
     return QFont(_font(themes.fonts, role, weight))

@@ -6,12 +6,13 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.gui.theme import px, set_role
 from rmexplorer.gui.widgets import label
+from rmexplorer.gui.widgets.scroll import Scrolled
 from rmexplorer.problem import Problem
 from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.reward.loss import LOSSES
@@ -68,13 +69,7 @@ class SettingsForm(QWidget):
         self._simple = {one.name for one in fields(TrainSettings) if one.metadata["simple"]} | {"encoder"}
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        page = QWidget()
-        set_role(page, "scrolled")
-        self._column = QVBoxLayout(page)
+        self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, px(12), 0)
         self._column.setSpacing(px(8))
         self._add_choice(
@@ -109,8 +104,7 @@ class SettingsForm(QWidget):
             else:
                 self._add_line(one.name, TITLES.get(one.name, one.name), value, help_text)
         self._column.addStretch(1)
-        scroll.setWidget(page)
-        outer.addWidget(scroll)
+        outer.addWidget(Scrolled(self._column))
         self.set_all(False)
 
     def _add(self, name: str, title: str, editor: QWidget, sentence: str, titled: bool = True) -> None:

@@ -19,6 +19,13 @@ BLOCK_ROWS = 8_192
 
 def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
     """Job: (responses, d) float32 vectors of all responses, memory-mapped from the cache."""
+    path = yield from _kept(dataset, encoder)
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def _kept(dataset: Dataset, encoder: EncoderState) -> Job[Path]:
+    """Job: the .npy in the cache that holds them, written where it is not there yet."""
     parts = [dataset.fingerprint, encoder.name, digest(encoder.arrays)]
     path = cache_dir() / "encoded" / f"{hashlib.blake2b(' '.join(parts).encode(), digest_size=16).hexdigest()}.npy"
     if not path.exists():
@@ -30,8 +37,7 @@ def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
         except OSError as error:
             raise Problem(f"{path.parent}: cannot write the vectors ({error.strerror or error})",
                           "free space on this disk") from error
-    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
+    return path
 
 
 def encoded_folder(folder: str, head: str) -> Job[str]:
@@ -40,8 +46,7 @@ def encoded_folder(folder: str, head: str) -> Job[str]:
     Returns the path of the .npy.
     """
     dataset, checkpoint = Dataset.open(Path(folder)), Checkpoint.load(Path(head))
-    found = yield from encoded(dataset, checkpoint.encoder)
-    return str(found.filename)  # type: ignore[attr-defined]
+    return str((yield from _kept(dataset, checkpoint.encoder)))
 
 
 def nearest(vectors: np.ndarray, rows: np.ndarray, vector: np.ndarray, most: int) -> Job[tuple[np.ndarray, np.ndarray]]:

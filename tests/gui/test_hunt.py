@@ -75,7 +75,7 @@ def test_that_words_left_out_are_listed_and_select_their_pairs(hunting: HuntPane
     assert "left out in turn" in hunting.card.subtitle_label.text()
     values = [row.marks[0].value for row in hunting.card.forest.model.rows]
     assert values[0] > 0 > values[-1]
-    hunting.actions.buttons[0].click()
+    hunting.row_actions.buttons[0].click()
     mask = hunting.desk.state.selection.mask
     responses = hunting.listed[0][2]
     data = hunting.desk.state.dataset
@@ -93,7 +93,7 @@ def test_that_the_search_tries_a_phrase_of_ones_own(hunting: HuntPane, settle: S
 
 
 def test_that_a_phrase_is_copied_as_a_probe_that_the_command_line_reads(hunting: HuntPane) -> None:
-    hunting.actions.buttons[2].click()
+    hunting.row_actions.buttons[2].click()
     probe = json.loads(QGuiApplication.clipboard().text())
     assert probe["append"] == hunting.listed[0][1] and probe["expected"] == "none" and probe["name"]
 
@@ -116,7 +116,7 @@ def test_that_scores_of_a_file_are_hunted_and_say_what_needs_a_head(
     assert not pane.views.group.button(3).isEnabled()
     window.desk.set_query("words>5000")
     settle(window)
-    assert pane.header.headline.text.startswith("Too few") and not pane.actions.buttons[0].isEnabled()
+    assert pane.header.headline.text.startswith("Too few") and not pane.row_actions.buttons[0].isEnabled()
 
 
 def test_that_three_pairs_and_no_rewards_say_so(window: Window, tmp_path: Path, settle: Settle) -> None:

@@ -99,7 +99,7 @@ def test_that_a_brush_selects_exactly_the_pairs_within_and_lists_them(window: Wi
     left, low = xy.min(axis=0) - 1
     middle = float(np.median(xy[:, 0]))
     view = pane.card.view
-    view.brushed.emit(np.array([(left, low), (middle, low), (middle, xy[:, 1].max() + 1), (left, xy[:, 1].max() + 1)]), "set")
+    view.brushed.emit(np.array([(left, low), (middle, low), (middle, xy[:, 1].max() + 1), (left, xy[:, 1].max() + 1)]), "replace")
     settle(window)
     expected = np.isin(pane.result.dataset.prompt, pane.result.map.rows[xy[:, 0] < middle])
     assert np.array_equal(window.desk.state.selection.mask, expected)

@@ -360,7 +360,7 @@ def drag(view: PlotView, path: list[tuple[float, float]], held: Qt.KeyboardModif
 @pytest.mark.parametrize(
     ("held", "mode"),
     [
-        (Qt.KeyboardModifier.NoModifier, "set"),
+        (Qt.KeyboardModifier.NoModifier, "replace"),
         (Qt.KeyboardModifier.ShiftModifier, "add"),
         (Qt.KeyboardModifier.AltModifier, "remove"),
     ],

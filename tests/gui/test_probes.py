@@ -79,8 +79,8 @@ def test_that_a_row_shows_its_examples_and_a_click_on_one_shows_its_pair(
     QTest.keyClick(pane.plot.list, Qt.Key.Key_Down)
     row = pane.rows[1]
     assert pane.current is row and pane.example_card.title_label.text() == row["title"]
-    assert pane.examples.examples.examples == row["examples"]
-    index = pane.examples.examples.index(2)
+    assert [one.values for one in pane.examples.listed.rows] == row["examples"]
+    index = pane.examples.listed.index(2)
     QTest.mouseClick(pane.examples.viewport(), Qt.MouseButton.LeftButton,
                      pos=pane.examples.visualRect(index).center())
     assert window.desk.state.focus == row["examples"][2]["pair"]

@@ -68,13 +68,13 @@ def test_that_headline_and_lists_are_those_of_the_analysis(window: Window, pane:
     assert found.method("held-out")[1:] in pane.header.method_label.text()
     assert pane.lists[0].cards.pairs.tolist() == found.highest.pair.tolist()
     assert pane.lists[1].cards.pairs.tolist() == found.lowest.pair.tolist()
-    first = pane.lists[0].cards.cards.cards[0]
+    first = pane.lists[0].cards.cards.rows[0]
     assert first.number == f"{found.highest.z[0]:+.2f}"
     assert f"reward {found.highest.reward[0]:+.2f}" in first.tip
     text = state.dataset.responses["text"][int(found.highest.response[0])]
     assert first.texts[0].text == text
     assert first.label == ("chosen" if found.highest.was_chosen[0] else "rejected") == first.mark
-    assert np.all(np.diff([float(card.number.replace("\u2212", "-")) for card in pane.lists[0].cards.cards.cards]) <= 0)
+    assert np.all(np.diff([float(card.number.replace("\u2212", "-")) for card in pane.lists[0].cards.cards.rows]) <= 0)
 
 
 def test_that_each_view_lists_its_pairs(window: Window, pane: ResponsesPane, settle: Settle) -> None:
@@ -90,7 +90,7 @@ def test_that_each_view_lists_its_pairs(window: Window, pane: ResponsesPane, set
     rewards = window.desk.state.rewards
     margin = np.where(window.desk.state.dataset.winner > 0, 1, -1) * (rewards.first - rewards.second)
     assert (margin[pane.lists[0].cards.pairs] < 0).all()
-    first = pane.lists[0].cards.cards.cards[0]
+    first = pane.lists[0].cards.cards.rows[0]
     assert first.number == f"P {1 / (1 + np.exp(-margin[first.pair])):.2f}"
     assert [line.mark for line in first.texts] == ["", "chosen", "rejected"]
     choose(pane, "extremes", window, settle)
@@ -123,7 +123,7 @@ def test_that_the_keyboard_alone_moves_opens_stars_and_notes(window: Window, pan
     assert window.inspector.is_open
     pair = int(cards.pairs[2])
     key(cards, Qt.Key.Key_Space)
-    assert window.desk.state.marks[pair].star and "starred" in cards.cards.spoken(cards.cards.cards[2])
+    assert window.desk.state.marks[pair].star and "starred" in cards.cards.spoken(cards.cards.rows[2])
     key(cards, Qt.Key.Key_Space)
     assert not window.desk.state.marks.get(pair, Mark()).star
     key(cards, Qt.Key.Key_Right)
@@ -204,7 +204,7 @@ def test_that_a_click_in_a_tail_selects_exactly_its_pairs(window: Window, pane: 
     assert np.array_equal(state.selection.mask, wanted) and wanted.sum() > 5
     assert pane.tails.selected.isVisible()
     assert pane.tails.selected.counts.sum() == 2 * wanted.sum()
-    QTest.mouseClick(pane.lists[1].tool_select, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(pane.select_tools[1], Qt.MouseButton.LeftButton)
     low = np.minimum(state.rewards.first, state.rewards.second)
     assert np.array_equal(window.desk.state.selection.mask, state.shown & ~state.dataset.tie & (low <= found.low_edge))
 
@@ -311,7 +311,7 @@ def test_that_three_pairs_of_a_file_with_scores_are_shown(window: Window, settle
     pane = window.panes["responses"]
     assert pane.header.headline.text.startswith("Too few pairs to say (3")
     assert pane.lists[0].cards.pairs.tolist() == [2, 1, 0]
-    assert [card.texts[0].text for card in pane.lists[0].cards.cards.cards] == ["good 2", "good 1", "good 0"]
+    assert [card.texts[0].text for card in pane.lists[0].cards.cards.rows] == ["good 2", "good 1", "good 0"]
     assert not pane.scope.isVisible() and "held-out" not in pane.header.method_label.text()
     for view in ("margins", "wrong", "unsure"):
         choose(pane, view, window, settle)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, digits, each, record, rows, text, texts, whole
-from rmexplorer.data.records import Record
+from rmexplorer.data.records import Comparison, Record
 from rmexplorer.data.shapes import Absent, Chosen, Fields, each_with_all, first_of, name, parts
 from rmexplorer.data.texts import is_messages
 
@@ -96,8 +96,10 @@ def _orca(source: Record) -> Iterator[Outcome]:
     strength."""
     for outcome in ORCA(source):
         ratings = source.value.get("rating")
-        if isinstance(ratings, list) and len(ratings) == 2 and all(isinstance(value, int | float) for value in ratings):
-            outcome.strength = abs(ratings[0] - ratings[1])  # type: ignore[union-attr]
+        if isinstance(outcome, Comparison) and isinstance(ratings, list) and len(ratings) == 2:
+            first, second = ratings
+            if isinstance(first, int | float) and isinstance(second, int | float):
+                outcome.strength = abs(first - second)
         yield outcome
 
 

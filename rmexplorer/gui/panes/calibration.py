@@ -20,10 +20,11 @@ from rmexplorer.analysis.calibration import (
     length_of_pick,
     reliability,
 )
-from rmexplorer.app.state import State
+from rmexplorer.app.state import Brush, State
+from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
-from rmexplorer.gui.reliability import ReliabilityCard, how_of
+from rmexplorer.gui.reliability import ReliabilityCard
 from rmexplorer.gui.score_table import ScoreRow, ScoreTable
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, Segmented
@@ -323,7 +324,7 @@ class CalibrationPane(Pane):
             self.draw(self.result)
             self.mark(self.desk.state)
 
-    def _pick(self, bins: list[int], how: str) -> None:
+    def _pick(self, bins: list[int], how: Brush) -> None:
         scores = self.shown
         if self.result is not None and scores is not None:
             self._select(np.isin(scores.bin_of, bins), how, scores.bins.says(bins))
@@ -333,15 +334,11 @@ class CalibrationPane(Pane):
         if self.result is None or scores is None or not 0 <= place < len(scores.subsets):
             return
         name = scores.subsets[place].name
-        self._select(self.result.subset == name, how_of(QGuiApplication.keyboardModifiers()), name or "no source")
+        self._select(self.result.subset == name, brush_of(QGuiApplication.keyboardModifiers()), name or "no source")
 
-    def _select(self, inside: np.ndarray, how: str, origin: str) -> None:
-        dataset = self.desk.state.dataset
-        if dataset is None or self.result is None:
-            return
-        mask = np.zeros(len(dataset), dtype=bool)
-        mask[self.result.rows[inside]] = True
-        self.desk.select(mask, how, origin)  # type: ignore[arg-type]
+    def _select(self, inside: np.ndarray, how: Brush, origin: str) -> None:
+        if self.result is not None:
+            self.desk.select_rows(self.result.rows[inside], how, origin)
 
     def _copy_scores(self) -> None:
         QGuiApplication.clipboard().setText(self.scores.as_text())

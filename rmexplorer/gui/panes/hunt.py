@@ -73,11 +73,11 @@ class HuntPane(Pane):
         row.setSpacing(themes.metrics.card_gap)
         self.card = ForestCard("Phrases", "Reward beyond length, within-prompt SD, 95% CI →")
         self.card.chosen.connect(self._pick)
-        self.actions = ActionsRow()
-        self.actions.select.connect(lambda: self._pick(self.place))
-        self.actions.copy.connect(self._copy)
-        self.actions.probe.connect(self._copy_probe)
-        self.card.add(self.actions)
+        self.row_actions = ActionsRow()
+        self.row_actions.select.connect(lambda: self._pick(self.place))
+        self.row_actions.copy.connect(self._copy)
+        self.row_actions.probe.connect(self._copy_probe)
+        self.card.add(self.row_actions)
         self.search = SearchCard()
         self.search.asked.connect(self._search)
         self.search.chosen.connect(self._copy_text)
@@ -191,7 +191,7 @@ class HuntPane(Pane):
                for name, part in (("effect", "effect"), ("log_odds", "enrichment")) for at, end in enumerate(("low", "high"))})
 
     def _show_rows(self, rows: list[Any], headline: str, nothing: str) -> None:
-        for button in self.actions.buttons:
+        for button in self.row_actions.buttons:
             button.setEnabled(bool(rows))
         if not rows:
             filtered = self.desk.state.matching is not None

@@ -14,7 +14,8 @@ from rmexplorer.analysis.style_effects import where_it_differs
 from rmexplorer.app.state import State
 from rmexplorer.gui.length_cards import LengthAccuracyCard, Spot, StyleCard, spots
 from rmexplorer.gui.pane import Pane, pane
-from rmexplorer.gui.reward_length import RewardLengthCard, Scatter
+from rmexplorer.gui.reward_length import RewardLengthCard
+from rmexplorer.gui.scatter import Scatter
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem

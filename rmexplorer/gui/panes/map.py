@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.projection import TextMap
 from rmexplorer.app.jobs import Run
-from rmexplorer.app.state import State
+from rmexplorer.app.state import Selection, State
 from rmexplorer.gui.cards import CardList
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.text_map import TextMapCard
@@ -52,7 +52,7 @@ class MapPane(Pane):
         self.run: Run | None = None
         self.ordered: tuple[Path, str, str] | None = None
         self._again = False
-        self._listed: object = None
+        self._listed: tuple[Places, Selection] | None = None
         self.kind = Segmented((("prompt", "Prompts"), ("response", "Responses")), "prompt", "Texts")
         self.how = Segmented((("pca", "PCA"), ("tsne", "t-SNE")), "tsne", "Placed by")
         self.colour = Segmented(
@@ -207,9 +207,8 @@ class MapPane(Pane):
         mask = state.selection.mask
         hit = None if mask is None else places.texts_of(mask)
         self.card.mark(state, hit)
-        key = (places, state.selection)
-        if self._listed is None or self._listed[0] is not key[0] or self._listed[1] is not key[1]:  # type: ignore[index]
-            self._listed = key
+        if self._listed is None or self._listed[0] is not places or self._listed[1] is not state.selection:
+            self._listed = (places, state.selection)
             self._list(places, hit)
         self.cards.follow(state)
 
@@ -218,12 +217,13 @@ class MapPane(Pane):
         noun, name = places.map.noun, KINDS[places.map.noun]
         self.cards.put(cards)
         self.cards.setAccessibleName(name)
-        if hit is None:
+        mask = self.desk.state.selection.mask
+        if hit is None or mask is None:
             self.list_card.set_title(name)
             self.list_card.set_subtitle("by group" if places.finding.n <= LISTED else f"the first {LISTED:,} by group")
             return
         self.list_card.set_title(f"{int((hit & places.shown).sum()):,} selected")
-        self.list_card.set_subtitle(f"{counted(int(np.count_nonzero(self.desk.state.selection.mask)), 'pair')}")
+        self.list_card.set_subtitle(f"{counted(int(np.count_nonzero(mask)), 'pair')}")
         if not cards:
             self.list_card.show_empty(f"No selected {noun} is on the map.", "Clear the selection", self.desk.clear)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -211,8 +212,8 @@ class PlaygroundPane(Pane):
         kept = self.desk.project.view().get("playground")
         if not isinstance(kept, dict):
             return
-        texts = [kept.get(name) for name in ("prompt", "first", "second")]
-        if all(isinstance(text, str) for text in texts):
+        texts = [text for name in ("prompt", "first", "second") if isinstance(text := kept.get(name), str)]
+        if len(texts) == 3:
             self._put(Drafts(texts[0], (texts[1], texts[2])))
         try:
             self.steps = [Step.from_dict(step) for step in kept.get("steps", ())][-MOST_STEPS:]
@@ -533,7 +534,7 @@ class PlaygroundPane(Pane):
         changes = self.result.changes if self.result is not None else {}
         for probe in self._ranked():
             text = f"{probe.shown}\t{change_text(changes[probe.name])}" if probe.name in changes else probe.shown
-            menu.addAction(text, lambda probe=probe: self.try_edit(probe))
+            menu.addAction(text, partial(self.try_edit, probe))
         return menu
 
     def _probe(self) -> Probe | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import save_table
 from rmexplorer.gui.tails import TailCard
 from rmexplorer.gui.theme import px
-from rmexplorer.gui.widgets import Card, IconLabel, Segmented
+from rmexplorer.gui.widgets import Card, IconButton, IconLabel, Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import sigmoid
 from rmexplorer.wording import counted
@@ -118,14 +119,13 @@ class ResponsesPane(Pane):
         row = QHBoxLayout()
         row.setSpacing(px(12))
         self.lists = [ListCard(CardList(self.desk, "List", 2, self._same_source)) for _ in range(2)]
+        self.select_tools: list[IconButton] = []
         for place, card in enumerate(self.lists):
             row.addWidget(card, 1)
             card.cards.left_for.connect(lambda by, place=place: self._beside(place + by))
             card.cards.entered_list.connect(lambda place=place: self._walk(place))
-            card.tool_select = card.add_tool(
-                "square-dashed", "Select these pairs", lambda place=place: self._select_list(place)
-            )
-            card.add_tool("file-down", "Save this list as CSV", lambda place=place: self._ask_csv(place))
+            self.select_tools.append(card.add_tool("square-dashed", "Select these pairs", partial(self._select_list, place)))
+            card.add_tool("file-down", "Save this list as CSV", partial(self._ask_csv, place))
         self.body.addLayout(row, 1)
         self._name_lists(None)
 
@@ -220,12 +220,12 @@ class ResponsesPane(Pane):
     def _name_lists(self, result: Drawn | None) -> None:
         view = self.view if result is None else result.view
         subtitles = ["", ""] if result is None else self._subtitles(result)
-        for card, (title, icon), subtitle in zip(self.lists, TITLES[view], subtitles, strict=False):
+        for card, tool, (title, icon), subtitle in zip(self.lists, self.select_tools, TITLES[view], subtitles, strict=False):
             card.name(title, icon, subtitle)
             tail = view == "extremes"
             name = "Select the pairs of this tail" if tail else "Select the listed pairs"
-            card.tool_select.setAccessibleName(name)
-            card.tool_select.setToolTip(name)
+            tool.setAccessibleName(name)
+            tool.setToolTip(name)
 
     def _subtitles(self, result: Drawn) -> list[str]:
         found = result.found

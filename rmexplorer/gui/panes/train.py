@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from rmexplorer.app.live import Live
@@ -22,6 +22,7 @@ from rmexplorer.gui.widgets import Card, GhostButton, NumberStrip, PrimaryButton
 from rmexplorer.project import RunRecord
 from rmexplorer.statistics import wilson
 from rmexplorer.wording import DASH, bracket, counted, method_line, number
+from rmexplorer.workflows.settings import RunSettings
 
 COIN_LOSS = math.log(2)
 REDRAW_MS = 80
@@ -206,9 +207,9 @@ class Train(Pane):
         if self.isVisible() and not self._redraw.isActive():
             self._redraw.start()
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """Catch up with the run that went on while hidden."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         self._show_run()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -221,7 +222,7 @@ class Train(Pane):
         state = self.desk.state
         return next((run for run in state.runs if run.id == state.run), None)
 
-    def _settings_changed(self, settings: object) -> None:
+    def _settings_changed(self, settings: RunSettings) -> None:
         self.desk.training.set_settings(settings)
         self._show_run()
 
@@ -402,9 +403,8 @@ class Train(Pane):
         for text, value in self._rule_labels(curves):  # at the left, where no curve ends
             self.accuracy.view.add_label(text, 0.0, value, "text2", "above", boxed=False, gap=1)
         if len(loss) > 1:
-            self.loss.view.add_label(
-                f"training {number(float(loss[-1, 1]), 3)}", *map(float, loss[-1]), token="text2", boxed=False
-            )
+            step, value = float(loss[-1, 0]), float(loss[-1, 1])
+            self.loss.view.add_label(f"training {number(value, 3)}", step, value, "text2", boxed=False)
         if not len(epochs) or len(epochs) < 2:
             return
         x, trained, validation_loss, reached = (float(value) for value in epochs[-1])
@@ -430,9 +430,9 @@ class Train(Pane):
         return [(", ".join(f"{title} {number(value)}" for value, title in reversed(group)), group[-1][0]) for group in groups]
 
     def _narrow(self) -> bool:
-        return self.accuracy.view.box.width() < px(320)
+        return bool(self.accuracy.view.box.width() < px(320))
 
     def _room_for_labels(self) -> float:
         """By how much the epoch axis is longer than the curves, so that their names fit beside their ends."""
-        width, names = self.accuracy.view.box.width(), px(112 if self._narrow() else 160)
+        width, names = float(self.accuracy.view.box.width()), px(112 if self._narrow() else 160)
         return min(max(width / max(width - names, 1.0), 1.25), 1.85)

@@ -10,8 +10,8 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 
-from rmexplorer.gui.plots.item import Item, ink
-from rmexplorer.gui.theme import color, font, px, themes
+from rmexplorer.gui.plots.item import Item
+from rmexplorer.gui.theme import color, font, ink, px, themes
 from rmexplorer.gui.widgets.labels import minus
 from rmexplorer.gui.widgets.reward_strip import round_steps
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPointF, QSize, Qt
+from PySide6.QtCore import QAbstractTableModel, QPointF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPolygonF, QShortcut
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QTableView, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from rmexplorer.gui.plots.view import PlotView
 from rmexplorer.gui.theme import color, font, px, scale_table, themes
 from rmexplorer.gui.widgets.card import Card
 from rmexplorer.gui.widgets.labels import label, paint_mark
+from rmexplorer.gui.widgets.rows import NOWHERE, Index
 from rmexplorer.problem import Problem
 
 ROWS_SHOWN = 1_000_000
@@ -28,13 +29,13 @@ class ColumnsModel(QAbstractTableModel):
         self.columns = dict(columns)
         self.names = list(columns)
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() or not self.names else min(len(self.columns[self.names[0]]), ROWS_SHOWN)
 
-    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def columnCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self.names)
 
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if role != Qt.ItemDataRole.DisplayRole or not index.isValid():
             return None
         value = self.columns[self.names[index.column()]][index.row()]
@@ -217,7 +218,8 @@ class ShareLegend(QWidget):
         if not self.more:
             return
         x += px(18)
-        grey = color("neutral").getRgb()[:3]
+        neutral = color("neutral")
+        grey = neutral.red(), neutral.green(), neutral.blue()
         for size in (2, 4, 6.5):
             paint_hexagon(painter, QPointF(x, y), px(size), grey)
             x += px(6 + size)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QPainter
 
-from rmexplorer.gui.plots.item import Floats, Item, floats, ink, paint_symbol, polyline
-from rmexplorer.gui.theme import brush, color, font
+from rmexplorer.gui.plots.item import Floats, Item, floats, paint_symbol, polyline
+from rmexplorer.gui.theme import brush, color, font, ink
 
 
 class BandItem(Item):
@@ -29,16 +29,21 @@ class BandItem(Item):
         self.set_extent(np.concatenate([self.x, self.x]), np.concatenate([self.low, self.high]))
 
     def draw(self, painter: QPainter) -> None:
-        known = np.isfinite(self.low) & np.isfinite(self.high)
-        x, high = self.to_px(self.x[known], self.high[known])
-        _, low = self.to_px(self.x[known], self.low[known])
-        area = polyline(np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]]))
-        painter.setPen(Qt.PenStyle.NoPen)
-        if self.over_marks:
-            painter.setBrush(brush("surface", 190))
-            painter.drawPolygon(area)
-        painter.setBrush(brush(self.token, 78 if self.over_marks else self.alpha))
+        paint_band(self, painter, self.x, self.low, self.high)
+
+
+def paint_band(item: BandItem | LineCurve, painter: QPainter, x: Floats, low: Floats, high: Floats) -> None:
+    """Fill between two curves in the item's colour; over marks on a veil, so that they shine through."""
+    known = np.isfinite(low) & np.isfinite(high)
+    across, top = item.to_px(x[known], high[known])
+    _, bottom = item.to_px(x[known], low[known])
+    area = polyline(np.concatenate([across, across[::-1]]), np.concatenate([top, bottom[::-1]]))
+    painter.setPen(Qt.PenStyle.NoPen)
+    if item.over_marks:
+        painter.setBrush(brush("surface", 190))
         painter.drawPolygon(area)
+    painter.setBrush(brush(item.token, 78 if item.over_marks else item.alpha))
+    painter.drawPolygon(area)
 
 
 class LineCurve(Item):
@@ -50,7 +55,6 @@ class LineCurve(Item):
         super().__init__()
         self.token, self.width, self.style, self.alpha = token, width, style, alpha
         self.marker, self.marker_size, self.over_marks = marker, marker_size, over_marks
-        self.band: BandItem | None = None
         self.set_data(x, y, low, high)
 
     def set_data(self, x: Any, y: Any, low: Any = None, high: Any = None) -> None:
@@ -63,16 +67,7 @@ class LineCurve(Item):
 
     def draw(self, painter: QPainter) -> None:
         if self.low is not None and self.high is not None:
-            known = np.isfinite(self.low) & np.isfinite(self.high)
-            x, high = self.to_px(self.x[known], self.high[known])
-            _, low = self.to_px(self.x[known], self.low[known])
-            area = polyline(np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]]))
-            painter.setPen(Qt.PenStyle.NoPen)
-            if self.over_marks:
-                painter.setBrush(brush("surface", 190))
-                painter.drawPolygon(area)
-            painter.setBrush(brush(self.token, 78 if self.over_marks else self.alpha))
-            painter.drawPolygon(area)
+            paint_band(self, painter, self.x, self.low, self.high)
         x, y = self.to_px(self.x, self.y)
         painter.setPen(ink(self.token, self.width, self.style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -247,4 +242,4 @@ class Hill(Item):
         if x.size:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(brush(self.token, self.alpha))
-            painter.drawPolygon(QPolygonF([QPointF(x[0], base), *polyline(x, y), QPointF(x[-1], base)]))
+            painter.drawPolygon(polyline(np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[base], y, [base]])))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMarginsF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtCore import QMarginsF, QPoint, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QWidget
 
 from rmexplorer.gui.theme import DARK, LIGHT, color, font, themes
 from rmexplorer.paths import atomic
@@ -93,6 +94,36 @@ def picture(view: Any, caption: Caption, theme: str = "light", ratio: int = 2) -
     return image
 
 
+class WidgetDrawing:
+    """A widget as pictures want a plot: its size, and a render into a place of the page."""
+
+    def __init__(self, widget: QWidget) -> None:
+        self.widget = widget
+
+    def width(self) -> int:
+        """Logical px."""
+        return self.widget.width()
+
+    def height(self) -> int:
+        """Logical px."""
+        return self.widget.height()
+
+    def viewport(self) -> QWidget:
+        """The widget."""
+        return self.widget
+
+    def redraw_axes(self) -> None:
+        """A widget caches nothing."""
+
+    def render(self, painter: QPainter, place: QRectF, *_: Any) -> None:
+        """Paint the widget into a place."""
+        painter.save()
+        painter.translate(place.topLeft())
+        painter.scale(place.width() / max(self.widget.width(), 1), place.height() / max(self.widget.height(), 1))
+        self.widget.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
+        painter.restore()
+
+
 def copy_picture(view: Any, caption: Caption) -> None:
     """Put the plot on the clipboard."""
     QGuiApplication.clipboard().setImage(picture(view, caption))
@@ -104,7 +135,8 @@ def save_picture(view: Any, path: Path, caption: Caption, theme: str = "light") 
     size = page_size(view, caption)
     with atomic(path) as target:
         if kind == ".png":
-            if not picture(view, caption, theme).save(str(target), "PNG"):
+            # the stubs of save want bytes, and it refuses them
+            if not picture(view, caption, theme).save(str(target), "PNG"):  # type: ignore[call-overload]
                 raise Problem(f"{path}: cannot write this picture", "choose another place")
         elif kind == ".svg":
             generator = QSvgGenerator()

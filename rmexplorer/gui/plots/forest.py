@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import (
-    QAbstractListModel,
     QItemSelection,
     QModelIndex,
-    QPersistentModelIndex,
     QPointF,
     QRectF,
     QSize,
@@ -23,17 +21,19 @@ from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QSizePolicy,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
-from rmexplorer.gui.plots.item import ink
-from rmexplorer.gui.theme import brush, color, font, px, set_font, themes
+from rmexplorer.gui.theme import brush, color, font, ink, px, set_font, themes
 from rmexplorer.gui.widgets.labels import minus, signed
 from rmexplorer.gui.widgets.reward_strip import round_steps
+from rmexplorer.gui.widgets.rows import Index, RowsModel, paint_ground
+from rmexplorer.statistics import Estimate
+
+GONE = float("nan")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,17 @@ class ForestMark:
     """An estimate with its interval: model ■ (ink), people ○ (grey), warning ▲, or second ■ (green)."""
 
     value: float
-    low: float = float("nan")
-    high: float = float("nan")
+    low: float = GONE
+    high: float = GONE
     kind: str = "model"
     filled: bool = True
     label: str = ""
+
+    @staticmethod
+    def of(estimate: Estimate, kind: str = "model", filled: bool = True) -> ForestMark:
+        """The mark of an estimate; what it does not have is not drawn."""
+        value, low, high = (GONE if part is None else part for part in (estimate.value, estimate.low, estimate.high))
+        return ForestMark(value, low, high, kind, filled)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,6 @@ class ForestRow:
     tone: str = "neutral"
     strong: bool = False
     enabled: bool = True
-    tip: str = ""
     tip: str = ""
 
 
@@ -109,26 +114,11 @@ class ForestLayout:
         return [(value, minus(f"{value:.{decimals}f}")) for value in values]
 
 
-class ForestModel(QAbstractListModel):
-    """Rows of a forest plot as a list; the texts are what a screen reader hears."""
+class ForestModel(RowsModel[ForestRow]):
+    """Rows of a forest plot; the texts are what a screen reader hears."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[ForestRow] = []
-
-    def set_rows(self, rows: Sequence[ForestRow]) -> None:
-        """Replace all rows."""
-        self.beginResetModel()
-        self.rows = list(rows)
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.rows)
-
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if not index.isValid():
-            return None
-        row = self.rows[index.row()]
+    def said(self, row: ForestRow, role: int) -> object:
+        """Name, or all values with their intervals."""
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
@@ -138,7 +128,7 @@ class ForestModel(QAbstractListModel):
             for mark in row.marks:
                 interval = f" ({signed(mark.low)} to {signed(mark.high)})" if np.isfinite(mark.low) else ""
                 lines.append(f"{mark.kind}: {signed(mark.value)}{interval}")
-            return "\n".join(lines + [text for text in (row.right, row.tip) if text])
+            return "\n".join(lines + ([row.right] if row.right else []))
         return None
 
 
@@ -150,27 +140,15 @@ class ForestDelegate(QStyledItemDelegate):
         self.shape, self.row_height = shape, row_height
         self.height = px(row_height)
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(px(200), self.height)
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        row = index.model().rows[index.row()]  # type: ignore[attr-defined]
-        room = QRectF(option.rect)  # type: ignore[attr-defined]
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row: ForestRow = index.data(Qt.ItemDataRole.UserRole)
+        room = QRectF(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        state = option.state  # type: ignore[attr-defined]
-        if state & QStyle.StateFlag.State_Selected:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(brush("plum_tint"))
-            painter.drawRoundedRect(room, 5, 5)
-            painter.setBrush(brush("plum"))
-            painter.drawRoundedRect(QRectF(room.left(), room.top() + 5, 3, room.height() - 10), 1.5, 1.5)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(ink("plum", 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(room.adjusted(1, 1, -1, -1), 5, 5)
+        paint_ground(painter, room, option.state)
         self.paint_texts(painter, row, room)
         self.paint_plot(painter, row, room)
         painter.restore()
@@ -355,7 +333,7 @@ class ForestPlot(QWidget):
         """Replace the rows, and the axis where given."""
         if low is not None and high is not None:
             self.shape.low, self.shape.high = low, high
-        self.model.set_rows(rows)
+        self.model.put(rows)
         metrics = QFontMetricsF(font("small", 600))
         widest = max((metrics.horizontalAdvance(row.name) for row in rows), default=0.0) / themes.fonts.scale + 24
         self.shape.name = round(min(max(widest, self.name_width), 1.5 * self.name_width))  # another font may be wider

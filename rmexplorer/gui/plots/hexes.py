@@ -69,7 +69,7 @@ def bin_hexagons(x: Floats, y: Floats, radius: float = RADIUS, origin: tuple[flo
     return Hexagons(centre_x, centre_y, count.astype(np.int64), of_point)
 
 
-def shrunk_share(count: npt.NDArray[np.int64], chosen: Floats) -> Floats:
+def shrunk_share(count: npt.NDArray[np.integer[Any]], chosen: Floats) -> Floats:
     """Share of chosen, drawn to one half by 4 pseudo-counts, so that single points are not extreme."""
     return np.asarray((chosen + PSEUDO_COUNTS / 2) / (count + PSEUDO_COUNTS), dtype=np.float64)
 
@@ -136,7 +136,7 @@ class HexItem(Item):
         count = np.bincount(at, minlength=size)
         value = self.value[seen]
         sided = np.isfinite(value)
-        total = np.bincount(at[sided], weights=value[sided], minlength=size)
+        total = np.bincount(at[sided], weights=value[sided], minlength=size).astype(np.float64)
         number = np.bincount(at[sided], minlength=size)
         if self.scale_name == "share":
             shade = shrunk_share(number, total)
@@ -217,7 +217,8 @@ class ContourHill(Item):
         limits = [[view.top(), view.bottom()], [view.left(), view.right()]]
         from scipy.ndimage import gaussian_filter  # late: the window's start need not wait for it
 
-        return gaussian_filter(histogram2d(y, x, bins=list(shape), range=limits), self.radius / self.CELL)
+        counts = histogram2d(y, x, bins=list(shape), range=limits)
+        return np.asarray(gaussian_filter(counts, self.radius / self.CELL), np.float64)
 
     def draw(self, painter: QPainter) -> None:
         density = self.density()

@@ -8,18 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QTransform
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPolygonF, QTransform
 
-from rmexplorer.gui.theme import brush, color, font, pen, themes
+from rmexplorer.gui.theme import brush, color, font, themes
 
 Floats = npt.NDArray[np.float64]
-
-
-def ink(token: str, width: float = 1.0, style: str = "solid", alpha: int = 255) -> QPen:
-    """A pen for painting in screen px: it scales with exports."""
-    result = pen(token, width, style, alpha)
-    result.setCosmetic(False)
-    return result
 
 
 def floats(values: Any) -> Floats:

@@ -9,8 +9,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPen
 
-from rmexplorer.gui.plots.item import Item, floats, ink, paint_symbol
-from rmexplorer.gui.theme import brush
+from rmexplorer.gui.plots.item import Item, floats, paint_symbol
+from rmexplorer.gui.theme import brush, ink
 
 
 class _Marks(Item):

@@ -9,8 +9,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from rmexplorer.gui.plots.item import floats, ink
-from rmexplorer.gui.theme import brush, px, themes
+from rmexplorer.gui.plots.item import floats
+from rmexplorer.gui.theme import brush, ink, px, themes
 
 
 def paint_sparkline(painter: QPainter, room: QRectF, values: Sequence[float], token: str = "text",

@@ -11,11 +11,12 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QFrame, QWidget
 
+from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.plots.axis import Grid, RoundAxis
 from rmexplorer.gui.plots.curves import ReferenceLine
 from rmexplorer.gui.plots.hover import HoverCard
-from rmexplorer.gui.plots.item import Floats, Item, Label, Labels, ink
-from rmexplorer.gui.theme import brush, px, themes
+from rmexplorer.gui.plots.item import Floats, Item, Label, Labels
+from rmexplorer.gui.theme import brush, ink, px, themes
 
 
 class BrushShape(Item):
@@ -102,10 +103,7 @@ class View(pg.ViewBox):
             points = np.array(self.trail)
         self.brush_shape.set_points(points)
         if ev.isFinish():
-            held = ev.modifiers()
-            mode = "add" if held & Qt.KeyboardModifier.ShiftModifier else \
-                "remove" if held & Qt.KeyboardModifier.AltModifier else "set"
-            self.brushed.emit(points, mode)
+            self.brushed.emit(points, brush_of(ev.modifiers()))
 
     def mouseClickEvent(self, ev: Any) -> None:
         if ev.double():
@@ -124,7 +122,7 @@ class View(pg.ViewBox):
 class PlotView(pg.GraphicsLayoutWidget):
     """One plot (`plot`), perhaps with marginals; Tab reaches it, + − zoom, 0 resets, arrows move.
 
-    `brushed` gives a polygon (n × 2, data) and a mode (set, add, remove); `pressed` a data point and the pg event.
+    `brushed` gives a polygon (n × 2, data) and a Brush (replace, add, remove); `pressed` a data point and the pg event.
     """
 
     brushed = Signal(object, str)
@@ -223,6 +221,11 @@ class PlotView(pg.GraphicsLayoutWidget):
         if self.home_y is not None:
             self.box.setYRange(*self.home_y, padding=self.padding)
 
+    def in_view(self) -> Floats:
+        """(4, 2) the corners of what is shown: a brush for the keyboard."""
+        (left, right), (low, high) = self.box.viewRange()
+        return np.array([(left, low), (right, low), (right, high), (left, high)])
+
     def stand_on_zero(self) -> None:
         """Let the y axis begin at 0: for bars and counts."""
         self.box.setLimits(yMin=0)
@@ -249,7 +252,8 @@ class PlotView(pg.GraphicsLayoutWidget):
 
     def axis(self, side: str) -> RoundAxis:
         """The bottom or left axis."""
-        return self.plot.getAxis(side)
+        found: RoundAxis = self.plot.getAxis(side)
+        return found
 
     def add_marginals(self, top: int = 52, right: int = 62) -> tuple[pg.PlotItem, pg.PlotItem]:
         """Two narrow plots that share the main plot's axes, above it and at its right."""

@@ -6,6 +6,8 @@ import re
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
+    QColor,
+    QFont,
     QFontMetrics,
     QPainter,
     QPaintEvent,
@@ -169,12 +171,12 @@ def _unbroken(match: re.Match[str]) -> str:
     return text.replace(" ", "\u00a0") if len(text) <= LONGEST_UNBROKEN else text
 
 
-def _range(start: int, length: int, ink: object, face: object) -> QTextLayout.FormatRange:
+def _range(start: int, length: int, ink: QColor, face: QFont) -> QTextLayout.FormatRange:
     result = QTextLayout.FormatRange()
     result.start, result.length = start, length
     style = QTextCharFormat()
-    style.setFont(face)  # type: ignore[arg-type]
-    style.setForeground(ink)  # type: ignore[arg-type]
+    style.setFont(face)
+    style.setForeground(ink)
     result.format = style
     return result
 

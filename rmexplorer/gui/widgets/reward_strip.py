@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +108,7 @@ class RewardStrip(QWidget):
         self._paint_axis(painter, at, low, high, base)
         self._paint_marks(painter, [at(value) for _, value in self.marks], base - px(15), base)
 
-    def _paint_axis(self, painter: QPainter, at: object, low: float, high: float, base: float) -> None:
+    def _paint_axis(self, painter: QPainter, at: Callable[[float], float], low: float, high: float, base: float) -> None:
         painter.setFont(font("smallest"))
         metrics = QFontMetricsF(painter.font())
         title = "reward →"
@@ -117,7 +117,7 @@ class RewardStrip(QWidget):
         for value in round_steps(low, high):
             text = f"{value:g}".replace("-", "\u2212")
             width = metrics.horizontalAdvance(text)
-            x = max(0.0, at(value) - width / 2)  # type: ignore[operator]
+            x = max(0.0, at(value) - width / 2)
             if x + width < stop:
                 painter.drawText(QPointF(x, base + px(5) + metrics.ascent()), text)
         painter.setPen(color("text2"))

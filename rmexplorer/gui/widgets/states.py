@@ -285,8 +285,8 @@ class Notice(QFrame):
         self.button.updateGeometry()
         self.setAccessibleName(text)
         self.adjustSize()
-        parent = self.parentWidget()
-        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - px(46))
+        if (parent := self.parentWidget()) is not None:
+            self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - px(46))
         self.show()
         self.raise_()
         self.timer.start(round(seconds * 1000))

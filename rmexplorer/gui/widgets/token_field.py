@@ -119,6 +119,9 @@ class TokenField(QWidget):
         self.completer = QCompleter(self.model, self)
         self.completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         self.completer.setWidget(self.edit)
+        popup = self.completer.popup()
+        assert popup is not None  # Qt makes it when it is asked for
+        self.popup = popup
         self.completer.activated.connect(self._take)
         self.setFocusProxy(self.edit)
         themes.theme_changed.connect(self.update)
@@ -214,11 +217,11 @@ class TokenField(QWidget):
         if options and self.isVisible():
             self.completer.complete()
         else:
-            self.completer.popup().hide()
+            self.popup.hide()
 
     def _take(self, text: str) -> None:
         self.edit.setText(text)
-        self.completer.popup().hide()
+        self.popup.hide()
         if not text.endswith((":", ">", "<", "=")):
             self._commit_into(self.tokens())
 
