@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -15,7 +18,10 @@ from rmexplorer.problem import Problem
 
 def _home(kind: str, usual: str) -> Path:
     moved = os.environ.get("RMEXPLORER_HOME")
-    folder = Path(moved) / kind if moved else Path(usual)
+    return _made(Path(moved) / kind if moved else Path(usual))
+
+
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -29,6 +35,21 @@ def _home(kind: str, usual: str) -> Path:
 def cache_dir() -> Path:
     """Folder of what can be computed again: normalised datasets, vectors."""
     return _home("cache", platformdirs.user_cache_dir("rmexplorer", appauthor=False))
+
+
+def cache_file(kind: str, ending: str, *parts: Any) -> Path:
+    """Where the cache keeps the entry of this kind that `parts` decide: bytes, or plain values of JSON. Its folder is made."""
+    content = parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else json.dumps(parts).encode()
+    return _made(cache_dir() / kind) / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}{ending}"
+
+
+def keep_pasted(text: str) -> Path:
+    """Put pasted text into the user's data folder under its content; returns the file."""
+    content = text.encode("utf-8", "replace")
+    path = _made(data_dir() / "pasted") / f"pasted-{hashlib.blake2b(content, digest_size=8).hexdigest()}.txt"
+    with atomic(path) as part:
+        part.write_bytes(content)
+    return path
 
 
 def data_dir() -> Path:

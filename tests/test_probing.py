@@ -165,6 +165,10 @@ def test_that_the_job_keeps_its_result_and_finds_it_again(demo: Demo) -> None:
     kept = probing.read_result(path)
     assert [row["name"] for row in kept["probes"]] == ["closing_offer", "sign_off"]
     assert kept["probes"][0]["mean_change"] == demo.rows["closing_offer"]["mean_change"]
+    Path(path).write_text("[1]")
+    with pytest.raises(Problem, match=r"cannot be read.*run the probes again"):
+        probing.read_result(path)
+    assert probing.read_result(finish(probing.probe_folder(str(folder), str(demo.file), chosen))) == kept
 
 
 # Edits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.paths import data_dir
+from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
 from rmexplorer.workflows import columns as tables
@@ -157,13 +156,12 @@ class Desk(QObject):
         if not text.strip():
             self.report(Problem("there is no text on the clipboard", "copy JSONL, JSON or a table with a header first"))
             return
-        folder = data_dir() / "pasted"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=folder, prefix="pasted-", suffix=".txt", delete=False
-        ) as file:
-            file.write(text)
-        self.open([file.name])
+        try:
+            path = keep_pasted(text)
+        except Problem as problem:
+            self.report(problem)
+            return
+        self.open([str(path)])
 
     def _opened(self, folder: Path, paths: list[str], how: dict[str, Any]) -> None:
         path = paths[0]

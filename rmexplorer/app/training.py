@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -13,7 +13,7 @@ from rmexplorer import encoders
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.live import Live
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward import checkpoint as checkpoints
 from rmexplorer.reward import train as loop
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.reward.train import Fit
     from rmexplorer.workflows.training import Trained
+
+_FILES: WeakKeyDictionary[Checkpoint, Path] = WeakKeyDictionary()
 
 
 class Training(QObject):
@@ -297,16 +299,25 @@ def _open_head(head: bytes | Path) -> Job[tuple[Path, Checkpoint]]:
     yield Progress(0, 0, "reading the head")
     if isinstance(head, Path):
         checkpoint = checkpoints.Checkpoint.load(head)
-        return keep_head(checkpoint.to_bytes()), checkpoint
+        return head_file(checkpoint), checkpoint
     path = keep_head(head)
-    return path, checkpoints.Checkpoint.load(path)
+    checkpoint = checkpoints.Checkpoint.load(path)
+    _FILES[checkpoint] = path
+    return path, checkpoint
+
+
+def head_file(checkpoint: Checkpoint) -> Path:
+    """The file in the cache that holds a checkpoint; it is written once."""
+    path = _FILES.get(checkpoint)
+    if path is None or not path.exists():
+        path = _FILES[checkpoint] = keep_head(checkpoint.to_bytes())
+    return path
 
 
 def keep_head(content: bytes) -> Path:
     """Put a checkpoint into the cache under its content, where the worker process can read it; returns the file."""
-    path = cache_dir() / "heads" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
+    path = cache_file("heads", ".safetensors", content)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as part:
             part.write_bytes(content)
     return path

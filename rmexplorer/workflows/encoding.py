@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,7 @@ import numpy as np
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS, EncoderState, texts_of
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
-from rmexplorer.problem import Problem
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.reward.checkpoint import Checkpoint, digest
 
 BLOCK_ROWS = 8_192
@@ -26,17 +24,11 @@ def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
 
 def _kept(dataset: Dataset, encoder: EncoderState) -> Job[Path]:
     """Job: the .npy in the cache that holds them, written where it is not there yet."""
-    parts = [dataset.fingerprint, encoder.name, digest(encoder.arrays)]
-    path = cache_dir() / "encoded" / f"{hashlib.blake2b(' '.join(parts).encode(), digest_size=16).hexdigest()}.npy"
+    path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays))
     if not path.exists():
         vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(path) as part, part.open("wb") as file:
-                np.save(file, vectors, allow_pickle=False)
-        except OSError as error:
-            raise Problem(f"{path.parent}: cannot write the vectors ({error.strerror or error})",
-                          "free space on this disk") from error
+        with atomic(path) as part, part.open("wb") as file:
+            np.save(file, vectors, allow_pickle=False)
     return path
 
 

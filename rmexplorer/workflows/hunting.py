@@ -17,7 +17,7 @@ from rmexplorer.analysis.hunt import Hunt, PhraseEffect, Search, Step, hunt
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import TOKEN
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Clusters, proportion
@@ -121,7 +121,7 @@ def count_phrases(dataset: Dataset, seed: int = 0) -> Job[Phrases]:
 
 def counts_path(fingerprint: str) -> Path:
     """Where the counts of a dataset are kept."""
-    return cache_dir() / "phrases" / f"{fingerprint}-{VERSION}.npz"
+    return cache_file("phrases", ".npz", VERSION, fingerprint)
 
 
 def count_folder(folder: str) -> Job[str]:
@@ -130,7 +130,6 @@ def count_folder(folder: str) -> Job[str]:
     path = counts_path(dataset.fingerprint)
     if not path.exists():
         phrases = yield from count_phrases(dataset)
-        path.parent.mkdir(parents=True, exist_ok=True)
         phrases.save(path)
     return str(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections import Counter
@@ -26,11 +25,11 @@ from rmexplorer.analysis.probes import (
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import first_seen
-from rmexplorer.workflows import edits
+from rmexplorer.workflows import edits, results
 from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe
 from rmexplorer.workflows.scoring import heldout_of
@@ -327,10 +326,9 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", sycophancy_line(result), result["method"]])
 
 
-def cache_file(fingerprint: str, head: str, chosen: str) -> Path:
+def result_path(fingerprint: str, head: str, chosen: str) -> Path:
     """Where the result of these probes of a head on a dataset is kept."""
-    parts = json.dumps([VERSION, fingerprint, Path(head).name, chosen])
-    return cache_dir() / "probes" / f"{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}.json"
+    return cache_file("probes", ".json", VERSION, fingerprint, Path(head).name, chosen)
 
 
 def encode_probes(chosen: Sequence[Probe]) -> str:
@@ -344,24 +342,16 @@ def probe_folder(folder: str, head: str, chosen: str) -> Job[str]:
     chosen: what `encode_probes` wrote.
     """
     dataset = Dataset.open(Path(folder))
-    path = cache_file(dataset.fingerprint, head, chosen)
+    path = result_path(dataset.fingerprint, head, chosen)
     if path.exists():
         return str(path)
     given = tuple(Probe.from_dict(values) for values in json.loads(chosen))
     result = yield from probe_dataset(dataset, Checkpoint.load(Path(head)), given)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as part:
-        part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    results.keep_result(path, result)
     return str(path)
 
 
 def read_result(path: Path | str) -> dict[str, Any]:
     """The result that `probe_folder` kept; raises Problem where it is damaged."""
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8", errors="surrogatepass"))
-        if not isinstance(found, dict) or "probes" not in found:
-            raise ValueError("it holds no probes")
-    except (OSError, ValueError) as error:
-        raise Problem(f"{path}: the result of the probes cannot be read ({error})", "run the probes again") from error
-    return found
+    return results.read_result(path, "probes", "run the probes again")
 

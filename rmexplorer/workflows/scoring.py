@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze
@@ -44,12 +43,10 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
 def score_folder(folder: str, head: str) -> Job[str]:
     """Job: score the dataset kept in `folder` with the checkpoint file `head`; returns the path of a .npy in the cache."""
     dataset = Dataset.open(Path(folder))
-    key = hashlib.blake2b(f"{dataset.fingerprint} {Path(head).name}".encode(), digest_size=16).hexdigest()
-    path = cache_dir() / "rewards" / f"{key}.npy"
+    path = cache_file("rewards", ".npy", dataset.fingerprint, Path(head).name)
     if path.exists():
         return str(path)
     rewards = yield from score(dataset, Checkpoint.load(Path(head)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part, part.open("wb") as file:
         np.save(file, rewards, allow_pickle=False)
     return str(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,11 +24,11 @@ from rmexplorer.analysis.shift import (
 from rmexplorer.data.features import surface
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
-from rmexplorer.problem import Problem
+from rmexplorer.paths import cache_file
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import response_rewards
 from rmexplorer.statistics import NOTHING, Clusters, Estimate, outcomes
+from rmexplorer.workflows import results
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
@@ -366,8 +364,7 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
 
 def result_path(first: SetSpec, second: SetSpec, head: str) -> Path:
     """Where the comparison of two sets is kept."""
-    parts = json.dumps([VERSION, first.as_text(), second.as_text(), Path(head).name])
-    return cache_dir() / "shift" / f"{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}.json"
+    return cache_file("shift", ".json", VERSION, first.as_text(), second.as_text(), Path(head).name)
 
 
 def shift_folders(first: str, second: str, head: str) -> Job[str]:
@@ -376,21 +373,13 @@ def shift_folders(first: str, second: str, head: str) -> Job[str]:
     path = result_path(one, two, head)
     if not path.exists():
         result = yield from compare_sets(one, two, Checkpoint.load(Path(head)) if head else None)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as part:
-            part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+        results.keep_result(path, result)
     return str(path)
 
 
 def read_result(path: Path | str) -> dict[str, Any]:
     """What `shift_folders` kept; raises Problem where it is damaged."""
-    try:
-        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8", errors="surrogatepass"))
-        if "auc" not in found:
-            raise ValueError("it is no comparison")
-    except (OSError, ValueError) as error:
-        raise Problem(f"{path}: the comparison cannot be read ({error})", "compare the sets again") from error
-    return found
+    return results.read_result(path, "auc", "compare the sets again")
 
 
 def as_json(result: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -120,9 +118,8 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     file that `keep_excluded` wrote, where pairs are left out.
     """
     dataset = Dataset.open(Path(folder))
-    said = [BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed]
-    key = json.dumps([*said, Path(without).name] if without else said)
-    path = cache_dir() / "baselines" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npz"
+    said = [BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed, Path(without).name]
+    path = cache_file("baselines", ".npz", *said)
     if path.exists():
         return str(path)
     split = Split.of(dataset, holdout, seed, np.load(without, allow_pickle=False) if without else None)
@@ -143,7 +140,6 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     margins["bag_of_words"] = (yield from bag_of_words(dataset.responses["text"], *sides, seed=seed)).margin
     yield Progress(2, 3, "linear head")
     margins["linear"] = (yield from linear(encoded, *sides, seed=seed)).margin
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **margins)
     return str(path)
@@ -153,9 +149,7 @@ def keep_excluded(excluded: np.ndarray | None) -> str:
     """Put a mask of pairs (pairs,) bool into the cache under its content; returns the file, "" for None."""
     if excluded is None:
         return ""
-    content = np.packbits(excluded).tobytes()
-    path = cache_dir() / "excluded" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = cache_file("excluded", ".npy", np.packbits(excluded).tobytes())
     with atomic(path) as part, part.open("wb") as file:
         np.save(file, excluded, allow_pickle=False)
     return str(path)

@@ -20,7 +20,7 @@ from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.workflows.edits import Probe, built_in
-from rmexplorer.workflows.probing import cache_file, encode_probes, probe_dataset, probe_folder
+from rmexplorer.workflows.probing import encode_probes, probe_dataset, probe_folder, result_path
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", "not accepted by receiving widget")
 Settle = Callable[[Window], None]
@@ -106,7 +106,7 @@ def test_that_the_first_look_runs_in_the_worker_and_a_cancel_ends_it(
     window: Window, trained: Any, few: tuple[Probe, ...], settle: Settle, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
     head = keep_head(trained.trained.checkpoint.to_bytes())
-    cache_file(trained.dataset.fingerprint, str(head), encode_probes(few)).unlink(missing_ok=True)
+    result_path(trained.dataset.fingerprint, str(head), encode_probes(few)).unlink(missing_ok=True)
     window.show_pane("probes")
     pane = window.panes["probes"]
     window.desk.show_dataset(trained.dataset, trained.folder)

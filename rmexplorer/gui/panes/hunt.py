@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout
 from rmexplorer.analysis.attribution import WordEffect, WordEffects
 from rmexplorer.analysis.hunt import PhraseEffect, Search
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_file
 from rmexplorer.gui.hunt_cards import ActionsRow, ForestCard, SearchCard, phrase_row, word_row
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.theme import px, themes
@@ -208,7 +208,7 @@ class HuntPane(Pane):
         if self._words is None or self._words[0] is not state.checkpoint:
             head = state.checkpoint
             self.card.show_loading("Leaving words out")
-            self._order("Leaving words out", "words_folder", (str(state.folder), str(keep_head(head.to_bytes()))),
+            self._order("Leaving words out", "words_folder", (str(state.folder), str(head_file(head))),
                         lambda found: self._worded(head, found))
             return
         found = self._words[1]
@@ -295,7 +295,7 @@ class HuntPane(Pane):
             return
         self.search.said.setText(f"Trying {counted(len(phrases), 'ending')} on {counted(len(weak.texts), 'weak response')} …")
         self._order("Trying endings", "search_folder", (
-            str(state.folder), str(keep_head(state.checkpoint.to_bytes())), weak.rows.tolist(), weak.best.tolist(), phrases),
+            str(state.folder), str(head_file(state.checkpoint)), weak.rows.tolist(), weak.best.tolist(), phrases),
             self._searched)
 
     def _searched(self, found: Search) -> None:

@@ -17,7 +17,7 @@ from rmexplorer import wording
 from rmexplorer.analysis.attribution import Attribution
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.playground_cards import ChanceBar, DraftCard, DraftEdit, Step, StepList
 from rmexplorer.gui.plots import Sparkline
@@ -31,7 +31,7 @@ from rmexplorer.workflows import playground
 from rmexplorer.workflows.attributing import explain
 from rmexplorer.workflows.edits import Probe, apply, built_in
 from rmexplorer.workflows.playground import Drafts, Scored, describe_edit, ordinal, percentile, words_of
-from rmexplorer.workflows.probing import cache_file, encode_probes, read_result
+from rmexplorer.workflows.probing import encode_probes, read_result, result_path
 
 FORMULA = (
     "The head scores the responses as you type; rewards are divided by its temperature, so that P(A beats B) is "
@@ -59,7 +59,7 @@ def timed(checkpoint: Checkpoint, drafts: Drafts) -> tuple[Scored, float]:
 
 def kept_changes(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> dict[str, float]:
     """Mean changes of the probes of this head, where they have run; otherwise nothing."""
-    path = cache_file(fingerprint, str(keep_head(checkpoint.to_bytes())), encode_probes(probes))
+    path = result_path(fingerprint, str(head_file(checkpoint)), encode_probes(probes))
     rows = read_result(path)["probes"] if path.exists() else []
     return {row["name"]: row["mean_change"] for row in rows if row["n"]}
 

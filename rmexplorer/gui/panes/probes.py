@@ -16,7 +16,7 @@ from rmexplorer import wording
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
 from rmexplorer.gui.probe_examples import ExampleList
@@ -27,7 +27,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.wording import number, percent
 from rmexplorer.workflows.edits import Probe, built_in, read_probes
-from rmexplorer.workflows.probing import cache_file, encode_probes, read_result, sycophancy_line
+from rmexplorer.workflows.probing import encode_probes, read_result, result_path, sycophancy_line
 
 FORMULA = (
     "Each edit is made to responses of prompts that the head has not learnt from (at most 400 prompts, four responses "
@@ -53,8 +53,8 @@ class Found:
 
 def looked_up(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> Found:
     """The kept result of these probes, if there is one."""
-    head, chosen = str(keep_head(checkpoint.to_bytes())), encode_probes(probes)
-    path = cache_file(fingerprint, head, chosen)
+    head, chosen = str(head_file(checkpoint)), encode_probes(probes)
+    path = result_path(fingerprint, head, chosen)
     return Found(head, chosen, probes, read_result(path) if path.exists() else None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_file
 from rmexplorer.gui.hunt_cards import ForestCard
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.shift_cards import FamiliarityCard, SetsCard, StrangeCard, feature_name, feature_row
 from rmexplorer.gui.theme import px, themes
-from rmexplorer.paths import atomic, cache_dir, data_dir
+from rmexplorer.paths import atomic, cache_file, keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, number
 from rmexplorer.workflows.sets import SetSpec
@@ -76,7 +75,6 @@ class ShiftPane(Pane):
         self._now = ("", "")
         self._running = ""
         self._asked = False
-        self._head: tuple[Any, str] = (None, "")
         self._of: Any = None
         self.rows: list[dict[str, Any]] = []
 
@@ -168,14 +166,12 @@ class ShiftPane(Pane):
         if state.selection.mask is None:
             return self._now[0]
         rows = np.flatnonzero(state.selection.mask if key == "selected" else ~state.selection.mask)
-        name = hashlib.blake2b(rows.tobytes(), digest_size=8).hexdigest()
-        path = cache_dir() / "shift" / f"pairs-{name}.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = cache_file("shift", ".npy", rows.tobytes())
         with atomic(path) as part, part.open("wb") as file:
             np.save(file, rows, allow_pickle=False)
         text = (state.selection.origin or "selection") if key == "selected" else f"all but {state.selection.origin or 'the selection'}"
-        self._extra[name] = SetSpec("pairs", str(state.folder or ""), str(path), f"{text} · {counted(len(rows), 'pair')}")
-        return name
+        self._extra[path.name] = SetSpec("pairs", str(state.folder or ""), str(path), f"{text} · {counted(len(rows), 'pair')}")
+        return path.name
 
     def _open_file(self) -> None:
         path = self.desk.ui.choose_open("Compare with a second file", "")
@@ -200,21 +196,15 @@ class ShiftPane(Pane):
         if not text.strip():
             self.desk.report(Problem("there is no text on the clipboard", "copy one prompt a line first"))
             return
-        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-        path = data_dir() / "pasted" / f"prompts-{name}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-        self._extra[name] = SetSpec("prompts", "", str(path), "Pasted prompts")
-        self._take((self._now[0], name))
+        try:
+            path = keep_pasted(text)
+        except Problem as problem:
+            self.desk.report(problem)
+            return
+        self._extra[path.name] = SetSpec("prompts", "", str(path), "Pasted prompts")
+        self._take((self._now[0], path.name))
 
     # Computing
-
-    def _head_path(self, state: State) -> str:
-        if state.checkpoint is None:
-            return ""
-        if self._head[0] is not state.checkpoint:
-            self._head = (state.checkpoint, str(keep_head(state.checkpoint.to_bytes())))
-        return self._head[1]
 
     def prepare(self, state: State) -> Callable[[], dict[str, Any]] | None:
         """The comparison of the two sets: from the cache, or ordered from the worker process."""
@@ -227,7 +217,7 @@ class ShiftPane(Pane):
         if self._now[0] == self._now[1]:
             self._wait("The two sets are the same. Choose another one.", "", None)
             return None
-        head = self._head_path(state)
+        head = "" if state.checkpoint is None else str(head_file(state.checkpoint))
         path = result_path(first, second, head)
         if path.exists():
             return lambda: read_result(path)
