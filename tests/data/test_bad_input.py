@@ -80,8 +80,6 @@ def test_that_missing_files_and_folders_without_data_are_problems(tmp_path: Path
     (tmp_path / "README.md").write_text("words")
     with pytest.raises(Problem, match="no data files"):
         finish(read(tmp_path))
-    with pytest.raises(Problem, match="Hub"):
-        finish(read("hf://datasets/owner/name"))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")

@@ -9,8 +9,10 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -316,3 +318,48 @@ def test_that_without_the_library_the_problem_says_how_to_get_it(monkeypatch: py
     with pytest.raises(Problem, match="huggingface_hub") as raised:
         finish(fetched("hf://datasets/a/b"))
     assert "rmexplorer[hf]" in raised.value.remedy
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """huggingface_hub with an address where nothing answers: no test asks the network."""
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    return hub
+
+
+def test_that_without_a_connection_the_problem_comes_at_once(unreachable: Any, capfd: pytest.CaptureFixture[str],
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waits to try again"))
+    with pytest.raises(Problem, match="Hub cannot be reached") as raised:
+        finish(read("hf://datasets/owner/name"))
+    assert "HF_HUB_OFFLINE" in raised.value.remedy
+    assert capfd.readouterr().err == ""
+
+
+def test_that_the_converted_branch_is_fetched_or_else_the_main_one(unreachable: Any, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    branches = {"main": {"data/train-00000-of-00001.parquet": parquet(PAIRS[:5]), "README.md": b"words"}}
+
+    def listed(self: Any, repository: str, *, revision: str, **_: Any) -> Any:
+        if revision not in branches:
+            raise unreachable.errors.RevisionNotFoundError("none", response=SimpleNamespace(headers={}, request=None))
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, size=len(content))
+                                         for name, content in branches[revision].items()])
+
+    def fetch(repository: str, name: str, *, repo_type: str, revision: str) -> str:
+        assert (repository, repo_type) == ("owner/name", "dataset")
+        path = tmp_path / revision.replace("/", "-") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(branches[revision][name])
+        return str(path)
+
+    monkeypatch.setattr(unreachable.HfApi, "dataset_info", listed)
+    monkeypatch.setattr(unreachable, "hf_hub_download", fetch)
+    assert len(finish(read("hf://datasets/owner/name"))) == 5
+    branches["refs/convert/parquet"] = {"default/train/0000.parquet": parquet(PAIRS[:7]),
+                                        "default/test/0000.parquet": parquet(PAIRS[7:])}
+    assert len(finish(read("hf://datasets/owner/name:train"))) == 7
+    with pytest.raises(Problem, match="limit"):
+        finish(fetched("hf://datasets/owner/name:train", max_bytes=10))
