@@ -82,6 +82,7 @@ class Desk(QObject):
         self.order: np.ndarray | None = None
         self.quality = Quality(self)
         self._opened_as: tuple[str, list[str], dict[str, Any]] = ("", [], {})
+        self._openings = self._shown_opening = 0
         self.session.changed.connect(self._keep_excluded)
         self.jobs.crashed.connect(self._crashed)
 
@@ -121,12 +122,14 @@ class Desk(QObject):
         """
         name = Path(paths[0]).name or paths[0]
         how = {"format_id": format_id, "mapping": mapping}
+        self._openings += 1
+        number = self._openings
 
         def done(result: str | Question) -> None:
             if not isinstance(result, str):
                 self.asked.emit(result)
             else:
-                self._opened(Path(result), paths, how)
+                self._opened(number, Path(result), paths, how)
 
         self.jobs.order(
             f"Opening {name}",
@@ -163,10 +166,13 @@ class Desk(QObject):
             return
         self.open([str(path)])
 
-    def _opened(self, folder: Path, paths: list[str], how: dict[str, Any]) -> None:
+    def _opened(self, number: int, folder: Path, paths: list[str], how: dict[str, Any]) -> None:
         path = paths[0]
 
         def show(loaded: tuple[Dataset, pl.DataFrame]) -> None:
+            if number < self._shown_opening:
+                return  # what was asked for later was loaded sooner
+            self._shown_opening = number
             dataset, frame = loaded
             self._opened_as = (dataset.fingerprint, paths, how)
             self.show_dataset(dataset, folder, frame)
@@ -182,7 +188,7 @@ class Desk(QObject):
         self.training.abandon()
         self.order = None
         runs = self.project.runs(dataset.fingerprint)
-        excluded = unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
+        excluded = self._left_out(dataset)
         self.session.put(
             dataset=dataset,
             folder=folder,
@@ -200,6 +206,9 @@ class Desk(QObject):
             self.use_run(next((run.id for run in runs if run.id == last), runs[0].id))
         elif dataset.score_columns:
             self.use_columns()
+
+    def _left_out(self, dataset: Dataset) -> np.ndarray | None:
+        return unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
 
     # Rewards
 
@@ -443,13 +452,17 @@ class Desk(QObject):
 
     def undo(self) -> None:
         """Back to the selection and filter before."""
-        if not self.session.undo():
-            self.notice.emit("Nothing to undo")
+        self._travelled(self.session.undo(), "Nothing to undo")
 
     def redo(self) -> None:
         """Take back an undo."""
-        if not self.session.redo():
-            self.notice.emit("Nothing to redo")
+        self._travelled(self.session.redo(), "Nothing to redo")
+
+    def _travelled(self, moved: bool, otherwise: str) -> None:
+        if not moved:
+            self.notice.emit(otherwise)
+        elif self.state.query:  # rewards and marks may have changed since its pairs were found
+            self.set_query(self.state.query)
 
     # Marks
 
@@ -555,7 +568,16 @@ class Desk(QObject):
         self.project.close()
         self.project = project
         dataset = self.state.dataset
-        if dataset is not None:
-            self.session.put(
-                runs=project.runs(dataset.fingerprint), marks=MappingProxyType(project.marks(dataset.fingerprint))
-            )
+        if dataset is None:
+            return
+        runs, excluded = project.runs(dataset.fingerprint), self._left_out(dataset)
+        self.session.put(
+            runs=runs,
+            run=self.state.run if any(run.id == self.state.run for run in runs) else "",
+            marks=MappingProxyType(project.marks(dataset.fingerprint)),
+            excluded=excluded,
+            matching=None if excluded is None else ~excluded,
+        )
+        self.session.forget()
+        if self.state.query:
+            self.set_query(self.state.query)

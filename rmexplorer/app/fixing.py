@@ -16,6 +16,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.workflows import fixing
 from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.training import keep_excluded
 
 SUFFIXES = {"none": "plain", "residualize": "residual", "balance": "balanced", "penalty": "penalty"}
 KEPT = 12  # rewards of so many heads stay in memory
@@ -23,12 +24,16 @@ KEPT = 12  # rewards of so many heads stay in memory
 
 @dataclass
 class Order:
-    """What is trained now and next: fixes that wait, the settings they share, where they come from."""
+    """What is trained now and next: fixes that wait, the settings they share, where they come from.
+
+    without: the file of the pairs that are left out, '' for none.
+    """
 
     settings: RunSettings
     fingerprint: str
     stem: str
     waiting: list[str]
+    without: str = ""
     fix: str = ""
     run: Run | None = None
     progress: Progress = field(default_factory=lambda: Progress(0))
@@ -71,10 +76,15 @@ class Fixing(QObject):
         if state.dataset is None or not known or not fixes or self.order is not None:
             return
         record = known.get("none") or known[next(iter(known))]
+        if fixing.left_out(record) != (0 if state.excluded is None else int(state.excluded.sum())):
+            self._desk.report(Problem(f"{record.name} was trained with other pairs left out than now, so fixes would not compare",
+                                      "train it again, or take in the pairs that are left out"))
+            return
         stem = record.name
         for suffix in SUFFIXES.values():
             stem = stem.removesuffix(f"-{suffix}")
-        self.order = Order(RunSettings.from_dict(record.settings), state.dataset.fingerprint, stem, list(fixes))
+        self.order = Order(RunSettings.from_dict(record.settings), state.dataset.fingerprint, stem, list(fixes),
+                           keep_excluded(state.excluded))
         self._next()
 
     def _next(self) -> None:
@@ -89,7 +99,7 @@ class Fixing(QObject):
             f"Training {self._name(order)}",
             "rmexplorer.workflows.fixing",
             "train_fix",
-            (str(state.folder), fixing.with_fix(order.settings, order.fix).as_dict()),
+            (str(state.folder), fixing.with_fix(order.settings, order.fix).as_dict(), order.without),
             done=lambda path: self._done(order, path),
             failed=lambda problem: self._failed(order, problem),
             cancelled=lambda: self._ended(order),
@@ -165,11 +175,12 @@ class Fixing(QObject):
                 self._tell()
 
         def failed(problem: Problem) -> None:
+            self._asked.pop(record.id, None)
             self._desk.report(problem)
 
         self._asked[record.id] = self._desk.jobs.order(
             f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
-            done=scored, failed=failed, quiet=True,
+            done=scored, failed=failed, cancelled=lambda: self._asked.pop(record.id, None), quiet=True,
         )
 
     def _keep(self, run_id: str, rewards: np.ndarray) -> None:

@@ -64,6 +64,10 @@ class Session(QObject):
         """Take back an undo; False where there is none."""
         return self._travel(self._future, self._past)
 
+    def forget(self) -> None:
+        """What was before can no longer be undone."""
+        self._past, self._future = [], []
+
     def _travel(self, source: list[dict[str, Any]], target: list[dict[str, Any]]) -> bool:
         if not source:
             return False

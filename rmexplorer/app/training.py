@@ -236,8 +236,8 @@ class Training(QObject):
 
     def cancel(self) -> None:
         """End the run and keep nothing of it."""
-        if self.running and self.live is not None and self.live.run is not None:
-            self._desk.jobs.cancel(self.live.run)
+        if self.running and self.live is not None:
+            self._end_others(self.live)
 
     def abandon(self) -> None:
         """Forget the run and the head that was asked for, for another dataset was opened."""

@@ -44,7 +44,7 @@ def with_fix(settings: RunSettings, fix: str) -> RunSettings:
 
 
 def family(runs: Iterable[RunRecord], of: str) -> dict[str, RunRecord]:
-    """Runs by length fix that have the settings of the run with the id `of` but for the fix.
+    """Runs by length fix that have the settings and left-out pairs of the run with the id `of` but for the fix.
 
     Of several with one fix, `of` itself or else the first, which is the newest in a project; {} where there is no such run.
     """
@@ -60,23 +60,32 @@ def family(runs: Iterable[RunRecord], of: str) -> dict[str, RunRecord]:
     return found
 
 
+def left_out(record: RunRecord) -> int:
+    """How many pairs were left out when this run was trained."""
+    return int(record.metrics.get("excluded_pairs") or 0)
+
+
 def _rest(record: RunRecord) -> dict[str, Any]:
     settings = RunSettings.from_dict(record.settings).as_dict()
-    return {name: value for name, value in settings.items() if name not in FREE}
+    return {**{name: value for name, value in settings.items() if name not in FREE}, "left out": left_out(record)}
 
 
-def train_fix(folder: str, settings: dict[str, Any]) -> Job[str]:
+def train_fix(folder: str, settings: dict[str, Any], without: str = "") -> Job[str]:
     """Job: train and judge a head with these settings (RunSettings.as_dict) on the dataset in `folder`.
 
-    Returns the path of a folder in the cache that `read_fixed` reads.
+    without: the file that `keep_excluded` wrote, where pairs are left out. Returns the path of a folder in the cache that
+    `read_fixed` reads.
     """
     dataset, chosen = Dataset.open(Path(folder)), RunSettings.from_dict(settings)
+    excluded = np.load(without, allow_pickle=False) if without else None
     holdout, seed = chosen.train.holdout, chosen.train.seed
     encoded_in = yield from vectors(folder, chosen.encoder, {}, holdout, seed)
     encoded, encoder = open_vectors(encoded_in)
-    fitted = yield from _plain(fit(dataset, encoded, chosen))
-    others = read_baselines((yield from baselines(folder, str(encoded_in), holdout, seed))) if holdout > 0 else {}
-    trained = yield from assess(dataset, encoded, encoder, fitted, chosen, others)
+    fitted = yield from _plain(fit(dataset, encoded, chosen, excluded=excluded))
+    others = {}
+    if holdout > 0:
+        others = read_baselines((yield from baselines(folder, str(encoded_in), holdout, seed, without)))
+    trained = yield from assess(dataset, encoded, encoder, fitted, chosen, others, excluded=excluded)
     place = cache_dir() / "fixes" / uuid.uuid4().hex
     place.mkdir(parents=True)
     trained.checkpoint.save(place / "head.safetensors")
