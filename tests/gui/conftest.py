@@ -92,6 +92,7 @@ def settle(window: Window) -> None:
     """Let the window live until the pane in sight has computed and drawn everything."""
     for _ in range(3):
         QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # as the real event loop does
         wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.compute.idle)
 
 

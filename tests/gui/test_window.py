@@ -248,7 +248,7 @@ def test_that_presentation_is_large_and_leads_back_to_just_the_same(opened: Wind
 def test_that_text_grows_within_its_bounds_and_is_kept(opened: Window, settle: Settle) -> None:
     for _ in range(12):
         COMMANDS["zoom_in"].run(opened.desk)
-    settle(opened)
+        settle(opened)
     assert opened.zoom == 2.0 and themes.fonts.scale == 2.0
     assert opened.desk.project.view()["zoom"] == 2.0
     COMMANDS["zoom_reset"].run(opened.desk)
