@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +18,7 @@ import polars as pl
 from rmexplorer.problem import Problem
 
 FIRST, TIE, SECOND = 1, 0, -1
+MOVES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,22 +97,53 @@ class Dataset:
         group: np.ndarray = self.prompts["group"].to_numpy()[self.prompt]
         return group
 
-    def save(self, folder: Path) -> None:
-        """Write the tables as arrow files and the rest as JSON into `folder` (made if missing).
+    @cached_property
+    def content(self) -> str:
+        """A hash of all that `save` writes, where `fingerprint` leaves out scores, votes, extras and what was skipped.
 
-        `dataset.json` is written last, so a folder with it is whole.
+        The same for the same version of polars alone: good for a name in the cache, not for one that is kept.
         """
+        digest = hashlib.blake2b(json.dumps(self._plain()).encode(), digest_size=16)
+        for name in _TABLES:
+            table: pl.DataFrame = getattr(self, name)
+            digest.update(f"{name} {table.height} {table.schema}".encode())
+            digest.update(table.hash_rows(11).to_numpy().tobytes())
+        return digest.hexdigest()
+
+    def _plain(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _PLAIN}
+
+    def save(self, folder: Path) -> None:
+        """Write the tables as arrow files and the rest as JSON into `folder`, in place of what is there.
+
+        They are written beside it and moved there together, so `folder` is never a mixture. Raises Problem where they
+        cannot be written; `folder` then stays as it was.
+        """
+        part: Path | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
             for name in _TABLES:
-                getattr(self, name).write_ipc(folder / f"{name}.arrow")
-            plain = {name: getattr(self, name) for name in _PLAIN}
-            part = folder / ".dataset.json.part"
-            part.write_text(json.dumps(plain), encoding="utf-8")
-            part.replace(folder / "dataset.json")
+                getattr(self, name).write_ipc(part / f"{name}.arrow")
+            (part / "dataset.json").write_text(json.dumps(self._plain()), encoding="utf-8")
+            _move(part, folder)
         except OSError as error:
             what = f"{folder}: cannot write the dataset ({error.strerror or error})"
             raise Problem(what, "free space on this disk") from error
+        finally:
+            if part is not None:
+                shutil.rmtree(part, ignore_errors=True)
+
+    @staticmethod
+    def is_whole(folder: Path) -> bool:
+        """Whether `folder` holds what `save` wrote, as far as the ends of its files show."""
+        try:
+            json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+            for name in _TABLES:
+                pl.read_ipc_schema(folder / f"{name}.arrow")
+        except (OSError, ValueError, pl.exceptions.PolarsError):
+            return False
+        return True
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -120,6 +156,19 @@ class Dataset:
         for name in ("score_columns", "warnings", "criteria"):
             plain[name] = tuple(plain.get(name, ()))
         return cls(**{**plain, **tables})
+
+
+def _move(part: Path, folder: Path) -> None:
+    """Put the folder `part` in the place of `folder`; another process may do the same, and the last one wins."""
+    for _ in range(MOVES):
+        with suppress(OSError):  # a folder with files in it cannot be written over
+            part.replace(folder)
+            return
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent,
+                                         ignore_cleanup_errors=True) as old:
+            with suppress(FileNotFoundError):
+                folder.replace(Path(old) / folder.name)
+    part.replace(folder)
 
 
 _TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreement")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rmexplorer.data.dataset import Dataset
@@ -15,15 +14,10 @@ from rmexplorer.problem import Problem
 
 
 def keep(dataset: Dataset) -> Path:
-    """Write a dataset into the cache, unless its content is there already; returns its folder."""
-    folder = cache_dir() / "datasets" / dataset.fingerprint
-    try:
-        whole = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        if all(whole[name] == getattr(dataset, name) for name in ("path", "name", "format", "criterion")):
-            return folder
-    except (OSError, ValueError, KeyError):
-        pass
-    dataset.save(folder)
+    """Write a dataset into the cache, unless the very same is there already; returns its folder."""
+    folder = cache_dir() / "datasets" / dataset.content
+    if not Dataset.is_whole(folder):
+        dataset.save(folder)
     return folder
 
 

@@ -133,7 +133,7 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     known = asked[0] if len(asked[0]) <= TRAINING_PROMPTS else asked[0][_sample(len(asked[0]), 2)]
     distance = yield from distances(known, asked[1])
     near = _familiar(two, distance, rewards, checkpoint)
-    alike = one.dataset is not None and two.dataset is not None and first.folder == second.folder
+    alike = one.dataset is not None and two.dataset is not None and one.dataset.fingerprint == two.dataset.fingerprint
     heldout = _heldout_accuracy(checkpoint, one, rewards if alike else None)
     leaked = yield from leaks(one.prompts, two.prompts)
     few = min(len(vectors[0]), len(vectors[1]))
