@@ -162,7 +162,10 @@ def _groups(keys: pl.Series, texts: pl.Series, messages: pl.Series) -> np.ndarra
 
 
 def fingerprint(prompts: pl.DataFrame, responses: pl.DataFrame, pairs: pl.DataFrame) -> str:
-    """A hash of texts, order and winners that is the same on every machine and for every container."""
+    """A hash of texts, order and winners that is the same on every machine and for every container.
+
+    Where prompts are grouped by more than their text, a hash of the groups follows after a dash: they decide every split.
+    """
     digest = hashlib.sha256()
     for texts in (prompts["text"], prompts["messages"], responses["text"], responses["messages"]):
         if texts.null_count() == len(texts):
@@ -174,4 +177,9 @@ def fingerprint(prompts: pl.DataFrame, responses: pl.DataFrame, pairs: pl.DataFr
     for column in ("prompt", "first", "second", "winner"):
         values = pairs[column].to_numpy()
         digest.update(values.astype("<i1" if column == "winner" else "<u4").tobytes())
-    return digest.hexdigest()[:32]
+    texts_alone = digest.hexdigest()[:32]
+    group = prompts["group"].to_numpy().astype("<u4")
+    keys = pl.repeat(None, prompts.height, dtype=pl.String, eager=True)
+    if np.array_equal(group, _groups(keys, prompts["text"], prompts["messages"])):
+        return texts_alone
+    return f"{texts_alone}-{hashlib.sha256(group.tobytes()).hexdigest()[:16]}"

@@ -97,6 +97,10 @@ class Dataset:
         group: np.ndarray = self.prompts["group"].to_numpy()[self.prompt]
         return group
 
+    def has_texts_of(self, fingerprint: str) -> bool:
+        """Whether `fingerprint` is of the same texts, order and winners, whatever the groups of prompts."""
+        return self.fingerprint.partition("-")[0] == fingerprint.partition("-")[0]
+
     @cached_property
     def content(self) -> str:
         """A hash of all that `save` writes, where `fingerprint` leaves out scores, votes, extras and what was skipped.

@@ -59,9 +59,12 @@ def pair_rewards(dataset: Dataset, rewards: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def heldout_of(dataset: Dataset, checkpoint: Checkpoint) -> np.ndarray:
-    """(pairs,) bool: pairs that the head has not learnt from; all of them where it learnt from another dataset."""
+    """(pairs,) bool: pairs that the head has not learnt from; all of them where it learnt from another dataset.
+
+    None of them where it learnt from these pairs under other groups: which ones it has seen is not known then.
+    """
     if checkpoint.dataset_fingerprint != dataset.fingerprint:
-        return np.ones(len(dataset), dtype=bool)
+        return np.full(len(dataset), not dataset.has_texts_of(checkpoint.dataset_fingerprint))
     return split_by_group(dataset.group, checkpoint.holdout, checkpoint.seed)
 
 
