@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -12,18 +12,18 @@ from rmexplorer.data.build import PREVIEW, column_of
 from rmexplorer.data.containers import Table
 from rmexplorer.data.formats import Format
 from rmexplorer.data.schema import SKIPPED
-from rmexplorer.data.shapes import name, number
+from rmexplorer.data.shapes import name, number, scored
 from rmexplorer.data.texts import WHITESPACE
 from rmexplorer.job import Job, Progress
 
 CHUNK = 20_000
-LONG = 200
 _TEXTS = ("__prompt", "__chosen", "__rejected")
 _NUMBERS = {"margin": "__strength", "scores_chosen": "__score_first", "scores_rejected": "__score_second"}
 _LABELS = (
     ("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"),
     ("chosen-rating", "rejected-rating"),
 )  # fmt: skip
+_LABEL_SCORES = ("__label_first", "__label_second")
 _NAMES = {"chosen_model": "__model_first", "rejected_model": "__model_second"}
 _RENAMED = {
     "__prompt": "prompt", "__chosen": "first", "__rejected": "second", "__strength": "strength",
@@ -133,7 +133,8 @@ def _of_chunk(
     if any(record.get("system") for record in records):
         return None
     columns += [pl.Series(inner, [number(record.get(key)) for record in records], dtype=pl.Float64)
-                for key, inner in {**_NUMBERS, **_label_columns(records[0])}.items()]  # fmt: skip
+                for key, inner in _NUMBERS.items()]  # fmt: skip
+    columns += _label_scores(records)
     columns += [pl.Series(inner, [name(record.get(key)) for record in records], dtype=pl.String)
                 for key, inner in _NAMES.items()]  # fmt: skip
     missing = label if "subset" in keys else None
@@ -144,12 +145,21 @@ def _of_chunk(
     return pl.DataFrame(columns)
 
 
-def _label_columns(there: Container[str]) -> dict[str, str]:
+def _label_scores(records: list[dict[str, Any]]) -> list[pl.Series]:
+    """The label scores that decide ties, as each record names them; no columns where none has them."""
+    there = set[str]().union(*records)
+    known = [keys for keys in _LABELS if not there.isdisjoint(keys)]
+    if not known:
+        return []
+    found = [scored(record, known) for record in records]
+    return [pl.Series(inner, [scores[side] for scores in found], dtype=pl.Float64)
+            for side, inner in enumerate(_LABEL_SCORES)]  # fmt: skip
+
+
+def _label_columns(schema: pl.Schema) -> dict[str, str]:
     """The columns of label scores that decide ties, under their inner names."""
-    for good, bad in _LABELS:
-        if good in there and bad in there:
-            return {good: "__label_first", bad: "__label_second"}
-    return {}
+    keys = next((keys for keys in _LABELS if keys[0] in schema or keys[1] in schema), ())
+    return dict(zip(keys, _LABEL_SCORES, strict=True)) if keys and all(key in schema for key in keys) else {}
 
 
 class Absence:
@@ -177,9 +187,8 @@ def _parts(
             "record", maintain_order=True
         )
     kept = frame if frame.height and not frame["__reason"].count() else frame.filter(~out)
-    labelled = "__label_first" in kept.columns and "__label_second" in kept.columns
     winner = pl.lit(1, dtype=pl.Int8)
-    if labelled:
+    if "__label_first" in kept.columns:
         gap = pl.col("__label_first") - pl.col("__label_second")
         winner = pl.when(gap == 0).then(pl.lit(0, dtype=pl.Int8)).otherwise(winner)
         margin = pl.col("__strength") if "__strength" in kept.columns else pl.lit(None, dtype=pl.Float64)

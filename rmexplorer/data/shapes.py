@@ -132,7 +132,8 @@ def _split_two_chats(prompt: Any, one: list[Fields], two: list[Fields], lead: st
     return Split(None, *cut[1:]) if prompt is None and not whole else cut
 
 
-def _scored(fields: Fields, keys: Iterable[tuple[str, str]]) -> tuple[float | None, float | None, tuple[str, ...]]:
+def scored(fields: Fields, keys: Iterable[tuple[str, str]]) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """Both scores of a record by the first of `keys` that it has any of, and these keys; nothing where it has none."""
     for first, second in keys:
         if first in fields or second in fields:
             return number(fields.get(first)), number(fields.get(second)), (first, second)
@@ -170,8 +171,8 @@ class Chosen:
             yield Skip(record, "unpaired" if "label" in fields or "completion" in fields else "missing_response")
             return
         cut = split(self.prompt(fields), chosen, rejected, fields.get(self.system))
-        good, bad, _ = _scored(fields, self.label_scores)
-        rewards = _scored(fields, self.rewards)
+        good, bad, _ = scored(fields, self.label_scores)
+        rewards = scored(fields, self.rewards)
         strength = number(fields.get(self.margin))
         if strength is None and good is not None and bad is not None:
             strength = good - bad
@@ -235,7 +236,7 @@ class TwoResponses:
             if judge is not None and winner is not None:
                 votes = (Vote(judge, winner, name(fields.get(self.time)) if self.time else None, label.strength),)
                 winner = None
-            rewards = _scored(fields, self.rewards)
+            rewards = scored(fields, self.rewards)
             yield Comparison(
                 record,
                 *split(self.prompt(fields), first, second),

@@ -282,6 +282,21 @@ def test_that_columns_and_records_of_the_same_pairs_are_one_dataset(load: Any, t
     assert slow.prompts.equals(fast.prompts) and slow.responses.equals(fast.responses)
 
 
+def test_that_label_scores_count_in_whichever_records_they_stand(load: Any) -> None:
+    pair = {"chosen": "a", "rejected": "b"}
+    records = [
+        pair,
+        *({"score_chosen": 4, "score_rejected": 4},) * 3,
+        {"chosen_rating": 5, "rejected_rating": 2},
+        {"score_chosen": 1, "chosen_rating": 3, "rejected_rating": 3},
+    ]
+    fast = load([{"prompt": f"p{number}", **pair, **record} for number, record in enumerate(records)])
+    slow = load([{"prompt": f"p{number}", "system": "s", **pair, **record} for number, record in enumerate(records)])
+    for dataset in (fast, slow):
+        assert dataset.winner.tolist() == [1, 0, 0, 0, 1, 1]
+        assert dataset.pairs["strength"].to_list() == [None, 0.0, 0.0, 0.0, 3.0, None]
+
+
 def test_that_the_fingerprint_knows_texts_winners_and_order(load: Any) -> None:
     one, two = ({"prompt": "p", "chosen": "a", "rejected": "b"}, {"prompt": "q", "chosen": "c", "rejected": "d"})
     prints = [
