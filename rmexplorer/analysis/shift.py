@@ -16,6 +16,7 @@ BINS, EMPTY = 10, 0.5
 DRAWS = 200
 MMD_ROWS = 400
 GROUPS = 5
+PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth"}
 FEWEST = 30
 Z95 = 1.959963984540054
 
@@ -62,6 +63,11 @@ class FeatureShift:
     def clear(self) -> bool:
         """Whether it is beyond what no shift gives."""
         return (self.value.value or 0.0) > self.band
+
+    def in_excess(self, values: np.ndarray) -> np.ndarray:
+        """(rows,) bool: which values lie in the bin of the excess; as for the shares, a bin holds its lower end alone."""
+        low, high = self.excess
+        return np.asarray((values >= low) & (values < high))
 
     def as_dict(self) -> dict[str, object]:
         """Plain values."""
@@ -260,5 +266,7 @@ def shift_headline(value: Estimate, near: Familiarity, heldout: Estimate, few: i
         return wording.headline(first + ".")
     far = wording.with_interval(near.accuracy[-1], name=False)
     base = f", against {wording.with_interval(heldout, name=False)} held-out" if heldout.value is not None else ""
-    full = f"{first}; least familiar fifth: accuracy {far}{base}."
-    return full if len(full) <= wording.HEADLINE else f"{first}; accuracy on its least familiar fifth {far}."
+    groups = len(near.accuracy)
+    part = f"least familiar {PARTS[groups]}" if groups > 1 else "all its pairs"
+    full = f"{first}; {part}: accuracy {far}{base}."
+    return full if len(full) <= wording.HEADLINE else f"{first}; accuracy on {'its ' if groups > 1 else ''}{part} {far}."

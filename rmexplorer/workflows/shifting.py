@@ -14,6 +14,7 @@ from rmexplorer import wording
 from rmexplorer.analysis.shift import (
     MOST_ROWS,
     Familiarity,
+    FeatureShift,
     auc,
     by_familiarity,
     feature_shifts,
@@ -33,7 +34,7 @@ from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 
-VERSION = 3
+VERSION = 4
 LISTED = 200
 TRAINING_PROMPTS = 20_000
 RESPONSE_FEATURES = (
@@ -202,27 +203,19 @@ def _fitted(side: Side) -> Job[EncoderState]:
 
 def _shifts(one: Side, two: Side, both: bool, ids: tuple[np.ndarray, np.ndarray]) -> list[dict[str, Any]]:
     (asked, said), (asked_two, said_two) = _features(one, both), _features(two, both)
-    found: list[dict[str, Any]] = [
-        shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "prompts"}
-        for shift in feature_shifts(asked, asked_two, *ids)
-    ]
+    found: list[dict[str, Any]] = []
+    for shift in feature_shifts(asked, asked_two, *ids):
+        hits = np.flatnonzero(shift.in_excess(asked_two[shift.name]))
+        found.append(_as_row(shift, "prompts", two.rows[np.isin(two.owner, hits)]))
     if both:
-        found += [
-            shift.as_dict() | {"excess": list(shift.excess), "clear": shift.clear, "of": "responses"}
-            for shift in feature_shifts(said, said_two, ids[0][one.owner], ids[1][two.owner])
-        ]
-    for row in found:
-        values = (asked_two if row["of"] == "prompts" else said_two)[str(row["feature"])]
-        low, high = row["excess"]
-        inside = (values > low) & (values <= high) if np.isfinite(low) else values <= high
-        hits = np.flatnonzero(inside)
-        row["responses"] = (
-            (two.rows[np.isin(two.owner, hits)] if row["of"] == "prompts" else two.rows[hits]).tolist()
-            if len(two.rows)
-            else []
-        )
-        row["excess"] = [low if np.isfinite(low) else None, high if np.isfinite(high) else None]
+        for shift in feature_shifts(said, said_two, ids[0][one.owner], ids[1][two.owner]):
+            found.append(_as_row(shift, "responses", two.rows[shift.in_excess(said_two[shift.name])]))
     return found
+
+
+def _as_row(shift: FeatureShift, of: str, responses: np.ndarray) -> dict[str, Any]:
+    ends = [end if np.isfinite(end) else None for end in shift.excess]
+    return shift.as_dict() | {"excess": ends, "clear": shift.clear, "of": of, "responses": responses.tolist()}
 
 
 def _reward_shift(
@@ -240,10 +233,7 @@ def _reward_shift(
         ids[0][one.owner][fine[0]],
         ids[1][two.owner][fine[1]],
     )
-    return [
-        shift.as_dict() | {"excess": [None, None], "clear": shift.clear, "of": "responses", "responses": []}
-        for shift in found
-    ]
+    return [_as_row(shift, "responses", np.zeros(0, np.int64)) | {"excess": [None, None]} for shift in found]
 
 
 def _margins(side: Side, rewards: np.ndarray) -> np.ndarray:
@@ -276,7 +266,7 @@ def _heldout_accuracy(checkpoint: Checkpoint | None, one: Side, rewards: np.ndar
         return NOTHING
     kept = (
         checkpoint.metrics.get("heldout_accuracy"),
-        checkpoint.metrics.get("ci"),
+        checkpoint.metrics.get("heldout_accuracy_ci"),
         checkpoint.metrics.get("heldout_pairs"),
     )
     if rewards is None:

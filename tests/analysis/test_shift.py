@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from rmexplorer.analysis.shift import (
     Familiarity,
     auc,
+    bins_of,
     by_familiarity,
     feature_shifts,
     mmd,
@@ -20,6 +23,7 @@ from rmexplorer.analysis.shift import (
     two_sample_scores,
 )
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.features import surface
 from rmexplorer.data.split import split_by_group
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
@@ -28,7 +32,7 @@ from rmexplorer.statistics import NOTHING, Estimate
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.opening import open_files
-from rmexplorer.workflows.sets import SetSpec, prompts_of_text
+from rmexplorer.workflows.sets import SetSpec, prompts_of_text, side_of
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.shifting import as_json, compare_sets, method, read_result, shift_folders
 from rmexplorer.workflows.train_file import train_file
@@ -130,6 +134,10 @@ def test_that_headlines_are_short_and_claim_no_more_than_the_interval() -> None:
                        (np.arange(2), np.arange(2)))
     far = shift_headline(Estimate(0.87, 0.85, 0.89, 500), near, Estimate(0.66, 0.63, 0.69, 500), 500)
     assert "easily told apart" in far and "0.57" in far and len(far) <= 150
+    half = shift_headline(Estimate(0.87, 0.85, 0.89, 500), near, NOTHING, 500)
+    assert "least familiar half" in half and "fifth" not in half
+    whole = replace(near, accuracy=near.accuracy[:1])
+    assert "all its pairs: accuracy 0.70" in shift_headline(Estimate(0.87, 0.85, 0.89, 500), whole, NOTHING, 500)
     assert "look alike" in shift_headline(Estimate(0.53, 0.48, 0.58, 500), near, NOTHING, 500)
     assert shift_headline(Estimate(0.9, 0.8, 1.0, 8), near, NOTHING, 3).startswith("Too few")
 
@@ -165,7 +173,20 @@ def test_that_halves_of_the_training_prompts_are_alike_and_another_topic_is_not(
     pasted.write_text("\n".join(f"SELECT {i}, COUNT(*) FROM table_{i} WHERE x_{i} = '{i}' GROUP BY y_{i};" for i in range(40)))
     code = finish(compare_sets(SetSpec("training", folder), SetSpec("prompts", name=str(pasted)), head))
     assert code["auc"]["value"] > 0.95 and code["unit"] == "prompts" and code["furthest"] and not code["familiarity"]
+    assert code["heldout_accuracy"]["ci"] == head.metrics["heldout_accuracy_ci"] is not None
     json.dumps(as_json(code), allow_nan=False)
+
+
+def test_that_a_feature_lists_the_responses_that_its_bin_counts(demo: tuple[str, Checkpoint]) -> None:
+    folder, head = demo
+    first, second = SetSpec("source", folder, "forum"), SetSpec("source", folder, "handbook")
+    one, two = side_of(first, head), side_of(second, head)
+    rows = [row for row in finish(compare_sets(first, second, head))["features"] if row["feature"] == "words"]
+    values = [surface(pl.Series([""] * len(side.texts)), pl.Series(side.texts))["words"].to_numpy() for side in (one, two)]
+    edges = bins_of(np.concatenate(values))
+    counts = [np.bincount(np.searchsorted(edges, side, side="right"), minlength=len(edges) + 1) for side in values]
+    top = int(np.argmax((counts[1] + 0.5) / (counts[1] + 0.5).sum() - (counts[0] + 0.5) / (counts[0] + 0.5).sum()))
+    assert [len(row["responses"]) for row in rows] == [counts[1][top]]
 
 
 def test_that_sets_are_compared_without_a_head_and_kept(demo: tuple[str, Checkpoint]) -> None:
