@@ -120,8 +120,8 @@ def train(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: 
     the validation slice is drawn by it; target: (pairs,) in [0, 1], the probability that the chosen one is better (½
     for a tie), None for 1; weight: (pairs,) ≥ 0, None for equal; length_gap: Δ log(1 + characters) (pairs,), needed
     by the length fixes balance and penalty. Progress counts pairs. Where the pairs leave no
-    validation slice of 4 pairs (one prompt, a handful of pairs), training runs for at most 20 epochs and a warning says
-    so.
+    validation slice of 4 pairs (one prompt, a handful of pairs) or it weighs nothing, training runs for at most 20
+    epochs and a warning says so.
     Raises Problem for no pairs, vectors that are not finite, and pairs whose two vectors are all the same. The same
     arguments on the same machine give the same numbers, however often the job is paused.
     """
@@ -236,6 +236,9 @@ class _Run:
             self.warnings.append(
                 "All training pairs have the same prompt, so there was no validation slice by prompt."
                 if len(np.unique(self.group)) < 2 else f"{len(self.chosen)} pairs are too few for a validation slice.")
+        elif self.weight is not None and mask.any() and not self.weight[mask].any():
+            self.warnings.append("All pairs of the validation slice have weight 0, so there was none.")
+            return np.zeros_like(mask)  # its loss would be NaN, and no epoch better than the first
         return mask
 
     def whole(self) -> Job[Fit]:

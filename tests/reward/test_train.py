@@ -15,7 +15,7 @@ from rmexplorer.reward.baselines import fit_logistic
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature, sigmoid, softplus
 from rmexplorer.reward.settings import TrainSettings
-from rmexplorer.reward.train import Beat, Fit, Knobs, train
+from rmexplorer.reward.train import BLIND_EPOCHS, Beat, Fit, Knobs, train, validation_slice
 
 
 @dataclass
@@ -276,6 +276,15 @@ def test_that_a_handful_of_pairs_trains_without_validation_and_says_so(count: in
     fit = drawn(count).fit()
     assert not fit.validation.any() and fit.temperature == 1 and fit.epochs == 20 and len(fit.warnings) == 2
     assert np.isfinite(fit.model.flat).all()
+
+
+def test_that_a_validation_slice_of_weight_0_counts_as_none_and_says_so() -> None:
+    pairs = drawn()
+    held = validation_slice(pairs.group, TrainSettings())
+    fit = pairs.fit(weight=np.where(held, 0.0, 1.0))
+    assert held.any() and not fit.validation.any() and fit.temperature == 1.0
+    assert fit.best_epoch == fit.epochs == BLIND_EPOCHS and np.isfinite(fit.history.train_loss).all()
+    assert "weight 0" in fit.warnings[0] and "without early stopping" in fit.warnings[1]
 
 
 def test_that_one_prompt_trains_without_validation_and_says_so() -> None:
