@@ -88,7 +88,7 @@ class RewardModel:
         if self.hidden_dim:
             np.matmul(block, self.hidden_weight, out=hidden)
             hidden += self.hidden_bias
-            np.maximum(hidden, 0, out=hidden)
+            np.clip(hidden, 0, np.inf, out=hidden)  # ReLU: np.maximum with a number takes three times as long
             np.matmul(hidden, self.output_weight, out=out)
         else:
             np.matmul(block, self.output_weight, out=out)
