@@ -13,7 +13,7 @@ import rmexplorer
 
 PACKAGE = Path(rmexplorer.__file__).parent
 FLOORS = [
-    {"problem", "job", "registry", "paths", "statistics", "wording", "worker", "display", "late"},
+    {"problem", "job", "registry", "paths", "cache", "statistics", "wording", "worker", "display", "late"},
     {"data"}, {"encoders"}, {"reward"}, {"analysis"}, {"workflows", "project", "report"}, {"app"}, {"gui"}, {"cli"},
     {"__main__"},
 ]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rmexplorer import cache
 from rmexplorer.problem import Problem
 
 FIRST, TIE, SECOND = 1, 0, -1
@@ -151,7 +152,8 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
-        """Open what `save` wrote."""
+        """Open what `save` wrote; in the cache it then counts as used."""
+        cache.used(folder)
         try:
             plain: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
             tables = {name: pl.read_ipc(folder / f"{name}.arrow") for name in _TABLES}

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import polars as pl
 
+from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.split import split_by_group
 from rmexplorer.job import Job, Progress
@@ -28,9 +27,7 @@ from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.registry import Registry
 
-CACHE_BYTES = 5_000_000_000
 BLOCK_ROWS, BLOCK_BYTES = 4_096, 2_000_000
-STALE_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class EncoderState:
         """Read what `save` wrote; raises Problem where it is damaged."""
         try:
             header = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            with np.load(folder / "encoder.npz", allow_pickle=False) as file:
+            with (folder / "encoder.npz").open("rb") as kept, np.load(kept, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
         except Exception as error:  # zip, zlib, JSON and OS errors alike: the entry cannot be read
             raise Problem(f"{folder}: the encoder's state cannot be read ({error})", "encode again") from error
@@ -209,7 +206,7 @@ def vectors(dataset_folder: Path | str, name: str = "lexical", settings: Mapping
     root = _root()
     folder = root / vectors_key(dataset.fingerprint or _content(dataset), name, settings, holdout, seed)
     if _whole(folder, dataset.responses.height):
-        os.utime(folder)
+        cache.used(folder)
         return folder
     prompts, responses = texts_of(dataset)
     training = pl.Series(training_responses(dataset, holdout, seed))
@@ -229,7 +226,7 @@ def vectors(dataset_folder: Path | str, name: str = "lexical", settings: Mapping
             raise _unwritable(root, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    prune(keep=folder)
+    cache.prune(keep=folder)
     return folder
 
 
@@ -254,27 +251,6 @@ def open_vectors(folder: Path | str) -> tuple[np.ndarray, EncoderState]:
     except (OSError, ValueError, EOFError) as error:
         raise Problem(f"{folder}: the vectors cannot be read ({error})", "encode again") from error
     return array, EncoderState.open(folder)
-
-
-def prune(limit: int = CACHE_BYTES, keep: Path | None = None) -> None:
-    """Delete the entries used longest ago until the vectors take at most `limit` bytes, and parts of ended runs."""
-    root, now = _root(), time.time()
-    entries = []
-    for entry in root.iterdir():
-        try:
-            used, size = entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir())
-        except OSError:
-            continue
-        if entry.name.startswith(".part-"):
-            if now - used > STALE_SECONDS:
-                shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entries.append((entry == keep, used, size, entry))
-    total = 0
-    for _, _, size, entry in sorted(entries, reverse=True):
-        total += size
-        if total > limit and entry != keep:
-            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _root() -> Path:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS, EncoderState, texts_of
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_file
+from rmexplorer.paths import cache_file
 from rmexplorer.reward.checkpoint import Checkpoint, digest
 
 BLOCK_ROWS = 8_192
@@ -25,9 +26,9 @@ def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
 def _kept(dataset: Dataset, encoder: EncoderState) -> Job[Path]:
     """Job: the .npy in the cache that holds them, written where it is not there yet."""
     path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays))
-    if not path.exists():
+    if not cache.holds(path, cache.has_rows(dataset.responses.height)):
         vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
-        with atomic(path) as part, part.open("wb") as file:
+        with cache.writing(path) as part, part.open("wb") as file:
             np.save(file, vectors, allow_pickle=False)
     return path
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from rmexplorer import cache
 from rmexplorer.analysis.attribution import WordEffects
 from rmexplorer.analysis.hunt import Hunt, PhraseEffect, Search, Step, hunt
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import TOKEN
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_file
+from rmexplorer.paths import cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Clusters, proportion
@@ -54,10 +55,10 @@ class Phrases:
         import scipy.sparse
 
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open("rb") as kept, np.load(kept, allow_pickle=False) as file:  # closed also where it is no zip
                 words, kinds = json.loads(str(file["names"]))
                 rows, indices, indptr = file["rows"], file["indices"], file["indptr"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except Exception as error:  # zip, zlib, JSON and OS errors alike: the entry cannot be read
             raise Problem(f"{path}: the counts of phrases cannot be read ({error})", "open the dataset again") from error
         data = np.ones(len(indices), np.float32)
         return cls(rows, tuple(words), tuple(kinds),
@@ -65,7 +66,7 @@ class Phrases:
 
     def save(self, path: Path) -> None:
         """Write an .npz."""
-        with atomic(path) as part, part.open("wb") as file:
+        with cache.writing(path) as part, part.open("wb") as file:
             np.savez(file, rows=self.rows, indices=self.presence.indices, indptr=self.presence.indptr,
                      names=np.array(json.dumps([self.words, self.kinds])))
 
@@ -128,7 +129,7 @@ def count_folder(folder: str) -> Job[str]:
     """Job: count the phrases of the dataset kept in `folder`; returns the path for `Phrases.open`."""
     dataset = Dataset.open(Path(folder))
     path = counts_path(dataset.fingerprint)
-    if not path.exists():
+    if not cache.holds(path, Phrases.open):
         phrases = yield from count_phrases(dataset)
         phrases.save(path)
     return str(path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from rmexplorer import cache
 from rmexplorer.analysis.projection import (
     FEWEST,
     TextMap,
@@ -23,14 +23,13 @@ from rmexplorer.analysis.projection import (
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_dir
+from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
 
 VERSION = 3
 MOST_TEXTS = 5_000
 DIMENSIONS = 50
 """Dimensions of PCA in which texts are grouped and neighbours are sought."""
-KEPT_MAPS = 60
 HOW = ("pca", "tsne")
 REPLY = r"(?s)\n\nAssistant:.*?(?:\n\nHuman: ?|$)"
 
@@ -59,16 +58,15 @@ def map_texts(folder: str, noun: str, how: str = "pca", encoder: str = "lexical"
     rows, texts = texts_to_map(dataset, noun, seed=seed)
     root = cache_dir() / "maps"
     files = {one: root / f"{_key(rows, texts, noun, one, encoder, seed)}.npz" for one in HOW}
-    found = _kept(files[how])
-    if found is not None:
-        os.utime(files[how])
+    if cache.holds(files[how], _read):
         return str(files[how])
     try:
         root.mkdir(exist_ok=True)
     except OSError as error:
         raise Problem(f"{root}: cannot keep the map ({error.strerror or error})", "free space on this disk") from error
-    base = _kept(files["pca"])
-    if base is None:
+    if cache.holds(files["pca"], _read):
+        base = _read(files["pca"])
+    else:
         base = yield from _base(dataset, rows, texts, noun, encoder, seed)
         _write(files["pca"], *base)
     placed, reduced = base
@@ -77,7 +75,6 @@ def map_texts(folder: str, noun: str, how: str = "pca", encoder: str = "lexical"
         placed = TextMap(noun, how, placed.rows, xy, placed.group, placed.words, placed.variance, placed.total, encoder)
     if how == "tsne":
         _write(files[how], placed, np.zeros((0, 0)))
-    _prune(root)
     return str(files[how])
 
 
@@ -113,7 +110,7 @@ def open_map(file: str | Path) -> TextMap:
 
 def _read(file: Path) -> tuple[TextMap, np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:  # closed also where it is no zip
             plain = json.loads(kept["plain"].tobytes().decode("utf-8"))
             arrays = {name: kept[name] for name in ("rows", "xy", "group", "reduced")}
         words = tuple(tuple(str(word) for word in group) for group in plain.pop("words"))
@@ -123,20 +120,11 @@ def _read(file: Path) -> tuple[TextMap, np.ndarray]:
         raise Problem(f"{file}: the map cannot be read ({error})", "make it again") from error
 
 
-def _kept(file: Path) -> tuple[TextMap, np.ndarray] | None:
-    if not file.exists():
-        return None
-    try:
-        return _read(file)
-    except Problem:
-        return None
-
-
 def _write(file: Path, placed: TextMap, reduced: np.ndarray) -> None:
     plain = {"noun": placed.noun, "how": placed.how, "words": placed.words, "variance": placed.variance, "total": placed.total,
              "encoder": placed.encoder}
     arrays = {**placed.arrays(), "reduced": reduced, "plain": np.frombuffer(json.dumps(plain).encode("utf-8"), dtype=np.uint8)}
-    with atomic(file) as part, part.open("wb") as target:
+    with cache.writing(file) as part, part.open("wb") as target:
         np.savez(target, **arrays)
 
 
@@ -147,10 +135,3 @@ def _key(rows: np.ndarray, texts: pl.Series, noun: str, how: str, encoder: str, 
     for text in texts:
         digest.update(repr(text).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
-
-
-def _prune(root: Path) -> None:
-    """Delete the maps used longest ago beyond KEPT_MAPS."""
-    files = sorted(root.glob("*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files[KEPT_MAPS:]:
-        file.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import read
@@ -16,8 +17,11 @@ from rmexplorer.problem import Problem
 def keep(dataset: Dataset) -> Path:
     """Write a dataset into the cache, unless the very same is there already; returns its folder."""
     folder = cache_dir() / "datasets" / dataset.content
-    if not Dataset.is_whole(folder):
+    if Dataset.is_whole(folder):
+        cache.used(folder)
+    else:
         dataset.save(folder)
+        cache.prune(keep=folder)
     return folder
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rmexplorer import wording
+from rmexplorer import cache, wording
 from rmexplorer.analysis.probes import (
     UNIT,
     Changes,
@@ -343,7 +343,7 @@ def probe_folder(folder: str, head: str, chosen: str) -> Job[str]:
     """
     dataset = Dataset.open(Path(folder))
     path = result_path(dataset.fingerprint, head, chosen)
-    if path.exists():
+    if cache.holds(path, read_result):
         return str(path)
     given = tuple(Probe.from_dict(values) for values in json.loads(chosen))
     result = yield from probe_dataset(dataset, Checkpoint.load(Path(head)), given)

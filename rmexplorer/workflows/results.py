@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rmexplorer.paths import atomic
+from rmexplorer import cache
 from rmexplorer.problem import Problem
 
 
 def keep_result(path: Path, result: dict[str, Any]) -> None:
     """Write a result where `read_result` finds it; texts of users may hold lone surrogates."""
-    with atomic(path) as part:
+    with cache.writing(path) as part:
         part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
 
 

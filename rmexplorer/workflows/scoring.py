@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
@@ -44,10 +45,10 @@ def score_folder(folder: str, head: str) -> Job[str]:
     """Job: score the dataset kept in `folder` with the checkpoint file `head`; returns the path of a .npy in the cache."""
     dataset = Dataset.open(Path(folder))
     path = cache_file("rewards", ".npy", dataset.fingerprint, Path(head).name)
-    if path.exists():
+    if cache.holds(path, cache.has_rows(dataset.responses.height)):
         return str(path)
     rewards = yield from score(dataset, Checkpoint.load(Path(head)))
-    with atomic(path) as part, part.open("wb") as file:
+    with cache.writing(path) as part, part.open("wb") as file:
         np.save(file, rewards, allow_pickle=False)
     return str(path)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rmexplorer import wording
+from rmexplorer import cache, wording
 from rmexplorer.analysis.shift import (
     MOST_ROWS,
     Familiarity,
@@ -361,7 +361,7 @@ def shift_folders(first: str, second: str, head: str) -> Job[str]:
     """Job: compare two sets (`SetSpec.as_text`) with a checkpoint file, '' for none; returns the path of the result."""
     one, two = SetSpec.of_text(first), SetSpec.of_text(second)
     path = result_path(one, two, head)
-    if not path.exists():
+    if not cache.holds(path, read_result):
         result = yield from compare_sets(one, two, Checkpoint.load(Path(head)) if head else None)
         results.keep_result(path, result)
     return str(path)

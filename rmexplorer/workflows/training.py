@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rmexplorer import cache
 from rmexplorer.analysis.calibration import Scores, calibration
 from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
@@ -15,7 +16,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import atomic, cache_file
+from rmexplorer.paths import cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -120,7 +121,7 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     dataset = Dataset.open(Path(folder))
     said = [BASELINES_VERSION, dataset.fingerprint, Path(vectors_folder).name, holdout, seed, Path(without).name]
     path = cache_file("baselines", ".npz", *said)
-    if path.exists():
+    if cache.holds(path, read_baselines):
         return str(path)
     split = Split.of(dataset, holdout, seed, np.load(without, allow_pickle=False) if without else None)
     encoded, _ = open_vectors(Path(vectors_folder))
@@ -140,7 +141,7 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     margins["bag_of_words"] = (yield from bag_of_words(dataset.responses["text"], *sides, seed=seed)).margin
     yield Progress(2, 3, "linear head")
     margins["linear"] = (yield from linear(encoded, *sides, seed=seed)).margin
-    with atomic(path) as part, part.open("wb") as file:
+    with cache.writing(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **margins)
     return str(path)
 
@@ -150,7 +151,7 @@ def keep_excluded(excluded: np.ndarray | None) -> str:
     if excluded is None:
         return ""
     path = cache_file("excluded", ".npy", np.packbits(excluded).tobytes())
-    with atomic(path) as part, part.open("wb") as file:
+    with cache.writing(path) as part, part.open("wb") as file:
         np.save(file, excluded, allow_pickle=False)
     return str(path)
 
@@ -158,7 +159,7 @@ def keep_excluded(excluded: np.ndarray | None) -> str:
 def read_baselines(path: str | Path) -> dict[str, np.ndarray]:
     """Margins (held-out pairs,) of each baseline, as `baselines` wrote them."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as kept, np.load(kept, allow_pickle=False) as file:  # closed also where it is no zip
             return {name: file[name] for name in file.files}
     except Exception as error:  # zip, zlib and OS errors alike: the entry cannot be read
         raise Problem(f"{path}: the baselines cannot be read ({error})", "delete this file and train again") from error

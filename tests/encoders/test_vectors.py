@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import polars as pl
 import pytest
 
 import rmexplorer.encoders as encoders
+from rmexplorer.cache import Bound, prune_folder
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
 from rmexplorer.data.split import split_by_group
-from rmexplorer.encoders import ENCODERS, encode_texts, open_vectors, prune, training_responses, vectors
+from rmexplorer.encoders import ENCODERS, encode_texts, open_vectors, training_responses, vectors
 from rmexplorer.job import Progress, finish
 from rmexplorer.problem import Problem
 from rmexplorer.worker import Worker
@@ -139,9 +141,9 @@ def test_that_the_entries_used_longest_ago_go_first(saved: Path, home: Path) -> 
     abandoned.mkdir()
     os.utime(abandoned, (1_600_000_000, 1_600_000_000))
     size = sum(file.stat().st_size for file in made[0].iterdir())
-    prune(limit=int(2.5 * size))
+    prune_folder(made[0].parent, Bound(int(2.5 * size)))
     assert entries(home) == sorted([made[0], made[2]])
-    prune(limit=0, keep=made[2])
+    prune_folder(made[0].parent, Bound(0), keep=made[2])
     assert entries(home) == [made[2]]
 
 
@@ -158,5 +160,5 @@ def test_that_the_worker_makes_the_same_vectors(saved: Path) -> None:
     worker.close()
     assert messages[-1].kind == "done"
     made = np.array(open_vectors(messages[-1].content)[0])
-    prune(limit=0)
+    shutil.rmtree(messages[-1].content)
     assert np.array_equal(made, open_vectors(finish(vectors(saved, settings={"components": 8}, seed=5)))[0])
