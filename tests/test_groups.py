@@ -1,4 +1,4 @@
-"""Groups of prompts decide who learns from what: no cache and no head may take one grouping for another."""
+"""Who learns from what: groups of prompts decide it, no cache and no head may take one grouping for another, ties do not count."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import pytest
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import read
+from rmexplorer.data.split import split_by_group
 from rmexplorer.job import finish
+from rmexplorer.problem import Problem
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.workflows.analyze_file import analyze_file
 from rmexplorer.workflows.scoring import heldout_of
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.train_file import train_file
+from rmexplorer.workflows.train_file import report, train_file
+from rmexplorer.workflows.training import Split
 
 ROLES = {"question": "prompt", "one": "chosen", "two": "rejected", "topic": "ignore"}
 PLAIN, GROUPED = Mapping(ROLES), Mapping(ROLES | {"topic": "group"})
@@ -65,6 +68,21 @@ def test_that_training_by_another_mapping_learns_and_judges_by_its_groups(file: 
     held = heldout_of(dataset, grouped.checkpoint)
     assert len(np.unique(dataset.group[held])) == 1 and held.sum() == grouped.metrics["heldout_pairs"] != 12
     assert trained(file, PLAIN).metrics["heldout_pairs"] == 12
+
+
+def test_that_a_head_is_not_judged_where_only_ties_are_held_out_and_that_ties_alone_teach_nothing(tmp_path: Path) -> None:
+    held = split_by_group(np.arange(20), 0.2, 0)
+    path = tmp_path / "pairs.jsonl"
+    for tied in (held, ~held):
+        rows = [{"prompt": f"p{i}", "chosen": f"good {i}", "rejected": f"bad {i}", "score_chosen": 1 + (not tie),
+                 "score_rejected": 1} for i, tie in enumerate(tied)]  # fmt: skip
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        if tied is held:
+            trained = finish(train_file([str(path)], RunSettings(train=TrainSettings(epochs=2))))
+            assert trained.metrics["train_pairs"] == 16 and trained.metrics["heldout_pairs"] == 0
+            assert trained.verdict is None and "Nothing was held out" in report(trained.metrics)
+    with pytest.raises(Problem, match="no pair is left to train on"):
+        Split.of(finish(read(path)), 0.2, 0)
 
 
 def test_that_no_pair_counts_as_held_out_where_the_head_learnt_under_other_groups(file: Path) -> None:

@@ -38,8 +38,9 @@ class Split:
 
     @classmethod
     def of(cls, dataset: Dataset, holdout: float, seed: int, excluded: np.ndarray | None = None) -> Split:
-        """The split that (holdout, seed) draw; raises Problem where one side is left without a pair.
+        """The split that (holdout, seed) draw; raises Problem where no pair is left to train on.
 
+        The held-out side may be empty, where nothing or only ties are held out: a head is not judged then.
         excluded: (pairs,) bool, pairs that are left out of both sides; no pair changes its side for that.
         """
         held = split_by_group(dataset.group, holdout, seed)
@@ -62,7 +63,7 @@ class Trained:
 
 
 def slices(dataset: Dataset, settings: RunSettings, excluded: np.ndarray | None = None) -> tuple[int, int, int]:
-    """How many pairs are for training, of those for validation, and held out; raises Problem where there are none."""
+    """How many pairs are for training, of those for validation, and held out; raises Problem as `Split.of`."""
     split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
     validation = validation_slice(dataset.group[split.training], settings.train)
     return len(split.training), int(validation.sum()), len(split.heldout)
