@@ -186,11 +186,6 @@ class Clusters:
         """How intervals of means, slopes and differences are made."""
         return "bootstrap over prompts" if self.bootstrap else "cluster-robust by prompt"
 
-    @property
-    def how_shares(self) -> str:
-        """How intervals of proportions are made."""
-        return "Wilson" if self.independent else self.how
-
     def sums(self, columns: np.ndarray) -> np.ndarray:
         """(prompts, k) sums over each prompt of (n, k) columns."""
         if self.n == 0:

@@ -319,20 +319,6 @@ def _in_several(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return shared
 
 
-def shared_with(dataset: Dataset, other: Dataset, near: bool = False, threshold: float = 0.8) -> Finding | None:
-    """Pairs of a dataset whose prompt also stands in another dataset, exactly or nearly; None where there is none."""
-    looked = Looked(dataset)
-    mine, theirs = _normal(dataset.prompts["text"]), _normal(other.prompts["text"])
-    if near:
-        groups = near_groups([*mine.to_list(), *theirs.to_list()], threshold)
-        shared = np.isin(groups[: len(mine)], groups[len(mine) :])
-    else:
-        shared = mine.is_in(theirs.implode()).to_numpy()
-    how = "nearly the same prompt as" if near else "the same prompt as"
-    sentence = f"{{pairs}} ({{share}}) {{have}} {how} one of {other.name.replace('{', '(').replace('}', ')')}"
-    return looked.finding("near_prompts" if near else "shared_prompts", shared[dataset.prompt], sentence)
-
-
 CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
     ("duplicates", duplicates),
     ("lengths", empty_and_long),

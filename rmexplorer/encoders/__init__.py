@@ -122,11 +122,6 @@ class Encoder(ABC):
     def width(self, state: EncoderState) -> int:
         """The length d of a vector."""
 
-    def word_parts(self, state: EncoderState, response: str, vector: np.ndarray,
-                   gradient: np.ndarray) -> list[tuple[str, float]] | None:
-        """Each word's share of gradient · vector (both (d,)), or None where words do not enter the vector linearly."""
-        return None
-
     def blocks(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> Iterator[np.ndarray]:
         """The vectors, block by block, in order."""
         for rows in cuts(responses):

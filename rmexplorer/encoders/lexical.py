@@ -160,14 +160,9 @@ def _prepared(state: EncoderState) -> _Ready:
     return found
 
 
-def _weighed(ready: _Ready, responses: pl.Series) -> Any:
-    """Sparse (rows, vocabulary) float32: what the topics of each response are summed from."""
-    return weights(tokens(responses), len(responses), ready.words, ready.idf, mean=True)
-
-
 def _raw(ready: _Ready, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
     """(rows, d) float32 before standardising: [style | LSA]."""
-    matrix = _weighed(ready, responses)
+    matrix = weights(tokens(responses), len(responses), ready.words, ready.idf, mean=True)
     # sparse by dense runs row by row in one order, so a vector has the same bits alone and in a block
     return np.hstack([style(prompts, responses, ready.style, ready.rates), np.asarray(matrix @ ready.components)])
 
@@ -268,20 +263,3 @@ class Lexical(Encoder):
         np.clip(vectors, -CLIP, CLIP, out=vectors)
         vectors *= ready.weight
         return vectors
-
-    def word_parts(self, state: EncoderState, response: str, vector: np.ndarray,
-                   gradient: np.ndarray) -> list[tuple[str, float]] | None:
-        """Each word's share of gradient · topics: its TF-IDF weight times its row of the topics.
-
-        A topic that is clipped does not move with its words, so it counts for none of them. What centring takes off is
-        no word's.
-        """
-        ready = _prepared(state)
-        matrix = _weighed(ready, pl.Series("response", [response], dtype=pl.String))
-        start = len(vector) - ready.components.shape[1]
-        limit = CLIP * ready.weight[start:]
-        pull = gradient[start:] * ready.weight[start:] / ready.scale[start:]
-        pull = np.where(np.abs(vector[start:]) < limit * (1 - 1e-6), pull, 0.0)
-        parts = ready.components[matrix.indices] @ pull * matrix.data
-        names = ready.words.categories.gather(pl.Series(matrix.indices.astype(np.uint32))).to_list()
-        return [(name, float(part)) for name, part in zip(names, parts, strict=True)]

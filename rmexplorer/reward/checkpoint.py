@@ -32,7 +32,7 @@ class Checkpoint:
 
     temperature: P(chosen) = σ(d / temperature); metrics: plain values of the verdict, as `train --json` prints them;
     dataset_fingerprint, settings.holdout and settings.seed together name the held-out prompts; reward_mean, reward_std:
-    of the rewards of the training responses, for showing rewards as standardised; created: ISO time in UTC; version:
+    of the rewards of the training responses; created: ISO time in UTC; version:
     of rmexplorer; residual: the line of length that is subtracted from raw rewards, None where there is none.
     """
 
@@ -68,10 +68,6 @@ class Checkpoint:
         if self.residual is not None:
             raw = raw - self.residual.at(characters)
         return np.asarray(raw / self.temperature, dtype=np.float32)
-
-    def standardised(self, rewards: np.ndarray) -> np.ndarray:
-        """Rewards as multiples of the standard deviation of the training responses' rewards, around their mean."""
-        return (rewards - self.reward_mean) / (self.reward_std or 1.0)
 
     def to_bytes(self) -> bytes:
         """The whole checkpoint in safetensors; written to a file it is what `load` reads."""

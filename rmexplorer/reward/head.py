@@ -94,21 +94,6 @@ class RewardModel:
             np.matmul(block, self.output_weight, out=out)
         out += self.output_bias[0]
 
-    def input_gradient(self, vectors: np.ndarray) -> np.ndarray:
-        """Gradient (n, input_dim) of each reward by its vector; where a hidden unit is exactly 0 it counts as off.
-
-        Times the vector it is an attribution (gradient × input), exact for a linear head.
-        """
-        self._check(vectors)
-        if not self.hidden_dim:
-            return np.tile(self.output_weight, (len(vectors), 1))
-        out = np.empty((len(vectors), self.input_dim), dtype=self.flat.dtype)
-        for start in range(0, len(vectors), BLOCK_ROWS):
-            block = np.asarray(vectors[start:start + BLOCK_ROWS], dtype=self.flat.dtype)
-            on = block @ self.hidden_weight + self.hidden_bias > 0
-            np.matmul(on * self.output_weight, self.hidden_weight.T, out=out[start:start + len(block)])
-        return out
-
     def copy(self) -> RewardModel:
         """A head of its own with the same parameters."""
         return self.from_arrays(self.arrays())

@@ -1,9 +1,8 @@
-"""Why this reward: leave one out over the words of a response, gradients where the path is linear, nearest training pairs."""
+"""Why this reward: leave one out over the words of a response, and the nearest training pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import polars as pl
 from rmexplorer.analysis.attribution import Attribution, WordEffects, cut, left_out, plain_word, word_effects
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
-from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.encoders import encode_texts
 from rmexplorer.job import Job, Progress
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows.encoding import encoded, nearest
@@ -44,37 +43,6 @@ def explain(checkpoint: Checkpoint, prompt: str, response: str) -> Job[Attributi
         yield Progress(start + len(part), len(texts), "leaving words out")
     weights = scored[0] - scored[1:]
     return Attribution(tuple(zip(pieces, weights.tolist(), strict=True)), unit, float(scored[0]))
-
-
-@dataclass(frozen=True)
-class WordGradient:
-    """Gradient × input of one response, in calibrated reward.
-
-    words: (token, contribution) a distinct token, by falling size; rest: what style and constants of the encoder give;
-    bias: reward minus all of gradient × input, the head's own constant where it is linear.
-    """
-
-    words: tuple[tuple[str, float], ...]
-    rest: float
-    bias: float
-
-
-def word_gradient(checkpoint: Checkpoint, prompt: str, response: str) -> WordGradient | None:
-    """Gradient × input of the words, None where the path from words to vectors is not linear for this encoder.
-
-    words + rest + bias is the reward; for a linear head bias is its constant, so that nothing is left unexplained. The
-    line of length that a fix subtracts is part of `bias`.
-    """
-    vectors = encode_texts(checkpoint.encoder, [prompt], [response])
-    gradient = checkpoint.model.input_gradient(vectors)[0].astype(np.float64) / checkpoint.temperature
-    parts = ENCODERS[checkpoint.encoder.name].word_parts(checkpoint.encoder, response, vectors[0], gradient)
-    if parts is None:
-        return None
-    reward = float(score_texts(checkpoint, [prompt], [response])[0])
-    whole = float(vectors[0].astype(np.float64) @ gradient)
-    words = sum(value for _, value in parts)
-    ordered = tuple(sorted(parts, key=lambda part: -abs(part[1])))
-    return WordGradient(ordered, whole - words, reward - whole)
 
 
 def nearest_training(dataset: Dataset, checkpoint: Checkpoint, response: int) -> Job[list[tuple[int, float, bool]]]:

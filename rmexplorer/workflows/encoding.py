@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from rmexplorer import cache
@@ -11,35 +9,20 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS, EncoderState, texts_of
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
-from rmexplorer.reward.checkpoint import Checkpoint, digest
+from rmexplorer.reward.checkpoint import digest
 
 BLOCK_ROWS = 8_192
 
 
 def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
     """Job: (responses, d) float32 vectors of all responses, memory-mapped from the cache."""
-    path = yield from _kept(dataset, encoder)
-    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
-
-
-def _kept(dataset: Dataset, encoder: EncoderState) -> Job[Path]:
-    """Job: the .npy in the cache that holds them, written where it is not there yet."""
     path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays))
     if not cache.holds(path, cache.has_rows(dataset.responses.height)):
         vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
         with cache.writing(path) as part, part.open("wb") as file:
             np.save(file, vectors, allow_pickle=False)
-    return path
-
-
-def encoded_folder(folder: str, head: str) -> Job[str]:
-    """Job: put the vectors of the dataset kept in `folder`, by the head of a checkpoint file, into the cache.
-
-    Returns the path of the .npy.
-    """
-    dataset, checkpoint = Dataset.open(Path(folder)), Checkpoint.load(Path(head))
-    return str((yield from _kept(dataset, checkpoint.encoder)))
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
 
 
 def nearest(vectors: np.ndarray, rows: np.ndarray, vector: np.ndarray, most: int) -> Job[tuple[np.ndarray, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Why this reward: pieces that join to their text, exact differences, gradients that add up, words that pay."""
+"""Why this reward: pieces that join to their text, exact differences, words that pay."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, plain_word, word_effects
+from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, word_effects
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import finish
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.workflows.attributing import explain, nearest_training, score_texts, word_gradient, words_that_pay
+from rmexplorer.workflows.attributing import explain, nearest_training, score_texts, words_that_pay
 from rmexplorer.workflows.opening import open_files
 
 TEXT = "The cat sat on the mat, and the dog ran after it. I hope this helps! Then it slept near the warm fire."
@@ -58,41 +58,6 @@ def test_that_leave_one_out_is_the_exact_difference_of_two_rewards(linear: Check
     assert found.pieces[4][1] == pytest.approx(whole - without, abs=1e-6)
     strongest = max(found.pieces, key=lambda piece: abs(piece[1]))
     assert strongest[0].strip() in found.sentence()
-
-
-def test_that_gradient_times_input_adds_up_to_the_reward_of_a_linear_head(linear: Checkpoint) -> None:
-    found = word_gradient(linear, "a question", TEXTS[3])
-    assert found is not None
-    total = sum(value for _, value in found.words) + found.rest + found.bias
-    assert total == pytest.approx(float(score_texts(linear, ["a question"], [TEXTS[3]])[0]), abs=1e-5)
-    assert found.bias == pytest.approx(float(linear.model.output_bias[0]) / linear.temperature, abs=1e-5)
-
-
-def test_that_words_of_gradient_times_input_are_the_topics_of_the_vector(linear: Checkpoint) -> None:
-    """The words' shares and the centring are all of gradient · topics, where no topic is clipped."""
-    vector = encode_texts(linear.encoder, ["a question"], [TEXTS[5]])[0].astype(float)
-    gradient = linear.model.input_gradient(vector[None].astype(np.float32))[0] / linear.temperature
-    topics = linear.encoder.arrays["components"].shape[1]
-    state = linear.encoder.arrays
-    centring = -(state["mean"] / state["scale"] * state["weight"] * gradient)[-topics:].sum()
-    found = word_gradient(linear, "a question", TEXTS[5])
-    assert found is not None
-    assert (np.abs(vector[-topics:]) < 4 * state["weight"][-topics:] * 0.999).all()
-    assert sum(value for _, value in found.words) + centring == pytest.approx(gradient[-topics:] @ vector[-topics:], abs=1e-5)
-
-
-def test_that_leave_one_out_agrees_with_the_gradient_where_only_topics_count(linear: Checkpoint) -> None:
-    """With no weight on style a word's effect has the sign and nearly the size that its gradient says."""
-    topics = linear.encoder.arrays["components"].shape[1]
-    model = linear.model.copy()
-    model.output_weight[:-topics] = 0.0
-    only = replace(linear, model=model)
-    by_word = {plain_word(text): weight for text, weight in finish(explain(only, "", TEXTS[2])).pieces}
-    found = word_gradient(only, "", TEXTS[2])
-    assert found is not None
-    pairs = [(by_word[word], value) for word, value in found.words if word in by_word and TEXTS[2].lower().count(word) == 1]
-    assert len(pairs) >= 8
-    assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.8
 
 
 def test_that_a_line_of_length_is_part_of_what_a_word_is_worth(linear: Checkpoint) -> None:

@@ -17,7 +17,6 @@ from rmexplorer.data.quality import (
     check,
     position,
     shared_prompts,
-    shared_with,
     source_columns,
     unlearnable,
 )
@@ -119,15 +118,6 @@ def test_that_prompts_of_two_splits_are_found_exactly_and_nearly(load: Any) -> N
     assert selected(seen["shared_prompts"]) == [0, 1] and selected(seen["near_prompts"]) == [2, 3]
     assert "near_prompts" not in found(dataset, quick=True)
     assert shared_prompts(Looked(load(clean(5)))) == []
-
-
-def test_that_prompts_of_a_second_dataset_are_found(load: Any) -> None:
-    mine, theirs = load(clean(10)), load(clean(12)[8:], "other{x}.jsonl")
-    finding = shared_with(mine, theirs)
-    assert finding is not None and selected(finding) == [8, 9] and "other(x).jsonl" in finding.title
-    near = shared_with(mine, theirs, near=True)
-    assert near is not None and set(selected(near)) >= {8, 9}
-    assert shared_with(mine, load([PAIR])) is None
 
 
 def test_that_near_groups_link_texts_by_similarity() -> None:

@@ -73,7 +73,6 @@ def test_that_everything_else_comes_back(checkpoint: Checkpoint, saved: Path) ->
     for name in ("temperature", "dataset_name", "dataset_fingerprint", "reward_mean", "reward_std", "created",
                  "version"):
         assert getattr(back, name) == getattr(checkpoint, name)
-    np.testing.assert_allclose(back.standardised(np.array([0.5, 2.5])), [0, 1])
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
 
 
