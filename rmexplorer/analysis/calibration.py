@@ -9,7 +9,19 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, encode, members, outcomes, sigmoid, wilson
+from rmexplorer.statistics import (
+    NOTHING,
+    Z95,
+    Clusters,
+    Estimate,
+    best_temperature,
+    encode,
+    equal_bins,
+    members,
+    outcomes,
+    sigmoid,
+    wilson,
+)
 
 EXACT_NULL = 20_000
 SIMILAR = 0.1
@@ -135,45 +147,11 @@ class Calibration:
 
 
 def fit_temperature(margin: np.ndarray) -> float:
-    """The T > 0 that minimises the mean of log(1 + e^(−d/T)) over margins d (pairs,), within 0.01 and 100.
+    """The temperature T of margins d (pairs,) that are shown, as `statistics.best_temperature`, within 0.01 and 100.
 
-    It is 1 where there are no margins. Fit it on a validation slice, never on the pairs that are shown. Source: Guo et
-    al. 2017, without an intercept.
+    Scores of a file may have any scale. Fit it on a validation slice, never on the pairs that are shown.
     """
-    margin = np.asarray(margin, float)
-    if not len(margin) or not np.any(margin):
-        return 1.0
-
-    def slope(inverse: float) -> float:
-        return -float(np.mean(margin * sigmoid(-inverse * margin)))
-
-    low, high = 0.01, 100.0
-    if slope(low) >= 0:
-        return 1.0 / low
-    if slope(high) <= 0:
-        return 1.0 / high
-    inverse = 1.0
-    for _ in range(60):  # Newton on the convex loss, kept inside a bracket
-        gradient, p = slope(inverse), sigmoid(inverse * margin)
-        low, high = (inverse, high) if gradient < 0 else (low, inverse)
-        curvature = float(np.mean(margin**2 * p * (1 - p)))
-        step = inverse - gradient / curvature if curvature > 0 else low
-        step = step if low < step < high else float(np.sqrt(low * high))
-        if abs(step - inverse) < 1e-12 * inverse:
-            break
-        inverse = step
-    return 1.0 / inverse
-
-
-def _cut(strength: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order of pairs by |margin|, and the starts of equal-mass bins in it; equal margins are never parted."""
-    order = np.argsort(strength, kind="stable")
-    ordered = strength[order]
-    n = len(ordered)
-    sizes = np.full(bins, n // bins)
-    sizes[: n % bins] += 1
-    wanted = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    return order, np.unique(np.searchsorted(ordered, ordered[np.minimum(wanted, n - 1)], "left"))
+    return best_temperature(margin, 0.01, 100.0)
 
 
 def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -> float:
@@ -196,7 +174,7 @@ def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -
 def _binned(margin: np.ndarray, bins: int | None) -> tuple[Bins, np.ndarray, float, np.ndarray, np.ndarray]:
     """Bins, membership, calibration error, sorted confidence and where its bins start, of at least one pair."""
     strength, n = np.abs(margin), len(margin)
-    order, starts = _cut(strength, bins if bins is not None else min(15, max(1, n // 20)))
+    order, starts = equal_bins(margin, bins)
     confidence, right = sigmoid(strength[order]), outcomes(margin)[order]
     sizes = np.diff(np.concatenate([starts, [n]]))
     said, hits = np.add.reduceat(confidence, starts), np.add.reduceat(right, starts)

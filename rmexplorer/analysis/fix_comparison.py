@@ -10,7 +10,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, encode, outcomes, sigmoid
+from rmexplorer.statistics import NOTHING, Clusters, Estimate, encode, equal_bins, outcomes, sigmoid
 
 MATCHED = 0.1
 LEAST_PAIRS = 20  # a source with fewer pairs is not compared alone
@@ -172,15 +172,10 @@ def _error_bins(margin: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     n = len(margin)
     if not n:
         return None
-    strength = np.abs(margin)
-    order = np.argsort(strength, kind="stable")
-    ordered, bins = strength[order], min(15, max(1, n // 20))
-    sizes = np.full(bins, n // bins)
-    sizes[: n % bins] += 1
-    starts = np.unique(np.searchsorted(ordered, ordered[np.concatenate([[0], np.cumsum(sizes)[:-1]])], "left"))
+    order, starts = equal_bins(margin)
     of = np.empty(n, np.int64)
     of[order] = np.repeat(np.arange(len(starts)), np.diff(np.concatenate([starts, [n]])))
-    return of, sigmoid(strength) - outcomes(margin)
+    return of, sigmoid(np.abs(margin)) - outcomes(margin)
 
 
 def _error_difference(before: np.ndarray, after: np.ndarray, clusters: Clusters, seed: int = 0) -> Estimate:

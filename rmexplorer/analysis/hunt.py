@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rmexplorer import wording
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, benjamini_hochberg
+from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -23,7 +23,6 @@ CANDIDATES, MOST = 400, 40
 SAME, LONGER = 0.8, 0.9
 UNIT = "within-prompt SD"
 KINDS = {"opener": "opens", "closer": "closes", "phrase": ""}
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer import wording
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
+from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
 
 FOLDS, MOST_ROWS = 5, 4_000
 BINS, EMPTY = 10, 0.5
@@ -18,7 +18,6 @@ MMD_ROWS = 400
 GROUPS = 5
 PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth"}
 FEWEST = 30
-Z95 = 1.959963984540054
 
 
 def psi(expected: np.ndarray, observed: np.ndarray) -> float:

@@ -51,6 +51,14 @@ def parts(*keys: str) -> Get:
     return get
 
 
+def summary_prompt(fields: Fields) -> Any:
+    """Title and post, or title and article, of summarize_from_feedback."""
+    info = fields.get("info")
+    if not isinstance(info, dict):
+        return None
+    return parts("title", "post" if info.get("post") is not None else "article")(info)
+
+
 def number(value: Any) -> float | None:
     """A finite number, also from text or a list of one; None for anything else."""
     if isinstance(value, list) and len(value) == 1:

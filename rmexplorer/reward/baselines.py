@@ -15,8 +15,9 @@ import polars as pl
 
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
-from rmexplorer.reward.loss import sigmoid, softplus
+from rmexplorer.reward.loss import softplus
 from rmexplorer.reward.tfidf import Tfidf
+from rmexplorer.statistics import sigmoid
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LINEAR_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer.problem import Problem
+from rmexplorer.statistics import best_temperature, sigmoid
 
 LOSSES: dict[str, str] = {
     "bradley_terry": "−log σ(d): the likelihood of the labels (Bradley and Terry 1952; Ouyang et al. 2022)",
@@ -20,13 +21,6 @@ LOSSES: dict[str, str] = {
 def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + e^x), without overflow and without loss of small values."""
     out: np.ndarray = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-    return out
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^−x), without overflow."""
-    e = np.exp(-np.abs(x))
-    out: np.ndarray = np.where(x >= 0, 1, e) / (1 + e)
     return out
 
 
@@ -99,27 +93,9 @@ def bradley_terry(chosen: np.ndarray, rejected: np.ndarray, target: np.ndarray |
     return total, slope + pull, pull - slope
 
 
-def fit_temperature(margin: np.ndarray, target: np.ndarray | None = None,
-                    lowest: float = 0.05, highest: float = 20.0) -> float:
-    """The temperature T that minimises the mean Bradley–Terry loss of margin / T, within [lowest, highest].
+def fit_temperature(margin: np.ndarray, target: np.ndarray | None = None) -> float:
+    """The temperature T of a head by margins d (pairs,), as `statistics.best_temperature`, within 0.05 and 20.
 
-    margin: d (pairs,); target: (pairs,) in [0, 1] or None for 1. The loss is convex in 1/T, so the root of its
-    derivative is found by bisection (Guo et al. 2017, for pairs without intercept). 1 where there is no margin at all.
+    target: (pairs,) in [0, 1], None for 1.
     """
-    d = np.asarray(margin, dtype=np.float64)
-    t = np.ones_like(d) if target is None else np.asarray(target, dtype=np.float64)
-    if not len(d) or not np.any(d):
-        return 1.0
-
-    def slope(inverse: float) -> float:
-        return float(np.mean(d * ((1 - t) * sigmoid(d * inverse) - t * sigmoid(-d * inverse))))
-
-    low, high = 1 / highest, 1 / lowest
-    if slope(low) >= 0:
-        return highest
-    if slope(high) <= 0:
-        return lowest
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    return 2 / (low + high)
+    return best_temperature(margin, 0.05, 20.0, target)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rmexplorer.problem import Problem
-from rmexplorer.reward.loss import PairLoss, bradley_terry, fit_temperature, sigmoid, softplus
+from rmexplorer.reward.loss import PairLoss, bradley_terry, fit_temperature, softplus
+from rmexplorer.statistics import sigmoid
 
 GOLDEN = np.array([2, 1.5, 1, 0.5, 0.2, -0.3, -0.6, -1.1, -1.6, 3])
 margins = arrays(np.float64, st.integers(1, 30), elements=st.floats(-50, 50))

@@ -13,9 +13,10 @@ from rmexplorer.job import Progress, finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import fit_logistic
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.loss import fit_temperature, sigmoid, softplus
+from rmexplorer.reward.loss import fit_temperature, softplus
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.train import BLIND_EPOCHS, Beat, Fit, Knobs, train, validation_slice
+from rmexplorer.statistics import sigmoid
 
 
 @dataclass

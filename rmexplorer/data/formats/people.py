@@ -8,7 +8,18 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, add, anything, digits, record, rows, text
 from rmexplorer.data.records import Record, Vote, most_frequent
-from rmexplorer.data.shapes import Fields, Label, TwoResponses, code, first_of, name, number, parts, sign, simple
+from rmexplorer.data.shapes import (
+    Fields,
+    Label,
+    TwoResponses,
+    code,
+    first_of,
+    name,
+    number,
+    sign,
+    simple,
+    summary_prompt,
+)
 
 GRADED = {
     f"{side}{grade}": (winner, strength)
@@ -155,14 +166,6 @@ add(
         frozenset({"question", "answer_0", "answer_1", "score_0", "score_1"}),
     )
 )
-
-
-def summary_prompt(fields: Fields) -> Any:
-    """Title and post, or title and article, of summarize_from_feedback."""
-    info = fields.get("info")
-    if not isinstance(info, dict):
-        return None
-    return parts("title", "post" if info.get("post") is not None else "article")(info)
 
 
 def _summary(place: int) -> Callable[[Fields], Any]:

@@ -7,7 +7,17 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, Outcome, add, anything, digits, each, record, rows, text
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
-from rmexplorer.data.shapes import Fields, Item, all_pairs, first_of, name, number, parts, prompt_of, row_a_response
+from rmexplorer.data.shapes import (
+    Fields,
+    Item,
+    all_pairs,
+    first_of,
+    name,
+    number,
+    prompt_of,
+    row_a_response,
+    summary_prompt,
+)
 from rmexplorer.data.texts import is_messages, reply_text
 
 
@@ -211,13 +221,6 @@ add(
 )
 
 
-def _axis_prompt(fields: Fields) -> Any:
-    info = fields.get("info")
-    if not isinstance(info, dict):
-        return None
-    return parts("title", "post" if info.get("post") is not None else "article")(info)
-
-
 def _summary(key: str) -> Callable[[Fields], Any]:
     def get(fields: Fields) -> Any:
         summary = fields.get("summary")
@@ -248,7 +251,7 @@ add(
         "summarize_axis",
         "summarize_from_feedback axis ratings",
         ({"info": record, "summary": record, "worker": anything},),
-        row_a_response(_axis_prompt, _summary("text"), _axis, _axis_key, model="", others=_other_axes),
+        row_a_response(summary_prompt, _summary("text"), _axis, _axis_key, model="", others=_other_axes),
         frozenset({"info", "summary", "worker"}),
         criteria=AXES,
     )
