@@ -15,6 +15,10 @@ import platformdirs
 
 from rmexplorer.problem import Problem
 
+# Asked once: reading it means setting it, for all threads, for a moment.
+UMASK = os.umask(0)
+os.umask(UMASK)
+
 
 def _home(kind: str, usual: str) -> Path:
     moved = os.environ.get("RMEXPLORER_HOME")
@@ -84,9 +88,7 @@ def atomic(target: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(target)
     except OSError as error:
         raise Problem(

@@ -6,16 +6,17 @@ Every change is written at once in a transaction, so a process that is killed lo
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rmexplorer.paths import data_dir
+from rmexplorer.paths import atomic, data_dir
 from rmexplorer.problem import Problem
 
 APPLICATION_ID = 0x524D5831  # "RMX1": tells a project from any other SQLite file
@@ -56,14 +57,18 @@ class Recent:
 
 
 def _first(connection: sqlite3.Connection) -> None:
-    connection.executescript("""
-        CREATE TABLE marks (fingerprint TEXT, pair INTEGER, star INTEGER NOT NULL, note TEXT NOT NULL, changed REAL NOT NULL,
-                            PRIMARY KEY (fingerprint, pair)) WITHOUT ROWID;
-        CREATE TABLE runs (id TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, created REAL NOT NULL,
-                           settings TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL, head BLOB NOT NULL);
-        CREATE TABLE recent (path TEXT PRIMARY KEY, name TEXT NOT NULL, pairs INTEGER NOT NULL, opened REAL NOT NULL);
-        CREATE TABLE view (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    """)
+    connection.execute(
+        "CREATE TABLE marks (fingerprint TEXT, pair INTEGER, star INTEGER NOT NULL, note TEXT NOT NULL, "
+        "changed REAL NOT NULL, PRIMARY KEY (fingerprint, pair)) WITHOUT ROWID"
+    )
+    connection.execute(
+        "CREATE TABLE runs (id TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, created REAL NOT NULL, "
+        "settings TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL, head BLOB NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE recent (path TEXT PRIMARY KEY, name TEXT NOT NULL, pairs INTEGER NOT NULL, opened REAL NOT NULL)"
+    )
+    connection.execute("CREATE TABLE view (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
 
 
 def _second(connection: sqlite3.Connection) -> None:
@@ -72,6 +77,7 @@ def _second(connection: sqlite3.Connection) -> None:
     )
 
 
+# each runs inside one transaction with the version that it makes: no `executescript`, which commits by itself
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
 
 
@@ -83,14 +89,27 @@ class Project:
         self.path = path
         try:
             self._connection = sqlite3.connect(path, timeout=5, isolation_level=None)
-            self._check()
+        except sqlite3.Error as error:
+            raise self._unopened(error) from error
+        # a damaged byte in a text shows as one strange character instead of making the whole table unreadable
+        self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        try:
+            with self._transaction("DEFERRED"):
+                self._check()
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._migrate()
         except sqlite3.Error as error:
-            raise Problem(
-                f"{path}: cannot be opened as a project ({error})", "choose another file or check its permissions"
-            ) from error
+            self.close()
+            raise self._unopened(error) from error
+        except Problem:
+            self.close()
+            raise
+
+    def _unopened(self, error: sqlite3.Error) -> Problem:
+        return Problem(
+            f"{self.path}: cannot be opened as a project ({error})", "choose another file or check its permissions"
+        )
 
     @classmethod
     def untitled(cls) -> Project:
@@ -115,21 +134,33 @@ class Project:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _migrate(self) -> None:
-        version = self._version()
-        for number, migrate in enumerate(MIGRATIONS[version:], start=version + 1):
-            migrate(self._connection)
-            self._connection.execute(f"PRAGMA user_version={number}")
+        if self._version() == len(MIGRATIONS):
+            return
+        with self._transaction():
+            self._check()  # another process may have been here in the meantime
+            for migrate in MIGRATIONS[self._version() :]:
+                migrate(self._connection)
+            self._connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+    @contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """All of the block is done or, where it raises, nothing."""
+        self._connection.execute(f"BEGIN {kind}")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-            self._connection.execute("COMMIT")
+            with self._transaction() as connection:
+                yield connection
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
             raise Problem(
                 f"{self.path}: cannot be written ({error})", "free space, or save the project elsewhere"
             ) from error
@@ -139,6 +170,16 @@ class Project:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise Problem(f"{self.path}: cannot be read ({error})", "open another project") from error
+
+    def _parsed(self, what: str, *cells: Any) -> list[Any] | None:
+        """The values of JSON cells. None where one is damaged: the rest of the project is worth more than this row."""
+        try:
+            return [json.loads(cell) for cell in cells]
+        except (ValueError, TypeError, RecursionError):
+            logging.getLogger("rmexplorer").warning(
+                "%s: %s is damaged and was left out; all else in the project is there", self.path, what
+            )
+            return None
 
     # Marks
 
@@ -188,13 +229,14 @@ class Project:
         return run
 
     def runs(self, fingerprint: str) -> tuple[RunRecord, ...]:
-        """The runs on one dataset, newest first."""
+        """The runs on one dataset, newest first; one whose settings or figures are damaged is left out, with a warning."""
         rows = self._read(
             "SELECT id, name, fingerprint, created, settings, metrics, history FROM runs "
             "WHERE fingerprint=? ORDER BY created DESC",
             fingerprint,
         )
-        return tuple(RunRecord(*row[:4], *(json.loads(text) for text in row[4:])) for row in rows)
+        parsed = ((row[:4], self._parsed(f"the run {row[1]}", *row[4:])) for row in rows)
+        return tuple(RunRecord(*plain, *values) for plain, values in parsed if values is not None)
 
     def head(self, run_id: str) -> bytes:
         """The checkpoint of a run."""
@@ -202,11 +244,6 @@ class Project:
         if not rows:
             raise Problem("this run is no longer in the project", "train again")
         return bytes(rows[0][0])
-
-    def rename_run(self, run_id: str, name: str) -> None:
-        """Give a run another name."""
-        with self._writing() as connection:
-            connection.execute("UPDATE runs SET name=? WHERE id=?", (name, run_id))
 
     def delete_run(self, run_id: str) -> tuple[Any, ...]:
         """Take a run away; what is returned brings it back with `restore_run`."""
@@ -224,9 +261,10 @@ class Project:
     # Probes that a person added
 
     def probes(self) -> tuple[dict[str, Any], ...]:
-        """The definitions of a person's own probes, in the order they were added."""
-        rows = self._read("SELECT definition FROM probes ORDER BY created, name")
-        return tuple(json.loads(row[0]) for row in rows)
+        """The definitions of a person's own probes, in the order they were added; a damaged one is left out."""
+        rows = self._read("SELECT name, definition FROM probes ORDER BY created, name")
+        parsed = (self._parsed(f"the probe {name}", definition) for name, definition in rows)
+        return tuple(values[0] for values in parsed if values is not None)
 
     def put_probe(self, name: str, definition: dict[str, Any]) -> None:
         """Keep a probe under its name; one of that name keeps its place."""
@@ -261,8 +299,10 @@ class Project:
             connection.execute("DELETE FROM recent WHERE path=?", (path,))
 
     def view(self) -> dict[str, Any]:
-        """How the window was left."""
-        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM view")}
+        """How the window was left, without what is damaged."""
+        rows = self._read("SELECT key, value FROM view")
+        parsed = ((key, self._parsed(f"the view's {key}", value)) for key, value in rows)
+        return {key: values[0] for key, values in parsed if values is not None}
 
     def put_view(self, **values: Any) -> None:
         """Keep parts of the view; each value is anything JSON can hold."""
@@ -272,12 +312,14 @@ class Project:
             )
 
     def copy_to(self, path: Path) -> Project:
-        """A whole copy of this project at `path`, opened."""
+        """A whole copy of this project at `path`, opened; it takes the place of what is there only once it is whole."""
+        if path.exists() and path.samefile(self.path):
+            return Project(path)
         try:
-            target = sqlite3.connect(path)
-            with target:
+            if path.exists():
+                _settle(path)
+            with atomic(path) as part, closing(sqlite3.connect(part)) as target:
                 self._connection.backup(target)
-            target.close()
         except sqlite3.Error as error:
             raise Problem(f"{path}: cannot be written ({error})", "free space or choose another place") from error
         return Project(path)
@@ -285,3 +327,15 @@ class Project:
     def close(self) -> None:
         """Close the file; what is in it stays."""
         self._connection.close()
+
+
+def _settle(path: Path) -> None:
+    """Have a project that will be replaced take in its journal: SQLite would play one that stays into the new file."""
+    try:
+        with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as old:
+            old.execute("PRAGMA journal_mode=DELETE")
+            old.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        raise Problem(
+            f"{path}: cannot be replaced ({error})", "close it where it is open or choose another name"
+        ) from error

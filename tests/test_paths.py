@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmexplorer.paths import cache_dir, cache_file, keep_pasted
+from rmexplorer.paths import atomic, cache_dir, cache_file, keep_pasted
 from rmexplorer.problem import Problem
 
 
@@ -36,3 +36,16 @@ def test_that_a_full_disk_is_a_sentence(home: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Problem, match=r"cannot write.*No space left.*free space"):
         keep_pasted("text")
     assert not list(cache_dir().parent.rglob("*.part"))
+
+
+def test_that_writing_never_changes_the_umask_of_other_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(mask: int) -> int:
+        raise AssertionError("a file that another thread makes now could be read by all")
+
+    monkeypatch.setattr(os, "umask", touched)
+    with atomic(tmp_path / "a.txt") as part:
+        part.write_text("x")
+    (tmp_path / "b.txt").write_text("x")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode

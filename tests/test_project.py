@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from rmexplorer import project as project_module
 from rmexplorer.problem import Problem
 from rmexplorer.project import APPLICATION_ID, MIGRATIONS, Mark, Project
 
@@ -82,6 +87,64 @@ def test_that_a_copy_goes_on_elsewhere(project: Project, tmp_path: Path) -> None
     copy.close()
 
 
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_that_a_copy_onto_a_project_in_use_is_refused_at_once_and_harms_nothing(
+    project: Project, tmp_path: Path, mode: str
+) -> None:
+    other = Project(tmp_path / "b.rmx")
+    other.put_mark("f", 7, Mark(star=True))
+    other._connection.execute(f"PRAGMA journal_mode={mode}")
+    other._connection.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    with pytest.raises(Problem, match=r"b\.rmx: cannot be replaced \(database is locked\); close it"):
+        project.copy_to(other.path)
+    assert time.monotonic() - begun < 4
+    other._connection.execute("ROLLBACK")
+    assert set(other.marks("f")) == {7}
+    other.close()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[:2] != "a.") == ["b.rmx"]
+
+
+def test_that_a_copy_that_fails_leaves_what_was_there(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Project(tmp_path / "b.rmx")
+    other.put_mark("f", 7, Mark(star=True))
+    other.close()
+    before = other.path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Problem, match="No space left"):
+        project.copy_to(other.path)
+    assert other.path.read_bytes() == before
+
+
+def test_that_a_copy_takes_nothing_from_the_journal_of_a_killed_process(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "b.rmx"
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom rmexplorer.project import Mark, Project\n"
+        "project = Project(Path(sys.argv[1]))\n"
+        "for pair in range(50): project.put_mark('f', pair, Mark(note='of the other'))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.with_name("b.rmx-wal").stat().st_size
+    project.put_mark("f", 1, Mark(star=True))
+    copy = project.copy_to(path)
+    assert copy.marks("f") == {1: Mark(star=True)}
+    copy.close()
+
+
+def test_that_a_copy_onto_itself_is_the_same_project(project: Project) -> None:
+    project.put_mark("f", 1, Mark(star=True))
+    copy = project.copy_to(project.path)
+    assert copy.marks("f") == {1: Mark(star=True)}
+    copy.close()
+
+
 def test_that_another_sqlite_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as other:
@@ -148,3 +211,70 @@ def test_that_a_project_from_before_probes_opens_with_all_that_it_held(tmp_path:
     project = Project(path)
     assert project.marks("f") == {3: Mark(star=True, note="kept")} and project.probes() == ()
     project.close()
+
+
+def test_that_two_first_starts_at_once_make_one_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, begun, problems = tmp_path / "new.rmx", threading.Event(), []
+    first, second = MIGRATIONS
+
+    def slow(connection: sqlite3.Connection) -> None:
+        first(connection)
+        begun.set()
+        time.sleep(0.2)
+
+    def start() -> None:
+        try:
+            Project(path).close()
+        except Problem as problem:
+            problems.append(problem)
+
+    monkeypatch.setattr(project_module, "MIGRATIONS", (slow, second))
+    one = threading.Thread(target=start)
+    one.start()
+    begun.wait(10)
+    start()
+    one.join()
+    assert problems == []
+
+
+def test_that_a_kill_amid_a_migration_leaves_a_project_that_opens(tmp_path: Path) -> None:
+    path = tmp_path / "killed.rmx"
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom rmexplorer import project\n"
+        "first, second = project.MIGRATIONS\n"
+        "project.MIGRATIONS = (first, lambda connection: (second(connection), os._exit(9)))\n"
+        "project.Project(Path(sys.argv[1]))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    project = Project(path)
+    project.put_mark("f", 1, Mark(star=True))
+    assert project.marks("f") == {1: Mark(star=True)} and project.probes() == ()
+    project.close()
+
+
+def test_that_a_damaged_cell_costs_its_row_and_is_said(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    kept = project.add_run("kept", "f", {}, {}, {}, b"h")
+    project.add_run("torn", "f", {}, {}, {}, b"h")
+    for name in ("a", "b"):
+        project.put_probe(name, {"name": name})
+    project.put_view(pane="data", query="x")
+    project.put_mark("f", 1, Mark(note="a note"))
+    raw = project._connection
+    raw.execute("UPDATE runs SET metrics='{\"heldout' WHERE name='torn'")
+    raw.execute("UPDATE probes SET definition=? WHERE name='a'", ("[" * 100_000,))
+    raw.execute("UPDATE view SET value=CAST(x'22ff' AS TEXT) WHERE key='query'")
+    raw.execute("UPDATE marks SET note=CAST(x'61ff' AS TEXT)")
+    with caplog.at_level(logging.WARNING):
+        assert project.runs("f") == (kept,)
+        assert project.probes() == ({"name": "b"},)
+        assert project.view() == {"pane": "data"}
+    assert project.marks("f") == {1: Mark(note="a\ufffd")}
+    assert [message.split(": ", 1)[1].split(" is damaged")[0] for message in caplog.messages] == [
+        "the run torn", "the probe a", "the view's query"]
+
+
+def test_that_a_change_that_fails_does_not_block_the_next(project: Project) -> None:
+    with pytest.raises(TypeError):
+        project.put_view(pane=object())
+    project.put_view(pane="data")
+    assert project.view() == {"pane": "data"}

@@ -59,7 +59,8 @@ class Outliers:
 class LengthGroup:
     """Accuracy where the chosen response is shorter, of similar length or longer; or in a bin of the difference.
 
-    `low` and `high` bound log(1 + characters chosen) − log(1 + characters rejected); `middle` is its mean.
+    `low` and `high` bound log(1 + characters chosen) − log(1 + characters rejected); `middle` is its mean. `length_only`:
+    the share of these pairs that the length-only rule gets right, None where there are none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class LengthGroup:
     high: float
     middle: float
     accuracy: Estimate
+    length_only: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +255,10 @@ def length_style(
     spans = _by_length(length_gap)
     everyone, longer, shorter = np.ones(len(pair), bool), chars_chosen > chars_rejected, chars_chosen < chars_rejected
     accuracies = clusters.shares(right, [everyone, longer, shorter, *(rows for *_, rows in spans)])
+    rule = outcomes(np.sign(fitted) * length_gap)
     groups = [
-        LengthGroup(name, low, high, float(length_gap[rows].mean()) if rows.any() else 0.0, accuracy)
+        LengthGroup(name, low, high, float(length_gap[rows].mean()) if rows.any() else 0.0, accuracy,
+                    float(rule[rows].mean()) if rows.any() else None)
         for (name, low, high, rows), accuracy in zip(spans, accuracies[3:], strict=True)
     ]
     return LengthStyle(
@@ -269,7 +273,7 @@ def length_style(
         accuracies[1],
         accuracies[2],
         groups[1].accuracy,
-        clusters.share(outcomes(np.sign(fitted) * length_gap)),
+        clusters.share(rule),
         fitted,
         tuple(groups[:3]),
         tuple(groups[3:]),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer import wording
+from rmexplorer.analysis.length_style import length_slope
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
 
 FOLDS, MOST_ROWS = 5, 4_000
@@ -224,23 +225,26 @@ def _mmd(kernel: np.ndarray, side: np.ndarray) -> float:
 class Familiarity:
     """Accuracy and calibration error of pairs by distance to the training prompts, nearest group first.
 
-    edges (groups, 2): distances; rows: for each group the positions of its pairs.
+    edges (groups, 2): distances; rows: for each group the positions of its pairs; length_only: what length alone gets
+    right there.
     """
 
     accuracy: tuple[Estimate, ...]
     error: tuple[float, ...]
     edges: tuple[tuple[float, float], ...]
     rows: tuple[np.ndarray, ...]
+    length_only: tuple[float, ...]
 
 
-def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray) -> Familiarity:
+def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray, length_gap: np.ndarray) -> Familiarity:
     """Five groups of equal mass by distance (pairs,), fewer where a group would have less than 20 pairs.
 
-    The calibration error of a group is |mean confidence − share right|.
+    The calibration error of a group is |mean confidence − share right|. length_gap: Δ log characters, chosen − rejected;
+    the length-only rule has one direction for all groups.
     """
     groups = int(min(GROUPS, len(distance) // 20))
     if groups < 1:
-        return Familiarity((), (), (), ())
+        return Familiarity((), (), (), (), ())
     order = np.argsort(distance, kind="stable")
     rows = tuple(np.sort(part) for part in np.array_split(order, groups))
     right = outcomes(margin)
@@ -248,16 +252,21 @@ def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray)
     found = [Clusters(prompt[part]).share(right[part]) for part in rows]
     errors = tuple(float(abs(confidence[part].mean() - right[part].mean())) for part in rows)
     edges = tuple((float(distance[part].min()), float(distance[part].max())) for part in rows)
-    return Familiarity(tuple(found), errors, edges, rows)
+    rule = outcomes(np.sign(length_slope(length_gap)) * length_gap)
+    return Familiarity(tuple(found), errors, edges, rows, tuple(float(rule[part].mean()) for part in rows))
 
 
-def shift_headline(value: Estimate, near: Familiarity, heldout: Estimate, few: int) -> str:
-    """The finding: how easily told apart, and what that does to accuracy."""
+def shift_headline(value: Estimate, apart: Mmd | None, near: Familiarity, heldout: Estimate, few: int) -> str:
+    """The finding: how easily told apart, and what that does to accuracy.
+
+    The sets differ where both tests say so: the interval of the AUC, and the permutation p of the discrepancy, where it is.
+    """
     if few < FEWEST:
         return f"Too few rows to say {wording.bracket(str(few))}: compare sets of at least {FEWEST} prompts or responses."
     if value.value is None:
         return "These sets cannot be told apart by anything measured here."
-    level = ("The two sets look alike" if not value.excludes(0.5) or value.value < 0.55 else
+    alike = not value.excludes(0.5) or value.value < 0.55 or (apart is not None and apart.p >= 0.05)
+    level = ("The two sets look alike" if alike else
              "The new set differs a little" if value.value < 0.65 else
              "The new set differs clearly" if value.value < 0.8 else "The new set is easily told apart")
     first = f"{level} {wording.bracket('AUC ' + wording.number(value.value) + ', 95% CI ' + wording.between(value.low, value.high))}"

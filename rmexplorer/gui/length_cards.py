@@ -33,7 +33,7 @@ FEWEST_BINS = 4  # fewer finer bins than this say no more than the three groups
 SPREAD = 0.3  # of a column's width on each side that its finer bins take
 WIDE = 380  # px of card from which texts are written out
 NAMES_WIDE = 320  # px of card from which columns have their full names
-TWO_LINES = 96  # px of plot from which the count stands below the value
+TWO_LINES = 112  # px of plot from which the count stands below the values
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,10 @@ def times_as_long(group: LengthGroup) -> str:
 
 
 class LengthAccuracyCard(PlotCard):
-    """Accuracy where the chosen response is shorter, similar or longer. `chosen` gives (rows of these pairs, name)."""
+    """Accuracy where the chosen response is shorter, similar or longer, beside that of length only on the same pairs.
+
+    `chosen` gives (rows of these pairs, name).
+    """
 
     chosen = Signal(object, str)
 
@@ -99,8 +102,6 @@ class LengthAccuracyCard(PlotCard):
         view = self.view
         view.clear_items()
         view.add(ReferenceLine(0.5))
-        if found.length_only.value is not None:
-            view.add(ReferenceLine(found.length_only.value, style="dot"))
         if self.fine:
             view.add(LineCurve([spot.x for spot in self.fine], self._values(self.fine), token="neutral_fill", width=1.25), bounds=False)
         self.bins = self._marks(self.fine, "circle", "neutral", 5.0)
@@ -110,7 +111,7 @@ class LengthAccuracyCard(PlotCard):
         self.set_table({
             "group": [spot.name for spot in spots], "accuracy": [spot.group.accuracy.value for spot in spots],
             "low": [spot.group.accuracy.low for spot in spots], "high": [spot.group.accuracy.high for spot in spots],
-            "n": [spot.group.accuracy.n for spot in spots],
+            "n": [spot.group.accuracy.n for spot in spots], "length_only": [spot.group.length_only for spot in spots],
         })
 
     def _values(self, spots: list[Spot], part: str = "value") -> np.ndarray:
@@ -129,13 +130,12 @@ class LengthAccuracyCard(PlotCard):
 
     def _lay_out(self) -> None:
         """The range, with room above the marks for a row of values (and counts), which stand over their columns."""
-        found, view = self.found, self.view
-        if found is None:
+        view = self.view
+        if self.found is None:
             return
-        rule = 0.5 if found.length_only.value is None else found.length_only.value
         values = np.concatenate([
             *(self._values(some, part) for some in (self.coarse, self.fine) for part in ("low", "high", "value")),
-            [0.5, rule],
+            [0.5],
         ])
         values = values[np.isfinite(values)]
         low, high = float(values.min()), float(values.max())
@@ -143,7 +143,7 @@ class LengthAccuracyCard(PlotCard):
         counts = height >= px(TWO_LINES)
         wide = max(high - low, 0.15)
         low -= 0.06 * wide
-        room = px(38 if counts else 22)
+        room = px(54 if counts else 38)
         top = high + (high - low) * room / max(height - room, px(20))
         view.set_range((-0.5, 2.5), (low, top))
         view.axis("left").set_ticks([
@@ -153,22 +153,22 @@ class LengthAccuracyCard(PlotCard):
         view.labels.clear()
         for spot in self.coarse:
             view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
+            view.add_label(f"length {number(spot.group.length_only)}", spot.x, top, "text2", "below", boxed=False, gap=17)
             if counts:
-                view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=17)
+                view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=33)
         column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         scale = (1.0 / column, (top - low) / height)
-        self._name_rules(rule, found.length_only.value is not None, scale, low)
+        self._name_chance(scale, low)
 
-    def _name_rules(self, rule: float, known: bool, scale: tuple[float, float], low: float) -> None:
-        """Name both reference lines where the names hide the fewest marks; `scale` is columns and accuracy a px."""
-        high = scale[1] * px(19)
-        texts = ["coin flip", f"length only {number(rule)}"][: 1 + known]
-        halves = [scale[0] * px(7) * len(text) / 2 for text in texts]
+    def _name_chance(self, scale: tuple[float, float], low: float) -> None:
+        """Name the line of the coin flip where the name hides the fewest marks; `scale` is columns and accuracy a px."""
+        text, high = "coin flip", scale[1] * px(19)
+        half = scale[0] * px(7) * len(text) / 2
 
-        def hidden(place: tuple[float, int], value: float, half: float) -> float:
-            x, middle = place[0], value + place[1] * high * 0.6
+        def hidden(place: tuple[float, int]) -> float:
+            x, middle = place[0], 0.5 + place[1] * high * 0.6
             bottom, top = middle - high / 2, middle + high / 2
-            cost = 100.0 * (bottom < low) + 2.0 * sum(bottom < line < top for line in (0.5, rule) if line != value)
+            cost = 100.0 * (bottom < low)
             for spot in self.spots:
                 accuracy = spot.group.accuracy
                 if abs(spot.x - x) > half or accuracy.value is None:
@@ -178,21 +178,8 @@ class LengthAccuracyCard(PlotCard):
                 cost += (1.0 if spot.fine else 4.0) * (covered + 0.5 * (bottom < ends[1] and ends[0] < top))
             return cost
 
-        places = [(x, up) for x in (0.5, 1.5, 0.0, 1.0, 2.0) for up in (-1, 1)]
-        costs = [[hidden(place, value, half) for place in places]
-                 for value, half in zip((0.5, rule), halves, strict=False)]
-
-        def together(first: int, second: int) -> float:
-            across = abs(places[first][0] - places[second][0]) < sum(halves)
-            up = abs(0.5 - rule + (places[first][1] - places[second][1]) * high * 0.6) < high
-            return costs[0][first] + costs[-1][second] + 50.0 * (across and up)
-
-        order = range(len(places))
-        best = min(((a, b) for a in order for b in order), key=lambda pair: together(*pair)) if known else \
-            (int(np.argmin(costs[0])),)
-        for text, value, cost, at in zip(texts, (0.5, rule), costs, best, strict=False):
-            x, up = places[at]
-            self.view.add_label(text, x, value, "text2", "above" if up > 0 else "below", boxed=cost[at] == 0, gap=1)
+        x, up = min(((x, up) for x in (0.5, 1.5, 0.0, 1.0, 2.0) for up in (-1, 1)), key=hidden)
+        self.view.add_label(text, x, 0.5, "text2", "above" if up > 0 else "below", boxed=hidden((x, up)) == 0, gap=1)
 
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
@@ -249,6 +236,7 @@ def tip(spot: Spot) -> list[str]:
     accuracy = spot.group.accuracy
     return [
         f"Accuracy {number(accuracy.value)} {bracket('95% CI ' + between(accuracy.low, accuracy.high))}",
+        f"Length only {number(spot.group.length_only)}",
         spot.name, f"n = {counted(accuracy.n, 'pair')}", "Click to select them",
     ]
 

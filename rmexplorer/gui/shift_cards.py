@@ -173,6 +173,9 @@ class FamiliarityCard(PlotCard):
             self.view.add(ReferenceLine(heldout["value"]), bounds=False)
             middle = max((len(groups) - 1) / 2 - 0.5, 0.0)
             self.view.add_label(f"held-out pairs, {number(heldout['value'])}", middle, heldout["value"], "text2", "above")
+        rule = np.array([group["length_only"] for group in groups])
+        self.view.add(LineCurve(x, rule, token="neutral", width=1.25, style="dot"))
+        self.view.add_label(f"length only {number(rule[-1])}", x[-1], rule[-1], "text2", "below")
         self.view.add(LineCurve(x, y, low, high))
         self.points = WhiskerPoints(x, y, low, high, tips=lambda at: self._tip(groups[at]))
         self.points.clicked.connect(self.chosen)
@@ -185,13 +188,13 @@ class FamiliarityCard(PlotCard):
         self.view.axis("bottom").set_ticks(list(zip(x, names, strict=True)))
         for place, group in enumerate(groups):
             self.view.add_label(number(group["accuracy"]), place, group["accuracy"], weight=600)
-        bottom = min(0.45, float(np.nanmin(low)) - 0.02 if np.isfinite(low).any() else 0.45)
+        bottom = min(0.45, *rule - 0.04, float(np.nanmin(low)) - 0.02 if np.isfinite(low).any() else 0.45)
         top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75)
         self.view.set_range((-0.4, len(groups) - 0.4), (bottom, top))
         errors = " → ".join(number(groups[place]["calibration_error"]) for place in (0, -1))
         self.set_subtitle(f"n = {groups[0]['n']:,} each · calibration error {errors}")
         self.describe(headline, "")
-        self.set_table({"accuracy": y, "low": low, "high": high, "n": [group["n"] for group in groups],
+        self.set_table({"accuracy": y, "low": low, "high": high, "length_only": rule, "n": [group["n"] for group in groups],
                         "calibration_error": [group["calibration_error"] for group in groups],
                         "distance_from": [group["distance"][0] for group in groups],
                         "distance_to": [group["distance"][1] for group in groups]})
@@ -199,7 +202,8 @@ class FamiliarityCard(PlotCard):
 
     def _tip(self, group: dict[str, Any]) -> list[str]:
         ends = f" {bracket('95% CI ' + between(*group['ci']))}" if group["ci"] else ""
-        return [f"Accuracy {number(group['accuracy'])}{ends}", f"Calibration error {number(group['calibration_error'])}",
+        return [f"Accuracy {number(group['accuracy'])}{ends}", f"Length only {number(group['length_only'])}",
+                f"Calibration error {number(group['calibration_error'])}",
                 f"Distance {between(*group['distance'])}", f"n = {counted(group['n'], 'pair')}"]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from rmexplorer.analysis.shift import (
     Familiarity,
+    Mmd,
     auc,
     bins_of,
     by_familiarity,
@@ -102,12 +103,13 @@ def test_that_accuracy_falls_with_distance_where_it_was_planted_so() -> None:
     random = np.random.default_rng(6)
     distance = random.random(1000)
     margin = np.where(random.random(1000) < 0.9 - 0.4 * distance, 1.0, -1.0)
-    found = by_familiarity(distance, margin, np.arange(1000))
+    found = by_familiarity(distance, margin, np.arange(1000), np.where(np.arange(1000) % 4, 1.0, -1.0))
     values = [one.value for one in found.accuracy]
     assert len(values) == 5 and values[0] > 0.8 > 0.6 > values[-1]  # type: ignore[operator]
     assert sorted(np.concatenate(found.rows).tolist()) == list(range(1000))
     assert [one.n for one in found.accuracy] == [200] * 5
-    assert by_familiarity(distance[:10], margin[:10], np.arange(10)).accuracy == ()
+    assert found.length_only == pytest.approx([0.75] * 5, abs=0.1) and np.mean(found.length_only) == pytest.approx(0.75)
+    assert by_familiarity(distance[:10], margin[:10], np.arange(10), np.ones(10)).accuracy == ()
 
 
 def test_that_the_nearest_prompts_are_by_cosine() -> None:
@@ -131,15 +133,17 @@ def test_that_pasted_prompts_are_lines_or_paragraphs() -> None:
 
 def test_that_headlines_are_short_and_claim_no_more_than_the_interval() -> None:
     near = Familiarity((Estimate(0.7, 0.6, 0.8, 50), Estimate(0.57, 0.51, 0.63, 50)), (0.1, 0.1), ((0, 1), (1, 2)),
-                       (np.arange(2), np.arange(2)))
-    far = shift_headline(Estimate(0.87, 0.85, 0.89, 500), near, Estimate(0.66, 0.63, 0.69, 500), 500)
+                       (np.arange(2), np.arange(2)), (0.6, 0.6))
+    far = shift_headline(Estimate(0.87, 0.85, 0.89, 500), None, near, Estimate(0.66, 0.63, 0.69, 500), 500)
     assert "easily told apart" in far and "0.57" in far and len(far) <= 150
-    half = shift_headline(Estimate(0.87, 0.85, 0.89, 500), near, NOTHING, 500)
+    half = shift_headline(Estimate(0.87, 0.85, 0.89, 500), None, near, NOTHING, 500)
     assert "least familiar half" in half and "fifth" not in half
     whole = replace(near, accuracy=near.accuracy[:1])
-    assert "all its pairs: accuracy 0.70" in shift_headline(Estimate(0.87, 0.85, 0.89, 500), whole, NOTHING, 500)
-    assert "look alike" in shift_headline(Estimate(0.53, 0.48, 0.58, 500), near, NOTHING, 500)
-    assert shift_headline(Estimate(0.9, 0.8, 1.0, 8), near, NOTHING, 3).startswith("Too few")
+    assert "all its pairs: accuracy 0.70" in shift_headline(Estimate(0.87, 0.85, 0.89, 500), None, whole, NOTHING, 500)
+    assert "look alike" in shift_headline(Estimate(0.53, 0.48, 0.58, 500), None, near, NOTHING, 500)
+    assert "look alike" in shift_headline(Estimate(0.6, 0.55, 0.65, 500), Mmd(0.01, 0.2, (250, 250)), near, NOTHING, 500)
+    assert "differs a little" in shift_headline(Estimate(0.6, 0.55, 0.65, 500), Mmd(0.01, 0.01, (250, 250)), near, NOTHING, 500)
+    assert shift_headline(Estimate(0.9, 0.8, 1.0, 8), None, near, NOTHING, 3).startswith("Too few")
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +169,8 @@ def test_that_halves_of_the_training_prompts_are_alike_and_another_topic_is_not(
     assert abs(same["auc"]["value"] - 0.5) < 0.06 and same["mmd"]["p"] > 0.01
     assert same["familiarity"] == []  # the head has learnt from all of them
     split = finish(compare_sets(SetSpec("training", folder), SetSpec("heldout", folder), head))
+    # the encoder of the head was fitted on the training texts; by its vectors p was 0.005 for each such split
+    assert split["mmd"]["p"] > 0.05 and "look alike" in split["headline"] and "against" not in split["headline"]
     assert split["leaks"]["exact"] == 0 and len(split["familiarity"]) == 5
     assert sum(row["n"] for row in split["familiarity"]) == split["pairs"][1]
     assert method(split).startswith(f"{split['n'][0]:,} responses against")

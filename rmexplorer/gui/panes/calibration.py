@@ -25,6 +25,7 @@ from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
 from rmexplorer.gui.reliability import ReliabilityCard
+from rmexplorer.gui.scope import no_pairs, split_of
 from rmexplorer.gui.score_table import ScoreRow, ScoreTable
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Card, Segmented
@@ -33,7 +34,6 @@ from rmexplorer.wording import DASH, bracket, counted, number
 from rmexplorer.workflows.analyze import calibration_of
 from rmexplorer.workflows.columns import Columns
 
-SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 STATES = (("trained", "As trained"), ("scaled", "After scaling"))
 FEW_IN_SOURCE = 20
 FEW_SELECTED = 30
@@ -162,16 +162,8 @@ class CalibrationPane(Pane):
         if columns is None or mask is None or rewards is None:
             return None
         temperature = rewards.temperature if rewards.source == "model" else None
-        nothing = f"There are no {SPLITS[state.scope]} pairs.".replace("  ", " ")
-        if state.matching is not None:
-            nothing = "No pair here passes the filter."
+        nothing = no_pairs(state) if state.matching is None else "No pair here passes the filter."
         return lambda: drawn(columns, mask, temperature, nothing)
-
-    @property
-    def split(self) -> str:
-        """What the pairs shown are to the model: held-out, training, or nothing for scores that came with the file."""
-        rewards = self.desk.state.rewards
-        return SPLITS[self.desk.state.scope] if rewards is not None and rewards.source == "model" else ""
 
     @property
     def shown(self) -> Scores | None:
@@ -199,12 +191,12 @@ class CalibrationPane(Pane):
         self._headline = found.headline(scores)
         self.header.set_headline(self._headline)
         left_out = f"{counted(result.unscored, 'pair')} without a score left out" if result.unscored else ""
-        method = wording.method_line(found.method(self.split, scores), left_out)
+        method = wording.method_line(found.method(split_of(self.desk.state), scores), left_out)
         self.header.set_method(method)
         name = state.dataset.name if state.dataset is not None else ""
         model = state.rewards.name if state.rewards is not None else ""
         scaled = f"after scaling by temperature {number(scores.temperature)}" if scores is found.scaled else ""
-        context = wording.method_line(name, model, state.query, wording.pairs_of(found.n, self.split), scaled)
+        context = wording.method_line(name, model, state.query, wording.pairs_of(found.n, split_of(self.desk.state)), scaled)
         self.reliability.describe(self._headline, context)
         other = None
         if found.scaled is not None:
@@ -220,7 +212,7 @@ class CalibrationPane(Pane):
 
     def _show_scores(self, result: Drawn, scores: Scores) -> None:
         found = result.found
-        self.scores_card.set_subtitle(wording.pairs_of(found.n, self.split))
+        self.scores_card.set_subtitle(wording.pairs_of(found.n, split_of(self.desk.state)))
         states = [found.trained] + ([found.scaled] if found.scaled is not None else [])
         names = [text for _, text in STATES] if found.scaled is not None else ["As in the file"]
         rows = [

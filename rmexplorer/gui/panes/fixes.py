@@ -15,6 +15,7 @@ from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
 from rmexplorer.gui.fix_list import FixList, FixRow
 from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
 from rmexplorer.project import RunRecord
@@ -28,7 +29,6 @@ DOES = {
     "penalty": "loss term on the correlation of margin and length",
 }
 TURNED = "ranking turned by the fix"
-SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 FORMULA = (
     "Reward per doubling = ln 2 · Σ d·Δ / Σ Δ² over pairs, with d the margin and Δ the difference of log(1 + characters); "
     "correlation = Σ d·Δ / √(Σ d² · Σ Δ²). Neither depends on which response was chosen. Residualize: r − β·(log(1 + "
@@ -135,8 +135,7 @@ class FixesPane(Pane):
         state, comparison = self.desk.state, result.result.comparison
         if self.fix and self.fix != result.fix:
             self.fix = ""
-        from_file = state.rewards is not None and state.rewards.source == "columns"
-        split = "" if from_file else SPLITS[state.scope]
+        split = split_of(state)
         none = result.result.pulls.get("none")
         if comparison is not None:
             self.set_finding(comparison, split)

@@ -18,6 +18,7 @@ from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.hunt_cards import ActionsRow, ForestCard, SearchCard, phrase_row, word_row
 from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem
@@ -25,7 +26,6 @@ from rmexplorer.wording import counted, method_line
 from rmexplorer.workflows.columns import Columns
 from rmexplorer.workflows.hunting import TRIED, Hunted, Phrases, counts_path, hunt_columns, weak_responses
 
-SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 VIEWS = (("pays", "Pays"), ("costs", "Costs"), ("enriched", "Liked rejections"), ("words", "Words"))
 TITLES = {"pays": "Phrases that pay", "costs": "Phrases that cost", "enriched": "Phrases of liked rejections"}
 SIDE, NARROW_SIDE, NARROW = 360, 280, 800
@@ -153,18 +153,12 @@ class HuntPane(Pane):
         found, state = result.hunted.found, self.desk.state
         self._headline = found.headline(result.hunted.shown(found.pays[0]) if found.pays else "")
         self.header.set_headline(self._headline)
-        self.header.set_method(found.method(self.split))
+        self.header.set_method(found.method(split_of(self.desk.state)))
         self.views.disable("words", "" if state.checkpoint is not None else "Leaving words out needs a head that scores new texts")
         if state.checkpoint is None and self.views.current() == "words":
             self.views.set_current("pays")
         self.search.clear("" if state.checkpoint is not None else NEEDS_HEAD)
         self._show_view()
-
-    @property
-    def split(self) -> str:
-        """What the pairs shown are to the model."""
-        rewards = self.desk.state.rewards
-        return SPLITS[self.desk.state.scope] if rewards is not None and rewards.source == "model" else ""
 
     def _show_view(self) -> None:
         if self.result is None:

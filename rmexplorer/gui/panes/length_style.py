@@ -16,13 +16,12 @@ from rmexplorer.gui.length_cards import LengthAccuracyCard, Spot, StyleCard, spo
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.reward_length import RewardLengthCard
 from rmexplorer.gui.scatter import Scatter
+from rmexplorer.gui.scope import ScopeSwitch, no_pairs, split_of
 from rmexplorer.gui.theme import px
-from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.wording import method_line, style
 from rmexplorer.workflows.columns import STYLE_PAIRS, Columns, run
 
-SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 FORMULA = (
     "Longer means more characters; accuracy is the share of pairs with r chosen > r rejected, ties count half. The length-only rule is "
     "a logistic model of the label on Δ log characters. The trend is least squares of the reward on log2 words over distinct "
@@ -74,8 +73,7 @@ class LengthStylePane(Pane):
 
     def build(self) -> None:
         """The scatter above, two cards below."""
-        self.scope = Segmented((("heldout", "Held-out"), ("training", "Training"), ("all", "All")), self.desk.state.scope, "Pairs")
-        self.scope.changed.connect(self.desk.set_scope)
+        self.scope = ScopeSwitch(self.desk)
         self.header.add_action(self.scope)
         self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model MODEL --json")
         self.lengths = RewardLengthCard(self.desk)
@@ -107,7 +105,7 @@ class LengthStylePane(Pane):
         columns, shown = state.columns, state.shown
         if columns is None or shown is None or state.rewards is None:
             return None
-        self._show_scope(state)
+        self.scope.follow(state)
         if self.result is None:
             for card in (self.lengths, self.styles, self.accuracies):
                 card.show_loading()
@@ -151,12 +149,11 @@ class LengthStylePane(Pane):
         if result is None:
             return
         state, found = self.desk.state, result.found
-        from_file = state.rewards is not None and state.rewards.source == "columns"
-        self.set_finding(found, "" if from_file else SPLITS[state.scope])
+        self.set_finding(found, split_of(state))
         cards = (self.lengths, self.styles, self.accuracies)
         if not found.pairs:
             filtered = state.matching is not None
-            sentence = "No pair passes the filter here." if filtered else f"There are no {SPLITS[state.scope]} pairs."
+            sentence = "No pair passes the filter here." if filtered else no_pairs(state)
             for card in cards:
                 card.show_empty(sentence, "Clear the filter" if filtered else "", lambda: self.desk.set_query(""))
             return
@@ -174,18 +171,9 @@ class LengthStylePane(Pane):
             f"filter {state.query}" if state.query else "",
         )
 
-    def _show_scope(self, state: State) -> None:
-        rewards = state.rewards
-        if rewards is None:
-            return
-        self.scope.setVisible(rewards.source == "model")
-        self.scope.set_current(state.scope)
-        for key, there in (("heldout", rewards.heldout.any()), ("training", not rewards.heldout.all())):
-            self.scope.disable(key, "" if there else f"There are no {SPLITS[key]} pairs.")
-
     def mark(self, state: State) -> None:
         """Selection and the pair in the inspector."""
-        self._show_scope(state)
+        self.scope.follow(state)
         if self.result is None or not self.result.found.pairs:
             return
         self.lengths.mark(state)

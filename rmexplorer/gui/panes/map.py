@@ -14,6 +14,7 @@ from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import Selection, State
 from rmexplorer.gui.cards import CardList
 from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.scope import ScopeSwitch, split_of
 from rmexplorer.gui.text_map import TextMapCard
 from rmexplorer.gui.text_places import LISTED, Places, sources
 from rmexplorer.gui.theme import px
@@ -61,6 +62,8 @@ class MapPane(Pane):
             switch.changed.connect(lambda _: self.again(retry=True))
             self.header.add_action(switch)
         self.colour.changed.connect(lambda _: self.again())
+        self.scope = ScopeSwitch(self.desk)
+        self.header.add_action(self.scope)
         self.header.set_computed(FORMULA)
         row = QHBoxLayout()
         row.setSpacing(px(12))
@@ -94,6 +97,7 @@ class MapPane(Pane):
     def prepare(self, state: State) -> Callable[[], Places] | None:
         """The best map that is there, with the pairs shown; the better one is ordered."""
         self._show_switches(state)
+        self.scope.follow(state)
         coarse, fine = self.wanted(state, "pca"), self.wanted(state, "tsne")
         found = self.maps.get(fine) if fine is not None and self.how.current() == "tsne" else None
         found = found or (self.maps.get(coarse) if coarse is not None else None)
@@ -186,7 +190,7 @@ class MapPane(Pane):
         if result is None:
             return
         state = self.desk.state
-        self.set_finding(result.finding)
+        self.set_finding(result.finding, split_of(state))
         self._listed = None
         if not result.finding.n:
             filtered = state.matching is not None

@@ -19,6 +19,7 @@ from rmexplorer.gui.cards import CardList
 from rmexplorer.gui.listing import Drawn, Sources, drawn
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import save_table
+from rmexplorer.gui.scope import ScopeSwitch, no_pairs, split_of
 from rmexplorer.gui.tails import TailCard
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, IconButton, IconLabel, Segmented
@@ -26,7 +27,6 @@ from rmexplorer.problem import Problem
 from rmexplorer.statistics import sigmoid
 from rmexplorer.wording import counted
 
-SPLITS = {"heldout": "held-out", "training": "training", "all": ""}
 LOW = 660
 TITLES = {
     "extremes": (("Highest reward", "arrow-up"), ("Lowest reward", "arrow-down")),
@@ -132,10 +132,7 @@ class ResponsesPane(Pane):
     def _switches(self, one: bool) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(px(14))
-        self.scope = Segmented(
-            (("heldout", "Held-out"), ("training", "Training"), ("all", "All")), self.desk.state.scope, "Pairs"
-        )
-        self.scope.changed.connect(self.desk.set_scope)
+        self.scope = ScopeSwitch(self.desk)
         self.only = QCheckBox("Selection only")
         self.only.setToolTip("List only the selected pairs")
         self.only.toggled.connect(self._only)
@@ -163,23 +160,14 @@ class ResponsesPane(Pane):
         columns, mask = state.columns, state.shown
         if columns is None or mask is None or state.rewards is None:
             return None
-        self._show_scope(state)
+        self.scope.follow(state)
         nothing = "" if state.matching is None else "No pair of this scope passes the filter."
         if self.only.isChecked() and state.selection.mask is not None:
             mask = mask & state.selection.mask
             nothing = "No selected pair lies in this scope."
-        nothing = nothing or f"There are no {SPLITS[state.scope]} pairs."
+        nothing = nothing or no_pairs(state)
         view, share, one = self.view, self.share, self.one.isChecked()
         return lambda: drawn(columns, mask, view, share, one, nothing)
-
-    def _show_scope(self, state: State) -> None:
-        rewards = state.rewards
-        if rewards is None:
-            return
-        self.scope.set_current(state.scope)
-        self.scope.setVisible(rewards.source == "model")  # the file's own scores have learnt from no pair here
-        for key, there in (("heldout", rewards.heldout.any()), ("training", not rewards.heldout.all())):
-            self.scope.disable(key, "" if there else f"There are no {SPLITS[key]} pairs.")
 
     # Drawing
 
@@ -188,8 +176,7 @@ class ResponsesPane(Pane):
         if result is None:
             return
         found, state = result.found, self.desk.state
-        learnt = state.rewards is not None and state.rewards.source == "model"
-        split = SPLITS[state.scope if learnt else "all"] if not (self.only.isChecked() and state.selection.mask is not None) else "selected"
+        split = "selected" if self.only.isChecked() and state.selection.mask is not None else split_of(state)
         self._headline = found.headline(result.view)
         method = found.method(split, result.view)
         self.header.set_headline(self._headline)
@@ -244,7 +231,7 @@ class ResponsesPane(Pane):
 
     def mark(self, state: State) -> None:
         """The pair in the inspector, selected and starred pairs, on lists and histogram."""
-        self._show_scope(state)
+        self.scope.follow(state)
         there = state.selection.mask is not None
         self.only.setEnabled(there or self.only.isChecked())
         self.only.setToolTip("List only the selected pairs" if there else "Select pairs in any pane first")
