@@ -316,10 +316,11 @@ class Project:
         if path.exists() and path.samefile(self.path):
             return Project(path)
         try:
-            if path.exists():
-                _settle(path)
-            with atomic(path) as part, closing(sqlite3.connect(part)) as target:
-                self._connection.backup(target)
+            with atomic(path) as part:
+                with closing(sqlite3.connect(part)) as target:
+                    self._connection.backup(target)
+                if path.exists():
+                    _settle(path)
         except sqlite3.Error as error:
             raise Problem(f"{path}: cannot be written ({error})", "free space or choose another place") from error
         return Project(path)
