@@ -219,6 +219,10 @@ def _how(exit_code: int | None) -> str:
     return f"exit code {exit_code}"
 
 
+class _Gone(Exception):
+    """The other side of the pipe is gone or says close. No EOFError or OSError, which a job may raise of its own."""
+
+
 def serve(pipe: Connection[Any, Any]) -> None:
     """Take orders from the pipe until it says close or the other side is gone. Runs in the worker process."""
     with suppress(ValueError):
@@ -238,7 +242,7 @@ def serve(pipe: Connection[Any, Any]) -> None:
                 return
             if what[0] == "order":
                 _do(pipe, _Order(*what[1:]))
-    except (EOFError, OSError):
+    except (_Gone, EOFError, OSError):
         return
 
 
@@ -246,7 +250,10 @@ def _do(pipe: Connection[Any, Any], order: _Order) -> None:
     """Run one order to its end, its cancel or its failure, and say which."""
 
     def answer(kind: Kind, content: Any = None) -> None:
-        pipe.send(Message(order.number, kind, content))
+        try:
+            pipe.send(Message(order.number, kind, content))
+        except OSError as error:
+            raise _Gone from error
 
     try:
         if _cancelled(pipe, order.number):
@@ -258,7 +265,7 @@ def _do(pipe: Connection[Any, Any], order: _Order) -> None:
         answer("done", result) if finished else answer("cancelled")
     except Problem as problem:
         answer("problem", problem)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except _Gone:
         raise
     except MemoryError:
         answer("problem", Problem("there is not enough memory for this", "close other programs or take fewer rows"))
@@ -286,12 +293,15 @@ def _drive(job: Job[Any], answer: Callable[..., None], cancelled: Callable[[], b
 
 def _cancelled(pipe: Connection[Any, Any], number: int) -> bool:
     """Whether the running order is to stop; a word about an order that is over already is dropped."""
-    while pipe.poll(0):
-        what = pipe.recv()
-        if what[0] == "close":
-            raise EOFError
-        if what == ("cancel", number):
-            return True
+    try:
+        while pipe.poll(0):
+            what = pipe.recv()
+            if what[0] == "close":
+                raise _Gone
+            if what == ("cancel", number):
+                return True
+    except (EOFError, OSError) as error:
+        raise _Gone from error
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -103,13 +104,23 @@ def test_that_an_unknown_function_is_a_crash_and_no_end(worker: Worker) -> None:
     assert "no_such_function" in message.content
 
 
+def test_that_a_file_that_ends_too_early_is_a_crash_of_the_job_and_no_lost_window(tmp_path: Path) -> None:
+    (tmp_path / "empty.npy").write_bytes(b"")
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        worker_module._do(theirs, worker_module._Order(1, "numpy", "load", (tmp_path / "empty.npy",)))
+        message = ours.recv()
+    assert (message.order, message.kind) == (1, "crashed") and "EOFError" in message.content
+
+
 @pytest.mark.parametrize("module", ["os", "rmexplorer_else", "shutil", ""])
 def test_that_only_functions_of_this_program_are_run(worker: Worker, module: str) -> None:
     with pytest.raises(ValueError, match="functions of rmexplorer only"):
         worker.order(module, "system", "true")
 
 
-def test_that_cancel_ends_a_job_and_the_process_stays(worker: Worker) -> None:
+def test_that_cancel_ends_a_job_and_the_process_stays(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "PATIENCE_SECONDS", 60)  # a process at nice 5 on a busy machine takes its time
     number = worker.order("rmexplorer.worker", "rehearse", 100_000, 0.01)
     started(worker, number)
     pid = worker.pid
