@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -97,7 +98,11 @@ def test_that_a_job_that_beats_without_pause_leaves_the_window_its_time(jobs: Jo
     ended: list[bool] = []
     run = jobs.start("Counting", count_to(10**9, []), lambda result: None, lambda problem: None,
                      cancelled=lambda: ended.append(True))
-    time.sleep(0.5)
+    end = time.monotonic() + 20
+    while len(run.thread.beats) < BEATS_AHEAD:  # no events are processed, so nothing takes the beats
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    time.sleep(0.2)
     assert len(run.thread.beats) == BEATS_AHEAD
     jobs.cancel(run)
     until(lambda: bool(ended))
@@ -148,25 +153,24 @@ def test_that_an_order_runs_in_another_process_and_its_problem_comes_back(jobs: 
 
 
 def test_that_a_killed_worker_is_reported_and_started_anew(jobs: Jobs) -> None:
+    results: list[int] = []
     problems: list[Problem] = []
-    jobs.warm()
-    until(lambda: jobs._worker is not None and jobs._worker.pid is not None, 60)
-    jobs.order(
-        "Waiting", "rmexplorer.workflows.opening", "open_files", (["/dev/zero"],), lambda folder: None, problems.append
-    )
-    os.kill(jobs._worker.pid, 9)
+    beats: list[Progress] = []
+
+    def rehearse(*arguments: object) -> None:
+        jobs.order("Rehearsing", "rmexplorer.worker", "rehearse", arguments, results.append, problems.append,
+                   each=beats.append)
+
+    rehearse(1, 0.0, "hang")
+    until(lambda: bool(beats), 60)
+    assert jobs._worker is not None and jobs._worker.pid is not None
+    os.kill(jobs._worker.pid, signal.SIGKILL)
     until(lambda: bool(problems), 60)
-    problems.clear()
-    jobs.order(
-        "Opening",
-        "rmexplorer.workflows.opening",
-        "open_files",
-        (["/nowhere/missing.jsonl"],),
-        lambda folder: None,
-        problems.append,
-    )
-    until(lambda: bool(problems), 60)
-    assert "missing.jsonl" in str(problems[0])
+    assert "the worker process ended unexpectedly (killed by signal 9" in str(problems[0])
+    assert "try again; a new one is started" in str(problems[0])
+    rehearse(3)
+    until(lambda: bool(results), 60)
+    assert results == [3] and len(problems) == 1
 
 
 def test_that_of_two_figures_with_one_key_only_the_latest_is_answered(qapp: QApplication) -> None:
