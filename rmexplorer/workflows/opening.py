@@ -30,7 +30,7 @@ def open_files(
 ) -> Job[str]:
     """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
     dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
-    return (yield from _kept(dataset))
+    return (yield from kept(dataset))
 
 
 def open_or_ask(
@@ -51,10 +51,11 @@ def open_or_ask(
         asked = yield from question(list(paths))
         if asked is not None:
             return asked
-    return (yield from _kept(dataset))
+    return (yield from kept(dataset))
 
 
-def _kept(dataset: Dataset) -> Job[str]:
+def kept(dataset: Dataset) -> Job[str]:
+    """Job: `keep` a dataset; returns its folder. Raises Problem where it holds no pair."""
     if len(dataset) == 0:
         reasons = ", ".join(
             f"{count} {reason.replace('_', ' ')}"

@@ -1,4 +1,4 @@
-"""The whole of `rmexplorer train`: from files to a judged head, and its report for people."""
+"""The whole of `rmexplorer train`: from a dataset to a judged head, and its report for people."""
 
 from __future__ import annotations
 
@@ -8,29 +8,22 @@ from typing import Any
 
 from rmexplorer import wording
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.mapping import Mapping
 from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.job import Job
-from rmexplorer.workflows.opening import open_files
+from rmexplorer.workflows.opening import kept
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Split, Trained, assess, baselines, fit, read_baselines
 
 
-def train_file(
-    paths: list[str],
-    settings: RunSettings,
-    format_id: str | None = None,
-    criterion: str | None = None,
-    mapping: Mapping | None = None,
-) -> Job[Trained]:
-    """Job: the whole of `rmexplorer train`, from files to a judged head."""
-    clock = [time.perf_counter()]
+def train_file(dataset: Dataset, settings: RunSettings, reading: float = 0.0) -> Job[Trained]:
+    """Job: the whole of `rmexplorer train`, from a dataset to a judged head; `reading` it took so many seconds."""
+    clock = [time.perf_counter() - reading]
 
     def lap() -> float:
         clock.append(time.perf_counter())
         return round(clock[-1] - clock[-2], 3)
 
-    folder = yield from open_files(paths, format_id, criterion, mapping)
+    folder = yield from kept(dataset)
     dataset = Dataset.open(Path(folder))
     Split.of(dataset, settings.train.holdout, settings.train.seed)
     seconds = {"load": lap()}
