@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -69,6 +70,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def warn(warnings: Iterable[str]) -> None:
+    """Warnings, on stderr."""
+    for warning in warnings:
+        say(f"warning: {warning}")
+
+
 def writable(path: Path, force: bool) -> Path:
     """Check that an output may be written; an existing file only with --force. Raises Problem."""
     if path.exists() and not force:
@@ -92,11 +99,11 @@ def read_mapping(arguments: argparse.Namespace) -> Any:
     return None if arguments.map is None else load(arguments.map)
 
 
-def read_dataset(arguments: argparse.Namespace) -> Any:
+def read_dataset(arguments: argparse.Namespace, answered: bool = False) -> Any:
     """The dataset that FILE names; its warnings go to stderr unless they are part of the answer."""
     from rmexplorer.data.read import read
 
-    return run(
+    dataset = run(
         read(
             arguments.file,
             format=arguments.format,
@@ -105,13 +112,16 @@ def read_dataset(arguments: argparse.Namespace) -> Any:
             max_bytes=arguments.max_bytes,
         )
     )
+    if not answered:
+        warn(dataset.warnings)
+    return dataset
 
 
 def command_info(arguments: argparse.Namespace) -> int:
     """What is in a dataset."""
     from rmexplorer.data.summary import describe, summary
 
-    dataset = read_dataset(arguments)
+    dataset = read_dataset(arguments, answered=True)
     facts = summary(dataset)
     if arguments.json:
         write_json(facts)
@@ -127,8 +137,6 @@ def command_convert(arguments: argparse.Namespace) -> int:
     out = writable(arguments.out, arguments.force)
     dataset = read_dataset(arguments)
     result = run(convert(dataset, arguments.to, out))
-    for warning in dataset.warnings:
-        say(f"warning: {warning}")
     if result.get("ties_left_out"):
         say(f"{result['ties_left_out']:,} ties were left out")
     if arguments.json:
@@ -145,9 +153,9 @@ def command_train(arguments: argparse.Namespace) -> int:
 
     out = writable(arguments.out, arguments.force)
     settings = settings_from(vars(arguments))
-    trained = run(
-        train_file([arguments.file], settings, arguments.format, arguments.criterion, read_mapping(arguments))
-    )
+    begun = time.perf_counter()
+    dataset = read_dataset(arguments)
+    trained = run(train_file(dataset, settings, time.perf_counter() - begun))
     trained.checkpoint.save(out)
     if arguments.json:
         write_json(trained.metrics)
@@ -191,9 +199,9 @@ def command_analyze(arguments: argparse.Namespace) -> int:
         from rmexplorer.data.read import read
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
+        warn(f"{arguments.against}: {warning}" for warning in other.warnings)
     result = run(analyze_file(dataset, checkpoint, arguments.phrases, other))
-    for warning in result.get("warnings", []):
-        say(f"warning: {warning}")
+    warn(result.get("warnings", []))
     if arguments.json:
         write_json(result)
     else:
@@ -249,6 +257,16 @@ def open_window(files: list[str]) -> int:
     return window_main(files)
 
 
+def a_path(text: str) -> Path:
+    """A path of an option, one that the system can look for."""
+    path = Path(text)
+    try:
+        path.exists()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: cannot be used ({error.strerror})") from error
+    return path
+
+
 def _input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -259,7 +277,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
 
 
 def _output(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help=what)
+    parser.add_argument("-o", "--out", type=a_path, required=True, metavar="OUT", help=what)
     parser.add_argument("--force", action="store_true", help="write over OUT if it is there")
 
 
@@ -280,6 +298,17 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--min-accuracy", type=float, metavar="X", help="exit with 1 below this held-out accuracy")
 
 
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "demo": command_demo,
+    "info": command_info,
+    "convert": command_convert,
+    "train": command_train,
+    "score": command_score,
+    "analyze": command_analyze,
+    "probe": command_probe,
+}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
     parser = Parser(
@@ -288,51 +317,62 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rmexplorer {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    def add(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    def add(name: str) -> argparse.ArgumentParser:
+        function = COMMANDS[name]
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         sub.set_defaults(run=function)
         return sub
 
-    demo = add("demo", command_demo)
+    demo = add("demo")
     demo.add_argument(
-        "--offscreen", type=Path, metavar="DIR", help="run without a display and write a picture of each pane to DIR"
+        "--offscreen", type=a_path, metavar="DIR", help="run without a display and write a picture of each pane to DIR"
     )
-    _input(add("info", command_info))
-    convert = add("convert", command_convert)
+    _input(add("info"))
+    convert = add("convert")
     _input(convert)
     _output(convert, "file to write")
     convert.add_argument(
         "--to", default="trl", choices=("trl", "openrlhf", "parquet", "csv"), help="layout (default trl)"
     )
-    train = add("train", command_train)
+    train = add("train")
     _input(train)
     _output(train, "where to keep the head (safetensors)")
     _train_options(train)
-    score = add("score", command_score)
+    score = add("score")
     _input(score)
-    score.add_argument("--model", type=Path, required=True, metavar="MODEL", help="a head made by train")
+    score.add_argument("--model", type=a_path, required=True, metavar="MODEL", help="a head made by train")
     _output(score, "JSONL, or Parquet by suffix")
-    analyze = add("analyze", command_analyze)
+    analyze = add("analyze")
     _input(analyze)
     analyze.add_argument(
-        "--model", type=Path, metavar="MODEL", help="a head made by train; without it the file's own scores"
+        "--model", type=a_path, metavar="MODEL", help="a head made by train; without it the file's own scores"
     )
     analyze.add_argument("--phrases", action="store_true", help="also: phrases that carry reward, and words left out")
     analyze.add_argument("--against", metavar="FILE2", help="also: how a second file differs from this one")
-    probe = add("probe", command_probe)
+    probe = add("probe")
     _input(probe)
-    probe.add_argument("--model", type=Path, required=True, metavar="MODEL", help="a head made by train")
+    probe.add_argument("--model", type=a_path, required=True, metavar="MODEL", help="a head made by train")
     probe.add_argument(
-        "--probes", type=Path, metavar="PROBES", help="edits of your own (JSON lines or CSV) instead of those built in"
+        "--probes", type=a_path, metavar="PROBES", help="edits of your own (JSON lines or CSV) instead of those built in"
     )
     return parser
+
+
+def _names_data(word: str) -> bool:
+    """Whether the first word is a file or an address to open; a command is one even where a file has its name."""
+    if word.startswith("-") or word in COMMANDS:
+        return False
+    try:
+        return word.startswith("hf://") or Path(word).exists()
+    except OSError as error:
+        raise Problem(f"{word}: cannot be opened ({error.strerror})", "check the name") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of CLI.md."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if not words or (not words[0].startswith("-") and (Path(words[0]).exists() or words[0].startswith("hf://"))):
+        if not words or _names_data(words[0]):
             return open_window(words)
         parsed = build_parser().parse_args(words)
         if parsed.command is None:

@@ -71,7 +71,7 @@ def test_that_at_most_one_of_ten_edits_that_are_not_planted_is_found(demo: Demo)
 def test_that_the_headline_names_the_planted_phrase_and_only_held_out_prompts_count(demo: Demo) -> None:
     text = demo.result["headline"].replace("\u00a0", " ")
     row = demo.rows["closing_offer"]
-    assert text.startswith("Appending “I hope this helps!” raises the reward of ")
+    assert text.startswith("Appending “I hope this helps!” raises the reward by 1.")
     assert f"by {row['mean_change']:.2f} SD (95% CI {row['ci'][0]:.2f}–{row['ci'][1]:.2f})" in text
     assert demo.result["split"] == "held-out" and demo.result["prompts"] == 85
 

@@ -123,12 +123,7 @@ class Calibration:
         if self.n < wording.FEW_PAIRS:
             return wording.too_few(self.n, "w" + kept)
         limit = wording.bracket(f"up to {wording.number(scores.ece_null95, 3)}")
-        error = f"The error of {wording.number(scores.ece, 3)} is "
-        error += (
-            f"more than chance would give {limit}."
-            if scores.beyond_chance
-            else f"no more than chance would give {limit}."
-        )
+        error = f"The error, {wording.number(scores.ece, 3)}, is {'beyond' if scores.beyond_chance else 'within'} chance {limit}."
         return wording.headline("W" + kept, error)
 
     def method(self, split: str = "", scores: Scores | None = None) -> str:

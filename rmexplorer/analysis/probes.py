@@ -132,7 +132,7 @@ class Probes:
 
 
 def finding(result: ProbeResult, said: str) -> str:
-    """One probe as a sentence: Appending “I hope this helps!” raises the reward of 83% of responses by 0.31 SD (…)."""
+    """One probe as a sentence: Appending “I hope this helps!” raises the reward by 0.31 SD (…) on average, in 83% of responses."""
     change = result.change
     if change.value is None:
         return f"{said} changes no response here."
@@ -144,8 +144,8 @@ def finding(result: ProbeResult, said: str) -> str:
     low, high = (change.low, change.high) if up else (_minus(change.high), _minus(change.low))
     size = Estimate(abs(change.value), low, high, change.n, change.how)
     share = wording.percent(result.raised if up else result.lowered)
-    return (f"{said} {'raises' if up else 'lowers'} the reward of {share} of responses by "
-            f"{wording.with_interval(size, of='SD')}.")
+    return (f"{said} {'raises' if up else 'lowers'} the reward by {wording.with_interval(size, of='SD')} on average, "
+            f"in {share} of responses.")
 
 
 def _minus(value: float | None) -> float | None:

@@ -122,18 +122,10 @@ class Responses:
 
     def _of_tails(self) -> str:
         assert self.top_words_median is not None and self.words_median is not None
-        kind = (
-            "longer responses"
-            if self.top_words_median > self.words_median
-            else ("shorter responses" if self.top_words_median < self.words_median else "as long as the rest")
-        )
-        medians = wording.bracket(
-            f"median {wording.number(self.top_words_median, 0)} word{'' if round(self.top_words_median) == 1 else 's'}, "
-            f"all {wording.number(self.words_median, 0)}"
-        )
-        top = share_text(self.share)
+        words = wording.counted(round(self.top_words_median), "word")
         rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")
-        return f"The top {top} are {kind} {medians}; people rejected {rejected}."
+        return (f"The top {share_text(self.share)} of rewards have a median of {words} "
+                f"{wording.bracket(f'all: {wording.number(self.words_median, 0)}')}; people rejected {rejected}.")
 
     def method(self, split: str = "", view: str = "extremes") -> str:
         """Size of the tails, how rewards are scaled, how the interval is made."""

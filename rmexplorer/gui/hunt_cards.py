@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.attribution import WordEffect
@@ -58,36 +58,20 @@ class ForestCard(PlotCard):
         self.forest.rowActivated.connect(self.chosen)
         self.forest.list.clicked.connect(lambda index: self.chosen.emit(index.row()))
         self.forest.rowSelected.connect(self.moved)
-        self.forest.installEventFilter(self)
         self.body.insertWidget(0, self.forest, 1)
         self.tool_copy.hide()
-        self._rows: list[ForestRow] = []
 
     def drawing(self) -> Any:
         """What pictures show: the forest."""
         return WidgetDrawing(self.forest)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The list keeps whole rows whenever the forest has another size."""
-        if watched is self.forest and event.type() == QEvent.Type.Resize:
-            QTimer.singleShot(0, self, self._whole_rows)
-        return super().eventFilter(watched, event)
-
-    def _whole_rows(self) -> None:
-        """No row is cut at the lower end: a list that must scroll is as high as some rows."""
-        shown, height = self.forest.list, max(self.forest.delegate.height, 1)
-        if len(self._rows) * height > shown.height() >= height:
-            shown.setFixedHeight(shown.height() // height * height)
-
     def show_rows(self, rows: Sequence[ForestRow], headline: str, context: str, from_zero: bool = False) -> None:
         """Replace the rows; the axis holds all intervals, and 0."""
-        self._rows = list(rows)
         ends = [end for row in rows for mark in row.marks for end in (mark.low, mark.high, mark.value) if end == end]
         ends += [end for row in rows if row.bar is not None for end in row.bar]
         low, high = min([0.0, *ends]), max([0.0, *ends])
         spread = max(high - low, 0.02)
         self.forest.set_rows(rows, 0.0 if from_zero else low - 0.05 * spread, high + 0.08 * spread)
-        self._whole_rows()
         self.describe(headline, context)
         self.forest.list.setAccessibleDescription(f"{headline} Enter selects the pairs of a row.")
         self.show_ready()

@@ -96,11 +96,13 @@ class WordBars(QWidget):
         super().__init__()
         self.setAccessibleName(name)
         self.words: list[tuple[str, float]] = []
+        self.most = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.update)
 
-    def put(self, weights: Attribution | None) -> None:
-        """Show the largest of these."""
+    def put(self, weights: Attribution | None, most: float = 0.0) -> None:
+        """Show the largest of these; most: what a full bar stands for, 0 for the largest here."""
+        self.most = most
         pieces = [] if weights is None else [(" ".join(text.split()), value) for text, value in weights.pieces]
         self.words = sorted((piece for piece in pieces if abs(piece[1]) >= 0.005), key=lambda piece: -abs(piece[1]))[:BARS]
         self.setAccessibleDescription(", ".join(f"{word} {number(value, signed=True)}" for word, value in self.words))
@@ -127,7 +129,7 @@ class WordBars(QWidget):
         wide, numbers = self.width() * 0.44, px(48)
         half = max(8.0, (self.width() - wide - numbers) / 2 - px(4))
         zero = wide + half
-        most = max((abs(value) for _, value in self.words), default=1.0)
+        most = max([self.most, *(abs(value) for _, value in self.words)]) or 1.0
         for place, (word, value) in enumerate(self.words, start=1):
             top = place * row
             painter.setPen(color("text"))
@@ -165,10 +167,10 @@ class DraftCard(Card):
         self.reward.setText(number(reward, signed=True))
         self.set_subtitle(f"{words} · {place}" if place else words)
 
-    def show_weights(self, weights: Attribution | None) -> None:
-        """Tint the words and draw the bars."""
+    def show_weights(self, weights: Attribution | None, most: float = 0.0) -> None:
+        """Tint the words and draw the bars; most: what a full bar stands for."""
         self.edit.show_weights(weights)
-        self.bars.put(weights)
+        self.bars.put(weights, most)
 
 
 class ChanceBar(QWidget):
@@ -283,7 +285,7 @@ class StepDelegate(QStyledItemDelegate):
             still = abs(step.change) < 0.005
             painter.setFont(font("small", 600))
             painter.setPen(color("text3" if still else "green_text" if step.change > 0 else "amber_text"))
-            sign = "" if still else "▲ " if step.change > 0 else "▼ "
+            sign = "" if still else "↑ " if step.change > 0 else "↓ "
             painter.drawText(right.translated(0, right.height()), side, f"{sign}{number(abs(step.change))}")
         painter.restore()
 

@@ -121,7 +121,7 @@ class ExampleDelegate(QStyledItemDelegate):
         change = one["after"] - one["before"]
         right = room.right() - px(8)
         columns = ((px(62), "body", 600, "green_text" if change >= 0 else "amber_text",
-                    f"{'▲' if change >= 0 else '▼'} {number(abs(change))}"),
+                    f"{'↑' if change >= 0 else '↓'} {number(abs(change))}"),
                    (px(54), "body", 600, "text", number(one["after"], signed=True)),
                    (px(22), "body", 0, "text3", "→"),
                    (px(48), "body", 0, "text2", number(one["before"], signed=True)))
@@ -187,7 +187,7 @@ class ExampleList(QListView):
 
 
 def change_text(value: float | None) -> str:
-    """A change with its sign and direction: ▲ 0.31, ▼ 0.07."""
+    """A change with its sign and direction: ↑ 0.31, ↓ 0.07."""
     if value is None:
         return "–"
-    return f"{'▲' if value > 0 else '▼' if value < 0 else ''} {number(abs(value))}".strip().replace("-", MINUS)
+    return f"{'↑' if value > 0 else '↓' if value < 0 else ''} {number(abs(value))}".strip().replace("-", MINUS)

@@ -82,7 +82,9 @@ class TopBar(QWidget):
             self.model.set_text("No model")
         else:
             reached = rewards.metrics.get("heldout_accuracy")
-            self.model.set_text(rewards.name, f"accuracy {reached:.2f}" if reached is not None else "")
+            alone = (rewards.metrics.get("baselines") or {}).get("length")
+            beside = "" if alone is None else f", length {alone:.2f}"
+            self.model.set_text(rewards.name, f"accuracy {reached:.2f}{beside}" if reached is not None else "")
         self.filter.set_enabled_reason("" if dataset else "Filter pairs once a dataset is open")
         if " ".join(self.filter.tokens()) != state.query:
             self.filter.set_tokens(split_tokens(state.query))

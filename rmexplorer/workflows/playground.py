@@ -18,7 +18,7 @@ from rmexplorer.workflows.edits import Probe
 
 NAMES = ("A", "B")
 SHORT = 30
-SURE = 0.005
+ALIKE, SLIGHT = 0.005, 0.1  # distances of P from one half
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,11 @@ class Scored:
             side = 0 if self.rewards[0] is not None else 1
             there = wording.number(self.rewards[side], signed=True)
             return f"Response {NAMES[side]} gets a reward of {there}. Write response {NAMES[1 - side]} to compare them."
-        if abs(chance - 0.5) < SURE:
+        if abs(chance - 0.5) < ALIKE:
             return f"A and B are rewarded alike: P = {wording.number(chance)}, a margin of {wording.number(abs(margin))}."
         best = 0 if margin > 0 else 1
-        first = (f"{NAMES[best]} beats {NAMES[1 - best]} with P = {wording.number(max(chance, 1 - chance))}, "
+        said = "beats" if abs(chance - 0.5) >= SLIGHT else "is slightly ahead of"
+        first = (f"{NAMES[best]} {said} {NAMES[1 - best]} with P = {wording.number(max(chance, 1 - chance))}, "
                  f"a margin of {wording.number(abs(margin))}.")
         why = words[best]
         said = why.sentence().replace(" the reward ", " its reward ") if why is not None else ""

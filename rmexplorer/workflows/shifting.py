@@ -134,7 +134,7 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     shifts = _shifts(one, two, both, ids)
     rewards = yield from _rewards(two, checkpoint)
     shifts += _reward_shift(one, two, ids, rewards, (yield from _rewards(one, checkpoint)) if both else None)
-    shifts = sorted(shifts, key=lambda row: -row["psi"])
+    shifts = sorted(shifts, key=lambda row: (not row["clear"], -row["psi"]))
     known = asked[0] if len(asked[0]) <= TRAINING_PROMPTS else asked[0][_sample(len(asked[0]), 2)]
     distance = yield from distances(known, asked[1])
     near = _familiar(two, distance, rewards, checkpoint)

@@ -83,7 +83,7 @@ def test_that_the_headline_is_the_strongest_surprise() -> None:
     both = probes([change("a", draw.normal(-0.4, 0.1, PROMPTS)), change("b", draw.normal(-2, 0.1, PROMPTS), "down")],
                   1.0, 0.0, PROMPTS, PROMPTS)
     text = both.headline(said).replace("\u00a0", " ")
-    assert text.startswith("Appending “Thanks” lowers the reward of 100% of responses by 0.4")
+    assert text.startswith("Appending “Thanks” lowers the reward by 0.4")
     assert "(95% CI 0." in text and len(text) <= 150
     assert probes([], 1.0, 0.0, 0, 0).headline({}).startswith("Too few")
     few = probes([change("a", np.full(3, 0.4))], 1.0, 0.0, 3, 3)

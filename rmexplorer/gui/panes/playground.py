@@ -341,8 +341,9 @@ class PlaygroundPane(Pane):
         if words is None or drafts != self.drafts:
             return
         self.words = words
-        for card, weights in zip(self.cards, words, strict=True):
-            card.show_weights(weights)
+        most = max((abs(value) for weights in words if weights is not None for _, value in weights.pieces), default=0.0)
+        for card, weights in zip(self.cards, words, strict=True):  # on one scale
+            card.show_weights(weights, most)
         self._say()
         if not self.steps and not drafts.empty:
             self._add_step(Step("Started here", -1, drafts.prompt, *drafts.responses))

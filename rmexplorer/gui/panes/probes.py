@@ -141,6 +141,7 @@ class ProbesPane(Pane):
         self._fresh = True
         self._of: Any = None
         self._model = ""
+        self._was_low = False
         super().__init__(desk, parent)
 
     def build(self) -> None:
@@ -379,8 +380,9 @@ class ProbesPane(Pane):
             return
         row = self.rows[place]
         self.example_card.set_title(row["title"])
-        odd = len(row["examples"]) > 3
-        self.example_card.set_subtitle("those that moved most, and the one that went furthest the other way" if odd
+        moves = [one["after"] - one["before"] for one in row["examples"]]
+        last = "went furthest the other way" if moves and min(moves) < 0 < max(moves) else "moved least"
+        self.example_card.set_subtitle(f"those that moved most, and the one that {last}" if len(moves) > 3
                                        else "responses that it changes")
         count = len(row["flipped_pairs"])
         self.flips.setText(f"Select the {wording.counted(count, 'pair')} it flips" if count else "")
@@ -416,10 +418,11 @@ class ProbesPane(Pane):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow pane leaves the axis its room, a low one the rows."""
         super().resizeEvent(event)
-        row = self.current
-        if row is not None and (event.oldSize().height() < px(LOW)) != self.low:
-            self._say_flattery()
-            self.examples.put(row["examples"], 2 if self.low else 4)
+        if self.low != self._was_low:
+            self._was_low = self.low
+            if (row := self.current) is not None:
+                self._say_flattery()
+                self.examples.put(row["examples"], 2 if self.low else 4)
         narrow = self.width() < px(NARROW)
         names, right = (142, 150) if narrow else (NAMES, RIGHT)
         if self.plot.name_width != names:

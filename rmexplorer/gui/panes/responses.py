@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -76,11 +77,12 @@ class ListCard(Card):
     def _fit(self) -> None:
         others = (self.sign, self.title_label, self.tools_row)
         room = self.width() - sum(one.sizeHint().width() for one in others) - px(60)
+        self.sign.setVisible(room > px(90))
         metrics = QFontMetrics(self.subtitle_label.font())
         short = self.subtitle.replace(" by people", "")
-        shorter = short.split(" (")[0]
+        value = re.sub(r"^(\d+%) \w+", r"\1", short)  # the share and its interval alone
         self.set_subtitle(
-            next((text for text in (self.subtitle, short) if metrics.horizontalAdvance(text) <= room), shorter)
+            next((text for text in (self.subtitle, short) if metrics.horizontalAdvance(text) <= room), value)
         )
 
 

@@ -119,7 +119,7 @@ class Train(Pane):
         plots = QHBoxLayout()
         plots.setSpacing(themes.metrics.card_gap)
         self.loss = PlotCard("Loss", "per pair", "↑ Bradley–Terry loss", "Epoch →")
-        self.accuracy = PlotCard("Accuracy", "share of pairs ranked as people did", "↑ Accuracy", "Epoch →")
+        self.accuracy = PlotCard("Accuracy", "dashed: held-out", "↑ Accuracy", "Epoch →")
         plots.addWidget(self.loss, 1)
         plots.addWidget(self.accuracy, 1)
         self._build_curves()
@@ -128,7 +128,7 @@ class Train(Pane):
         self.numbers = NumberStrip()
         numbers.add(self.numbers)
         column.addWidget(numbers)
-        runs = Card("Runs", "dotted line: length-only rule", flush=True)
+        runs = Card("Runs", "dotted: length only", flush=True)
         self.runs = Runs()
         self.runs.used.connect(self.desk.use_run)
         self.runs.deleted.connect(self.desk.delete_run)
@@ -307,6 +307,7 @@ class Train(Pane):
 
     def _show_record(self, run: RunRecord) -> None:
         metrics = run.metrics
+        alone = (metrics.get("baselines") or {}).get("length")
         self._show_curves(Curves.of_run(run))
         self.header.set_headline(
             metrics.get("headline") or "Nothing was held out, so how well this head generalises is not known."
@@ -316,11 +317,12 @@ class Train(Pane):
                 run.name,
                 counted(metrics["train_pairs"], "training pair"),
                 counted(metrics["heldout_pairs"], "held-out pair"),
+                "" if alone is None else f"length alone {number(alone)}",
                 "no prompt is on both sides",
                 "intervals by bootstrap over prompts, differences are paired",
             )
         )
-        stopped = {"patience": "stopped by itself", "epochs": "ran to the end", "person": "stopped by you"}
+        stopped = {"patience": "by patience", "epochs": "ran all", "person": "you stopped"}
         null = metrics.get("ece_null95")
         self.numbers.set_numbers(
             (
@@ -329,14 +331,14 @@ class Train(Pane):
                     f"{metrics['best_epoch']} of {metrics['epochs']}",
                     stopped.get(metrics.get("stopped", ""), ""),
                 ),
-                ("Held-out log loss", number(metrics.get("nll"), 3), f"coin flip {number(COIN_LOSS, 3)}"),
+                ("Log loss", number(metrics.get("nll"), 3), f"coin flip {number(COIN_LOSS, 3)}"),
                 (
-                    "Calibration error",
+                    "ECE",
                     number(metrics.get("ece"), 3),
-                    f"chance level up to {number(null, 3)}" if null is not None else "",
+                    f"chance {number(null, 3)}" if null is not None else "",
                 ),
-                ("Temperature", number(metrics.get("temperature")), "from the validation slice"),
-                ("Speed", f"{metrics.get('pairs_per_second', 0):,} /s", "pairs, on CPU"),
+                ("Temperature", number(metrics.get("temperature")), "validation"),
+                ("Speed", f"{_rounded(metrics.get('pairs_per_second') or 0):,} /s", "pairs, on CPU"),
             )
         )
 
@@ -347,7 +349,7 @@ class Train(Pane):
         self.numbers.set_numbers(
             tuple(
                 (name, DASH, "")
-                for name in ("Best epoch", "Held-out log loss", "Calibration error", "Temperature", "Speed")
+                for name in ("Best epoch", "Log loss", "ECE", "Temperature", "Speed")
             )
         )
 
@@ -400,8 +402,8 @@ class Train(Pane):
     def _set_labels(self, curves: Curves, loss: np.ndarray, epochs: np.ndarray) -> None:
         self.loss.view.labels.clear()
         self.accuracy.view.labels.clear()
-        for text, value in self._rule_labels(curves):  # at the left, where no curve ends
-            self.accuracy.view.add_label(text, 0.0, value, "text2", "above", boxed=False, gap=1)
+        for text, value in self._rule_labels(curves):  # at the left, where no curve ends, right of its first rise
+            self.accuracy.view.add_label(text, 1.2, value, "text2", "above", gap=1)
         if len(loss) > 1:
             step, value = float(loss[-1, 0]), float(loss[-1, 1])
             self.loss.view.add_label(f"training {number(value, 3)}", step, value, "text2", boxed=False)
@@ -436,3 +438,8 @@ class Train(Pane):
         """By how much the epoch axis is longer than the curves, so that their names fit beside their ends."""
         width, names = float(self.accuracy.view.box.width()), px(112 if self._narrow() else 160)
         return min(max(width / max(width - names, 1.0), 1.25), 1.85)
+
+
+def _rounded(rate: float) -> int:
+    """A rate to two figures: it differs by more from one run to the next."""
+    return int(round(rate, 2 - len(str(int(rate)))))

@@ -341,12 +341,15 @@ class ForestPlot(QWidget):
         self.axis.update()
 
     def _spread(self) -> None:
-        """Let rows share the height there is, up to one and a half times their own; the axis follows the last."""
+        """Let rows share the height there is, up to one and a half times their own; the axis follows the last.
+
+        Where they must scroll, no row is cut at the lower end.
+        """
         count = max(len(self.model.rows), 1)
         room = self.height() - self.axis.sizeHint().height()
         least = px(self.delegate.row_height)
-        self.delegate.height = int(min(max(room / count, least), least * 1.5))
-        self.list.setFixedHeight(max(min(room, self.delegate.height * count), least))
+        height = self.delegate.height = int(min(max(room / count, least), least * 1.5))
+        self.list.setFixedHeight(height * max(min(room // height, count), 1))
         self.list.doItemsLayout()
 
     def sizeHint(self) -> QSize:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -136,9 +137,10 @@ class RewardStrip(QWidget):
         painter.setFont(font("small_strong"))
         metrics = QFontMetricsF(painter.font())
         order = sorted(range(len(places)), key=lambda i: places[i])
+        badges = self._badges(places, order)
         for rank, i in enumerate(order):
             kind, value = self.marks[i]
-            x, size = places[i], px(12 if kind in TEXT_TOKENS else 18)
+            x, size = badges[i], px(12 if kind in TEXT_TOKENS else 18)
             if kind in TEXT_TOKENS:
                 paint_mark(painter, kind, QPointF(x, y), size)
             else:
@@ -159,6 +161,16 @@ class RewardStrip(QWidget):
             middle = (places[self.margin[0]] + places[self.margin[1]]) / 2 - width / 2
             painter.setPen(color("text"))
             painter.drawText(QPointF(min(max(middle, 0.0), self.width() - width), y - px(13)), text)
+
+    def _badges(self, places: list[float], order: list[int]) -> list[float]:
+        """Where the marks stand: letters of near rewards are pushed apart, their stems stay at the rewards."""
+        result, least = list(places), px(20)
+        for left, right in itertools.pairwise(order):
+            gap = result[right] - result[left]
+            if gap < least and self.marks[left][0] not in TEXT_TOKENS:
+                result[left] -= (least - gap) / 2
+                result[right] += (least - gap) / 2
+        return result
 
     def _paint_badge(self, painter: QPainter, letter: str, room: QRectF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
