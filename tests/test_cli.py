@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +206,10 @@ def test_that_holdout_0_trains_on_all_and_judges_nothing(
         (["convert", "{pairs}", "-o", "{tmp}/nowhere/x"], "folder that exists"),
         (["train", "{pairs}"], "required"),
         (["inof", "{pairs}"], "invalid choice"),
+        (["{long}"], "File name too long"),
+        (["info", "{long}"], "File name too long"),
+        (["convert", "{pairs}", "-o", "{long}"], "File name too long"),
+        (["score", "{pairs}", "--model", "{long}", "-o", "{tmp}/x"], "File name too long"),
     ],
 )
 def test_that_bad_input_is_one_line_with_exit_code_2(
@@ -215,7 +221,7 @@ def test_that_bad_input_is_one_line_with_exit_code_2(
     (tmp_path / "oneprompt.jsonl").write_text(
         "".join(f'{{"prompt": "p", "chosen": "good {i}", "rejected": "bad {i}"}}\n' for i in range(5))
     )
-    code, out, err = run(capsys, *(word.format(tmp=tmp_path, pairs=pairs) for word in words))
+    code, out, err = run(capsys, *(word.format(tmp=tmp_path, pairs=pairs, long="long" * 80) for word in words))
     assert code == 2
     assert out == "" and err.count("\n") == 1 and err.startswith("rmexplorer: error: ")
     assert said in err and ";" in err and "Traceback" not in err
@@ -263,26 +269,122 @@ def test_that_no_command_without_a_window_imports_qt(pairs: Path, tmp_path: Path
     assert out.splitlines()[-1] == "[]"
 
 
-def test_that_an_interrupt_ends_with_130_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    big, out = tmp_path / "big.jsonl", tmp_path / "out.jsonl"
+@pytest.mark.parametrize("name", ["info", "train"])
+def test_that_a_command_is_one_also_where_a_file_has_its_name(
+    capsys: pytest.CaptureFixture[str], pairs: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(pairs.parent)
+    (pairs.parent / name).mkdir()
+    code, out, err = run(capsys, name, "pairs.jsonl")
+    assert (code == 0 and "120" in out) if name == "info" else (code == 2 and "required: -o" in err)
+
+
+@pytest.fixture
+def head(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "head.safetensors"
+    assert run(capsys, "train", str(pairs), "-o", str(file), "--epochs", "1")[0] == 0
+    return file
+
+
+READERS = [
+    ["info", "{file}"],
+    ["convert", "{file}", "-o", "{tmp}/out"],
+    ["train", "{file}", "-o", "{tmp}/out", "--epochs", "1"],
+    ["score", "{file}", "--model", "{head}", "-o", "{tmp}/out"],
+    ["analyze", "{file}", "--model", "{head}"],
+    ["probe", "{file}", "--model", "{head}"],
+    ["analyze", "{file}", "--model", "{head}", "--against", "{file}"],
+]
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_that_every_command_keeps_to_max_bytes(
+    capsys: pytest.CaptureFixture[str], pairs: Path, head: Path, tmp_path: Path, words: list[str]
+) -> None:
+    packed = tmp_path / "pairs.jsonl.gz"
+    packed.write_bytes(gzip.compress(pairs.read_bytes()))
+    filled = [word.format(file=packed, head=head, tmp=tmp_path) for word in words]
+    code, out, err = run(capsys, *filled, "--max-bytes", "10")
+    assert code == 2 and out == "" and "--max-bytes" in err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_that_warnings_of_reading_are_said_once(
+    capsys: pytest.CaptureFixture[str], head: Path, tmp_path: Path, words: list[str]
+) -> None:
+    file = tmp_path / "old.csv"
+    rows = [f"question {i % 20},a très {'very ' * (i % 5)}long answer {i},bad {i}" for i in range(60)]
+    file.write_bytes("\n".join(["prompt,chosen,rejected", *rows]).encode("cp1252"))
+    code, out, err = run(capsys, *(word.format(file=file, head=head, tmp=tmp_path) for word in words))
+    said = "old.csv is not UTF-8; it was read as Windows-1252"
+    assert code == 0
+    assert (out + err).count(f"warning: {said}") == 1 and (said in out) == (words[0] == "info")
+    assert err.count(f"warning: {file}: {said}") == ("--against" in words)
+
+
+@pytest.mark.parametrize("note", ["reading", "counting the words", "epoch 1 "])
+def test_that_an_interrupt_ends_within_a_second_with_130_and_leaves_nothing_behind(
+    home: Path, tmp_path: Path, note: str
+) -> None:
+    pty = pytest.importorskip("pty")
+    big, out = tmp_path / "big.jsonl", tmp_path / "out.safetensors"
     with big.open("w") as file:
-        for i in range(200_000):
-            file.write(
-                json.dumps({"prompt": f"p {i}", "chosen": "good answer " * 8 + str(i), "rejected": f"bad {i}"}) + "\n"
-            )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rmexplorer", "train", str(big), "-o", str(out)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
+        for i in range(20_000):
+            row = {"prompt": f"p {i}", "chosen": "good answer " * 8 + str(i), "rejected": f"bad {i}"}
+            file.write(json.dumps(row) + "\n")
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen([sys.executable, "-m", "rmexplorer", "train", str(big), "-o", str(out)], stderr=theirs)
+        os.close(theirs)
+        err = b""
+        while note.encode() not in err:
+            err += terminal.read(4096)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # Linux says the end of a terminal as an error
+            while more := terminal.read(4096):
+                err += more
+        assert process.wait(20) == 130 and time.monotonic() - asked < 1
+    assert b"Traceback" not in err and err.endswith(b"rmexplorer: interrupted\r\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["big.jsonl"]
+    assert not [path for path in home.rglob("*") if ".part" in path.name]
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r} and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException as error:  # as what an extension module imports
+                raise ImportError(name) from error
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["rmexplorer", "info", {file!r}]
+runpy.run_module("rmexplorer", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("module", ["rmexplorer.cli", "rmexplorer.job", "rmexplorer.data.read", "polars", "numpy"])
+def test_that_an_interrupt_while_modules_are_imported_ends_with_130(pairs: Path, module: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED.format(module=module, file=str(pairs))],
+                           capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "rmexplorer: interrupted\n")
+
+
+def test_that_an_interrupt_that_passed_through_exec_ends_with_130(tmp_path: Path) -> None:
+    (tmp_path / "rmexplorer_stub.py").write_text("exec('raise KeyboardInterrupt')")
+    code = (
+        "import sys\nfrom rmexplorer import cli\nfrom rmexplorer.__main__ import start\n"
+        "def stub(words): import rmexplorer_stub\n"
+        "cli.open_window = stub\nsys.argv = ['rmexplorer']\nsys.exit(start())"
     )
-    time.sleep(2.5)
-    asked = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and time.monotonic() - asked < 5
-    assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["big.jsonl"]
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                           env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[1]}"})
+    assert (ended.returncode, ended.stderr) == (130, "rmexplorer: interrupted\n")
 
 
 def test_that_analyze_adds_phrases_and_shift_where_they_are_asked_for(
