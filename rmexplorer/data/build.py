@@ -205,9 +205,14 @@ def column_of(name: str, values: Sequence[Any]) -> pl.Series:
     if kinds == {int} and all(not isinstance(value, int) or abs(value) < 2**63 for value in values):
         return pl.Series(name, [value if isinstance(value, int) else None for value in values], dtype=pl.Int64)
     if kinds and kinds <= {int, float}:
-        return pl.Series(
-            name, [float(value) if isinstance(value, int | float) else None for value in values], dtype=pl.Float64
-        )
+        return pl.Series(name, [_float(value) for value in values], dtype=pl.Float64)
     return pl.Series(
         name, [str(value) if isinstance(value, bool | int | float | str) else None for value in values], dtype=pl.String
     )
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:  # a whole number of more than 308 digits
+        return None

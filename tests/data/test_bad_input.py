@@ -283,3 +283,10 @@ def test_that_reading_can_be_stopped_between_any_two_steps(load: Any, tmp_path: 
     assert beats >= 3
     with pytest.raises(StopIteration):
         next(job)
+
+
+def test_that_a_whole_number_beyond_all_floats_is_a_missing_value(load: Any) -> None:
+    record = {"prompt": "p", "chosen": "a", "rejected": "b"}
+    dataset = load([{**record, "prompt": f"p{n}", "size": size} for n, size in enumerate((10**400, 2, -(10**400)))])
+    (size,) = [column for column in dataset.extras if column.name == "size"]
+    assert size.to_list() == [None, 2.0, None]
