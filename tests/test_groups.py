@@ -55,7 +55,7 @@ def test_that_the_fingerprint_knows_groups_that_are_more_than_the_prompt(file: P
 
 
 def trained(file: Path, mapping: Mapping) -> Any:
-    return finish(train_file([str(file)], SHORT, mapping=mapping))
+    return finish(train_file(finish(read(file, mapping=mapping)), SHORT))
 
 
 def test_that_training_by_another_mapping_learns_and_judges_by_its_groups(file: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_that_a_head_is_not_judged_where_only_ties_are_held_out_and_that_ties_al
                  "score_rejected": 1} for i, tie in enumerate(tied)]  # fmt: skip
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         if tied is held:
-            trained = finish(train_file([str(path)], RunSettings(train=TrainSettings(epochs=2))))
+            trained = finish(train_file(finish(read(path)), RunSettings(train=TrainSettings(epochs=2))))
             assert trained.metrics["train_pairs"] == 16 and trained.metrics["heldout_pairs"] == 0
             assert trained.verdict is None and "Nothing was held out" in report(trained.metrics)
     with pytest.raises(Problem, match="no pair is left to train on"):

@@ -12,6 +12,7 @@ import scipy.sparse
 
 from rmexplorer.analysis.hunt import effects_beyond_length, hunt, log_odds
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.read import read
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import finish
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -113,7 +114,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, str, Checkp
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RMEXPLORER_HOME", str(tmp_path_factory.mktemp("demo")))
         folder = finish(open_files([str(demo_path())]))
-        trained = finish(train_file([str(demo_path())], RunSettings()))
+        trained = finish(train_file(finish(read(demo_path())), RunSettings()))
     return Dataset.open(Path(folder)), folder, trained.checkpoint, trained.rewards
 
 

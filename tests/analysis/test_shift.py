@@ -25,6 +25,7 @@ from rmexplorer.analysis.shift import (
 )
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import surface
+from rmexplorer.data.read import read
 from rmexplorer.data.split import split_by_group
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
@@ -152,7 +153,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Checkpoint]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RMEXPLORER_HOME", str(tmp_path_factory.mktemp("demo")))
         folder = finish(open_files([str(demo_path())]))
-        return folder, finish(train_file([str(demo_path())], RunSettings())).checkpoint
+        return folder, finish(train_file(finish(read(demo_path())), RunSettings())).checkpoint
 
 
 def test_that_halves_of_the_training_prompts_are_alike_and_another_topic_is_not(
