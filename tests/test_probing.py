@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("probed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RMEXPLORER_HOME", str(folder))
-        trained = finish(train_file([str(demo_path())], RunSettings()))
+        trained = finish(train_file(finish(read(demo_path())), RunSettings()))
         trained.checkpoint.save(folder / "head.safetensors")
         result = finish(probing.probe_dataset(finish(read(demo_path())), trained.checkpoint))
     return Demo(trained.checkpoint, folder / "head.safetensors", result)
@@ -223,11 +224,40 @@ def test_that_probes_of_a_person_are_read_as_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize("record", [
     {"append": "x"}, {"name": "a"}, {"name": "a", "append": "x", "prepend": "y"}, {"name": "a", "append": 3}, [1],
     {"name": "a", "append": ""}, {"name": "a", "transform": "__import__"}, {"name": "a", "append": "x", "expected": "maybe"},
-    {"name": "a", "replace": {"": "x"}}, {"name": "a", "replace": "", "with": "x"},
+    {"name": "a", "replace": {"": "x"}}, {"name": "a", "replace": "", "with": "x"}, {"name": "a", "replace": {}},
+    {"name": "a", "replace": []},
 ])
 def test_that_a_bad_probe_is_a_problem(record: Any) -> None:
     with pytest.raises(Problem, match="line 7"):
         collect([(7, record)])
+
+
+def test_that_lines_of_a_table_may_be_in_a_cell_and_faults_name_the_line_they_begin_on(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    rows = ["name,append,replace", '"list","\n- one\n- two",', "", "both,x,y"]
+    table.write_text("\n".join(rows[:2]))
+    assert read_probes(table)[0].text == ("\n- one\n- two",)
+    table.write_text("\n".join(rows))
+    with pytest.raises(Problem, match=r"own\.csv: line 6: the probe both says append and replace"):
+        read_probes(table)
+    table.write_text("name,append\na," + "x" * 200_000)
+    with pytest.raises(Problem, match=r"own\.csv: line 2"):
+        read_probes(table)
+
+
+def test_that_a_line_nested_beyond_reason_is_a_problem(tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"name": "a", "append": "x"}\n' + "[" * 100_000)
+    with pytest.raises(Problem, match=r"own\.jsonl: line 2 is not JSON"):
+        read_probes(file)
+
+
+def test_that_thousands_of_pairs_of_one_name_are_read_in_their_order_at_once() -> None:
+    records = [{"name": "f", "title": "F" if n == 0 else "G", "before": f"a {n}", "after": f"b {n}"} for n in range(4_000)]
+    begun = time.monotonic()
+    (probe,) = collect(enumerate(records, start=1))
+    assert time.monotonic() - begun < 2
+    assert probe.title == "F" and probe.pairs == tuple(("", f"a {n}", f"b {n}") for n in range(4_000))
 
 
 def test_that_pairs_of_texts_stand_in_responses_or_on_their_own(demo: Demo) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import random
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,9 @@ class Probe:
                           f"choose one of {', '.join(TRANSFORMS)}")
         if self.kind in ("append", "prepend") and not any(self.text):
             raise Problem(f"the probe {self.name} has no text to {self.kind}", "give the text")
-        if self.kind == "replace" and not all(old for old, _ in self.words):
+        if self.kind == "whole" and not self.text:
+            raise Problem(f"the probe {self.name} has no text to put there", "give the text")
+        if self.kind == "replace" and not (self.words and all(old for old, _ in self.words)):
             raise Problem(f"the probe {self.name} replaces an empty text", "say what is to be replaced")
 
     @property
@@ -217,7 +220,7 @@ def apply(probe: Probe, response: str, turn: int = 0, other: str = "") -> str | 
     elif probe.kind == "replace":
         edited = _replaced(response, probe.words)
     elif probe.kind == "whole":
-        edited = probe.text[turn % len(probe.text)] if probe.text else ""
+        edited = probe.text[turn % len(probe.text)]
     elif probe.kind == "transform":
         seed = int.from_bytes(hashlib.blake2b(response.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
         edited = TRANSFORMS[probe.transform](response, probe.text, other, random.Random(seed))
@@ -312,14 +315,27 @@ def read_probes(path: Path) -> tuple[Probe, ...]:
         raise Problem(f"{path}: there is no such file", "check the name") from error
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{path}: cannot be read ({error})", "give a text file in UTF-8") from error
-    if path.suffix.lower() in (".csv", ".tsv"):
-        lines: Iterable[tuple[int, Any]] = (
-            (number, {key: value for key, value in row.items() if key and isinstance(value, str) and value != ""})
-            for number, row in enumerate(csv.DictReader(
-                content.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ","), start=2))
-    else:
-        lines = _json_lines(path, content)
-    return collect(lines, str(path))
+    suffix = path.suffix.lower()
+    lines = _table_lines if suffix in (".csv", ".tsv") else _json_lines
+    return collect(lines(path, content), str(path))
+
+
+def _table_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
+    """The line that a row begins on, and its cells that are not empty by the names of the head line."""
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    head: list[str] = []
+    while True:
+        line = rows.line_num + 1
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            raise Problem(f"{path}: line {line} is no row of a table ({error})", "mend this line") from error
+        if cells is None:
+            return
+        if not head:
+            head = cells
+        elif cells:
+            yield line, {key: cell for key, cell in zip(head, cells, strict=False) if key and cell}
 
 
 def _json_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
@@ -327,29 +343,28 @@ def _json_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise Problem(f"{path}: line {number} is not JSON", "give one JSON object a line") from error
 
 
 def collect(lines: Iterable[tuple[int, Any]], where: str = "probes") -> tuple[Probe, ...]:
     """Probes from (line, record); before/after records of one name are one probe. Raises Problem with the line."""
-    found: dict[str, Probe] = {}
+    found: dict[str, list[Probe]] = {}
     for number, record in lines:
         try:
             probe = of_record(record)
-            other = found.get(probe.name)
-            if other is not None and (other.kind, probe.kind) != ("pairs", "pairs"):
+            named = found.setdefault(probe.name, [])
+            if named and (named[0].kind, probe.kind) != ("pairs", "pairs"):
                 raise Problem(f"the probe {probe.name} is there twice", "give each a name of its own")
-            if other is not None:
-                probe = Probe.from_dict({**other.as_dict(), "pairs": [*other.pairs, *probe.pairs]})
-            found[probe.name] = probe
+            named.append(probe)
             if len(found) > MOST_PROBES:
                 raise Problem(f"there are more than {MOST_PROBES} probes", "split the file")
         except Problem as problem:
             raise Problem(f"{where}: line {number}: {problem.what}", problem.remedy) from problem
     if not found:
         raise Problem(f"{where}: holds no probe", 'give lines such as {"name": "thanks", "append": "Thanks!"}')
-    return tuple(found.values())
+    return tuple(replace(first, pairs=(*first.pairs, *(pair for probe in more for pair in probe.pairs)))
+                 for first, *more in found.values())
 
 
 def of_record(record: Any) -> Probe:
