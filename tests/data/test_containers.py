@@ -363,3 +363,16 @@ def test_that_the_converted_branch_is_fetched_or_else_the_main_one(unreachable: 
     assert len(finish(read("hf://datasets/owner/name:train"))) == 7
     with pytest.raises(Problem, match="limit"):
         finish(fetched("hf://datasets/owner/name:train", max_bytes=10))
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_that_a_second_column_of_one_name_is_kept_apart_with_a_warning(load: Any, kind: str) -> None:
+    head = ["prompt", "chosen", "rejected", "chosen", "note (2)", "note", "note"]
+    rows = [["p", "a", "b", "c", "d", "e", "f"], ["q", "g", "h", "i", "j", "k", "l"]]
+    table = "\n".join(",".join(row) for row in [head, *rows])
+    dataset = load(table if kind == "csv" else workbook(Data=[head, *rows]), f"twice.{kind}")
+    assert dataset.responses["text"].gather(dataset.chosen).to_list() == ["a", "g"]
+    assert dataset.extras.to_dict(as_series=False) == {
+        "chosen (2)": ["c", "i"], "note (2)": ["d", "j"], "note": ["e", "k"], "note (3)": ["f", "l"]}
+    (warning,) = dataset.warnings
+    assert warning.startswith(f"twice.{kind}") and "are read as chosen (2), note (3); give each a name" in warning

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -77,6 +78,29 @@ def spread(length: int, count: int) -> list[int]:
         return list(range(length))
     middle = (length - count) // 2
     return [*range(count), *range(middle, middle + count), *range(length - count, length)]
+
+
+def told_apart(head: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of columns, a second one of a name as `name (2)`, and a warning where there is one.
+
+    Columns without a name stay so.
+    """
+    names: list[str] = []
+    new: list[str] = []
+    taken, count = set(head), Counter[str]()
+    for name in head:
+        count[name] += 1
+        called = name
+        if name and count[name] > 1:
+            while (called := f"{name} ({count[name]})") in taken:
+                count[name] += 1
+            taken.add(called)
+            new.append(called)
+        names.append(called)
+    if not new:
+        return names, []
+    shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
+    return names, [f"columns have the same name, and the later ones are read as {shown}; give each a name of its own"]
 
 
 def load_json(data: bytes | str) -> Any:

@@ -16,6 +16,7 @@ from rmexplorer.data.containers import (
     looks_like_text,
     spread,
     text_bytes,
+    told_apart,
 )
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
@@ -25,11 +26,12 @@ csv.field_size_limit(2**31 - 1)
 
 
 class SeparatedTable(Table):
-    """A table of text cells with a head line."""
+    """A table of text cells with a head line; `said` is what there is to say of that."""
 
     def __init__(self, text: str, separator: str) -> None:
         super().__init__(len(text))
         self._text, self._separator = text, separator
+        self.said: list[str] = []
         sample = [row.value for row, _ in zip(self._read(), range(200), strict=False) if row.value]
         if not sample:
             raise Problem("this table has a head line but no whole row", "choose a table with at least one record")
@@ -59,7 +61,7 @@ class SeparatedTable(Table):
             if not cells or (len(cells) == 1 and head is not None and len(head) > 1 and not cells[0].strip()):
                 continue
             if head is None:
-                head = [cell.strip() for cell in cells]
+                head, self.said = told_apart([cell.strip() for cell in cells])
             elif len(cells) != len(head):
                 yield Row(None, line, f"Line {line} has {len(cells)} cells, not {len(head)}.")
             else:
@@ -98,6 +100,7 @@ def open_table(member: Member) -> Table:
     separator = _separator(text[: 1 << 16])
     assert separator is not None
     table = SeparatedTable(text, separator)
+    table.warnings += [f"{member.name}: {said}" for said in table.said]
     if not whole:
         table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
     return table

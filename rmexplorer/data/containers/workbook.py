@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, spread
+from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, spread, told_apart
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
@@ -47,16 +47,16 @@ def _plain(cell: Any) -> Any:
     return str(cell) if isinstance(cell, timedelta) else cell
 
 
-def _records(sheet: Any) -> tuple[tuple[str, ...], list[tuple[int, dict[str, Any]]]]:
-    """The head of a sheet and its records with their line; in a column with any text, all cells are texts."""
+def _records(sheet: Any) -> tuple[list[str], list[tuple[int, dict[str, Any]]], list[str]]:
+    """The head of a sheet, its records with their line, and warnings; in a column with any text, all cells are texts."""
     rows = sheet.to_python(skip_empty_area=True)
     start = 1 + (sheet.start[0] if sheet.start else 0)
     lines = [(line, cells) for line, cells in enumerate(rows, start) if any(cell != "" for cell in cells)]
     if not lines:
-        return (), []
+        return [], [], []
     head = [str(_plain(cell)).strip() for cell in lines[0][1]]
     kept = [place for place, name in enumerate(head) if name or any(cells[place] != "" for _, cells in lines[1:])]
-    names = [head[place] for place in kept]
+    names, said = told_apart([head[place] for place in kept])
     columns = {place: [_plain(cells[place]) for _, cells in lines[1:]] for place in kept}
     for column in columns.values():
         if any(isinstance(cell, str) and cell for cell in column):
@@ -65,7 +65,7 @@ def _records(sheet: Any) -> tuple[tuple[str, ...], list[tuple[int, dict[str, Any
         (line, {name: columns[place][row] for name, place in zip(names, kept, strict=True)})
         for row, (line, _) in enumerate(lines[1:])
     ]
-    return tuple(names), records
+    return names, records, said
 
 
 def open_workbook(member: Member) -> Table:
@@ -88,14 +88,14 @@ def open_workbook(member: Member) -> Table:
             raise
         said = (str(error).splitlines() or [""])[0][:200]
         raise Problem(f"this workbook is damaged ({said})", "save it again, or save the sheet as CSV") from error
-    filled = {name: records for name, (head, records) in read.items() if records}
+    filled = {name: records for name, (_, records, _) in read.items() if records}
     if not filled:
         raise Problem("this workbook has no sheet with a head line and a row", "choose one with at least one record")
     head = read[next(iter(filled))][0]
-    return Workbook(
-        [(name, records) for name, records in filled.items() if set(read[name][0]) == set(head)],
-        [name for name in filled if set(read[name][0]) != set(head)],
-    )
+    sheets = [(name, records) for name, records in filled.items() if set(read[name][0]) == set(head)]
+    workbook = Workbook(sheets, [name for name in filled if set(read[name][0]) != set(head)])
+    workbook.warnings += [f"{member.name}, sheet {name}: {said}" for name, _ in sheets for said in read[name][2]]
+    return workbook
 
 
 def recognises(head: bytes) -> bool:
