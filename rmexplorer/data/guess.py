@@ -36,7 +36,6 @@ ANNOTATORS = frozenset(
     "annotator worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
 )
 GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())
-SUBSETS = frozenset("subset category source split domain language lang task topic dataset section".split())
 SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
 RANKS = frozenset("rank ranks ranking rankings order position".split())
 SYSTEMS = frozenset({"system", "system_prompt", "system_message"})

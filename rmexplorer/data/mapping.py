@@ -340,11 +340,6 @@ def save(mapping: Mapping) -> Path:
     return target
 
 
-def delete(called: str) -> None:
-    """Remove a saved mapping."""
-    (_folder() / f"{called}.toml").unlink(missing_ok=True)
-
-
 def load(named: str | Path) -> Mapping:
     """A mapping by the name that it was saved under, or by its file. Raises Problem where there is none."""
     kept = _folder() / f"{named}.toml"

@@ -157,11 +157,6 @@ def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
     return Peek(opened.sample, chosen.id, why, others, chosen.criteria, guess(opened.sample))
 
 
-def criteria(path: Paths) -> Job[tuple[str, ...]]:
-    """The labels that the rows of a file have, the default first; empty where they have one."""
-    return (yield from peek(path)).criteria
-
-
 def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
     """Every data file behind the paths, opened, under its name; and warnings of what was left out."""
     tables: list[tuple[str, Table]] = []

@@ -1,4 +1,4 @@
-"""What is in a dataset: the numbers of `rmexplorer info` and of the dataset card."""
+"""What is in a dataset: the numbers of `rmexplorer info`."""
 
 from __future__ import annotations
 
@@ -116,30 +116,3 @@ def chosen_longer(dataset: Dataset) -> Estimate:
     chars = char_count(dataset.responses["text"])
     longer = chars[dataset.chosen[decided]] > chars[dataset.rejected[decided]]
     return proportion(float(longer.sum()), len(longer))
-
-
-def facets(dataset: Dataset, most: int = 40) -> dict[str, pl.DataFrame]:
-    """Counts of each value of the text and yes/no columns that have 2 to `most` values: column → frame of value
-    and pairs."""
-    found: dict[str, pl.DataFrame] = {}
-    for column in dataset.extras:
-        if column.dtype in (pl.String, pl.Boolean) and 2 <= column.n_unique() <= most:
-            counts = column.cast(pl.String).value_counts(sort=True)
-            found[column.name] = counts.rename({column.name: "value", "count": "pairs"})
-    return found
-
-
-def card(dataset: Dataset) -> dict[str, Any]:
-    """Numbers of the dataset card: medians of words and characters, share of ties, counts a facet, chosen longer."""
-    decided = dataset.winner != TIE
-    chars, words = lengths(dataset.responses["text"])
-    chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
-    return {
-        "chosen_words_median": _median(words[chosen]),
-        "rejected_words_median": _median(words[rejected]),
-        "chosen_chars_median": _median(chars[chosen]),
-        "rejected_chars_median": _median(chars[rejected]),
-        "tie_share": float((~decided).mean()) if len(dataset) else None,
-        "chosen_longer": chosen_longer(dataset),
-        "facets": facets(dataset),
-    }

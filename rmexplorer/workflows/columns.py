@@ -250,12 +250,6 @@ def columns(
     return Columns(dataset, rewards, np.flatnonzero(inside), mask, unscored)
 
 
-def file_rewards(dataset: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """(pairs,) rewards of first and second that came with the file, NaN where missing; None without any."""
-    first, second = (dataset.pairs[name].fill_null(float("nan")).to_numpy() for name in ("score_first", "score_second"))
-    return (first, second) if bool(np.any(np.isfinite(first) & np.isfinite(second))) else None
-
-
 def run(name: str, given: Columns, **settings: Any) -> Any:
     """The result of an analysis: columns are filled in by parameter name, and facts of the dataset as settings.
 

@@ -16,8 +16,9 @@ from rmexplorer.analysis import COLUMNS
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.problem import Problem
+from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze, describe
-from rmexplorer.workflows.columns import STYLE, columns, file_rewards, run
+from rmexplorer.workflows.columns import STYLE, columns, run
 
 Build = Callable[..., Dataset]
 ROWS: dict[str, list[Any]] = {
@@ -122,12 +123,9 @@ def test_that_style_is_measured_on_a_sample_of_many_pairs(build: Build, monkeypa
     assert "a sample of 90" in found.method()
 
 
-def test_that_rewards_of_the_file_are_found(build: Build, small: Dataset) -> None:
-    assert file_rewards(small) is None
+def test_that_rewards_of_the_file_are_found(build: Build) -> None:
     scored = build(**ROWS, score_first=[1.0, None, 2.0, 3.0], score_second=[0.0, 1.0, 2.0, 4.0])
-    found = file_rewards(scored)
-    assert found is not None
-    given = columns(scored, *found)
+    given = columns(scored, *from_columns(scored))
     assert given["margin"].tolist() == [1.0, 1.0] and given.unscored == 1
 
 

@@ -14,7 +14,6 @@ from rmexplorer.cli import main
 from rmexplorer.data.guess import guess, tokens
 from rmexplorer.data.mapping import (
     Mapping,
-    delete,
     from_toml,
     load,
     offered,
@@ -23,7 +22,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
-from rmexplorer.data.read import criteria, peek, read
+from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
@@ -224,14 +223,14 @@ def test_that_a_wrong_mapping_is_a_problem(load: Any, mapping: Mapping, said: st
         load(SURVEY, mapping=mapping)
 
 
-def test_that_mappings_are_kept_offered_and_removed() -> None:
+def test_that_mappings_are_kept_and_offered() -> None:
     path = save(MAPPING)
     assert path.suffix == ".toml" and set(saved()) == {"survey"}
     assert load("survey") == MAPPING == load(path)
     assert offered(SURVEY[0]) == [MAPPING] and offered([*list(SURVEY[0])[1:]]) == []
     (path.parent / "broken.toml").write_text("[roles]\nx = 5\n")
     assert set(saved()) == {"survey"}
-    delete("survey")
+    path.unlink()
     with pytest.raises(Problem, match="no mapping named 'survey'"):
         load("survey")
     for name in ("../x", "", ".hidden", "a/b"):
@@ -263,7 +262,7 @@ def test_that_a_peek_says_why_and_what_could_be_chosen() -> None:
     seen = finish(peek(SAMPLES / "pku_saferlhf.jsonl"))
     assert seen.format == "pku_saferlhf" and "prompt" in seen.why and "prompt" in seen.columns
     assert seen.criteria == ("better", "safer") and seen.problem is None
-    assert finish(criteria(SAMPLES / "trl_explicit.jsonl")) == ()
+    assert finish(peek(SAMPLES / "trl_explicit.jsonl")).criteria == ()
 
 
 def test_that_a_peek_of_unknown_columns_gives_the_problem_and_a_guess(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
 from rmexplorer.problem import Problem
-from rmexplorer.reward.sources.columns import from_columns, margins, response_rewards
+from rmexplorer.reward.sources.columns import from_columns, response_rewards
 
 
 def dataset(pairs: list[dict[str, Any]]) -> Dataset:
@@ -23,7 +23,7 @@ def dataset(pairs: list[dict[str, Any]]) -> Dataset:
         votes=pl.DataFrame(schema=VOTES), skipped=pl.DataFrame(schema=SKIPPED))
 
 
-def test_that_scores_become_rewards_and_margins() -> None:
+def test_that_scores_become_rewards() -> None:
     scored = dataset([
         {"first": 0, "second": 1, "winner": 1, "score_first": 2.0, "score_second": 0.5},
         {"first": 0, "second": 2, "winner": -1, "score_first": 4.0, "score_second": 1.0},
@@ -32,7 +32,6 @@ def test_that_scores_become_rewards_and_margins() -> None:
     first, second = from_columns(scored)
     np.testing.assert_array_equal(first, [2, 4, 0.5])
     np.testing.assert_array_equal(second, [0.5, 1, np.nan])
-    np.testing.assert_array_equal(margins(scored), [1.5, -3, np.nan])
     np.testing.assert_array_equal(response_rewards(scored), [3, 0.5, 1, np.nan])
 
 

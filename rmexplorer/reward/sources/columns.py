@@ -30,13 +30,3 @@ def response_rewards(dataset: Dataset) -> np.ndarray:
     total = np.bincount(row[known], score[known], minlength=dataset.responses.height)
     mean: np.ndarray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
     return mean
-
-
-def margins(dataset: Dataset) -> np.ndarray:
-    """d = score of the chosen − score of the rejected response (pairs,), NaN where a score is missing.
-
-    For a tie, first − second, as `Dataset.chosen` takes it.
-    """
-    first, second = from_columns(dataset)
-    margin: np.ndarray = np.where(dataset.winner < 0, second - first, first - second)
-    return margin
