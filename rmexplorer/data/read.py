@@ -125,15 +125,14 @@ class Peek:
     """What a person may want to know of a file before it is read.
 
     records: a sample; format and why: what it would be read as ("" where that is not clear) and the evidence; others:
-    what else fits, with its evidence; criteria: the labels that its rows have, the default first; mapping: the guess
-    by names and values; problem: why it cannot be read without a choice.
+    what else fits, with its evidence; mapping: the guess by names and values; problem: why it cannot be read without a
+    choice.
     """
 
     records: list[dict[str, Any]]
     format: str
     why: str
     others: list[tuple[str, str]]
-    criteria: tuple[str, ...]
     mapping: Mapping
     problem: Problem | None = None
 
@@ -152,9 +151,9 @@ def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
         if chosen.prepare is not None:
             chosen.prepare(opened.sample)
     except Problem as problem:
-        return Peek(opened.sample, "", "", found, (), guess(opened.sample), problem)
+        return Peek(opened.sample, "", "", found, guess(opened.sample), problem)
     others = [fit for fit in found if fit[0] != chosen.id]
-    return Peek(opened.sample, chosen.id, why, others, chosen.criteria, guess(opened.sample))
+    return Peek(opened.sample, chosen.id, why, others, guess(opened.sample))
 
 
 def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
