@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer import wording
-from rmexplorer.analysis.length_style import length_slope
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
 
 FOLDS, MOST_ROWS = 5, 4_000
@@ -236,11 +235,11 @@ class Familiarity:
     length_only: tuple[float, ...]
 
 
-def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray, length_gap: np.ndarray) -> Familiarity:
+def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray, rule: np.ndarray) -> Familiarity:
     """Five groups of equal mass by distance (pairs,), fewer where a group would have less than 20 pairs.
 
-    The calibration error of a group is |mean confidence − share right|. length_gap: Δ log characters, chosen − rejected;
-    the length-only rule has one direction for all groups.
+    The calibration error of a group is |mean confidence − share right|. rule: what length alone gets right (pairs,), with
+    one direction for all groups.
     """
     groups = int(min(GROUPS, len(distance) // 20))
     if groups < 1:
@@ -252,7 +251,6 @@ def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray,
     found = [Clusters(prompt[part]).share(right[part]) for part in rows]
     errors = tuple(float(abs(confidence[part].mean() - right[part].mean())) for part in rows)
     edges = tuple((float(distance[part].min()), float(distance[part].max())) for part in rows)
-    rule = outcomes(np.sign(length_slope(length_gap)) * length_gap)
     return Familiarity(tuple(found), errors, edges, rows, tuple(float(rule[part].mean()) for part in rows))
 
 

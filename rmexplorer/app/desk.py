@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from PySide6.QtCore import QObject, Signal
 
+from rmexplorer.app.garbage import Collector
 from rmexplorer.app.jobs import Compute, Jobs
 from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
@@ -75,6 +76,7 @@ class Desk(QObject):
         super().__init__(parent)
         self.project = project or Project.untitled()
         self.session = Session(self)
+        self._garbage = Collector(self)
         self.jobs = Jobs(self)
         self.compute = Compute(self)
         self.training = Training(self)
@@ -96,6 +98,7 @@ class Desk(QObject):
         self.leaving.emit()
         self.jobs.close()
         self.compute.close()
+        self._garbage.close()
         self.project.close()
 
     def report(self, problem: Problem) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer import encoders
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.live import Live
+from rmexplorer.cache import holds
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
@@ -316,8 +317,12 @@ def head_file(checkpoint: Checkpoint) -> Path:
 
 def keep_head(content: bytes) -> Path:
     """Put a checkpoint into the cache under its content, where the worker process can read it; returns the file."""
+    def whole(entry: Path) -> None:
+        if entry.stat().st_size != len(content):
+            raise ValueError("it was cut off")
+
     path = cache_file("heads", ".safetensors", content)
-    if not path.exists():
+    if not holds(path, whole):
         with atomic(path) as part:
             part.write_bytes(content)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -59,12 +60,16 @@ def reopen(window: Window, view: dict[str, Any]) -> None:
     """Bring back the dataset, run, filter and pane that the window was left with."""
     desk = window.desk
     folder = Path(str(view.get("dataset") or ""))
-    if not view.get("dataset") or not (folder / "dataset.json").exists():
+    if not view.get("dataset"):
         return
     try:
         dataset = Dataset.open(folder)
     except Problem as problem:
-        desk.report(problem)
+        source = str(view.get("source") or "")
+        if source and Path(source).exists():
+            desk.open([source])  # the cache was emptied
+        else:
+            desk.report(problem)
         return
     desk.show_dataset(dataset, folder)
     run = view.get("run")
@@ -111,6 +116,7 @@ def warm(window: Window) -> None:
     def fetch() -> None:
         bring(*LATE)
         PANES.values()
+        gc.freeze()  # what is loaded stays: no collection has to walk over it and hold up the window
 
     threading.Thread(target=fetch, name="rmexplorer warm-up", daemon=True).start()
 

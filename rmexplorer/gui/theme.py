@@ -213,8 +213,9 @@ class Themes(QObject):
             QFontDatabase.SystemFont.FixedFont).family()
         self.current = Theme(name, DARK if name == "dark" else LIGHT, Metrics().scaled(scale),
                              Fonts(family=sans, mono_family=mono, scale=scale), line_scale)
-        if application.style().objectName() != "fusion":
+        if not application.property("rmexplorer style"):  # once: under a style sheet the name of the style is another
             application.setStyle("Fusion")
+            application.setProperty("rmexplorer style", True)
         application.setPalette(palette(self.current))
         application.setFont(font("body"))
         application.setStyleSheet(self._style_sheet())

@@ -489,6 +489,7 @@ class Window(QWidget):
             scope=state.scope,
             focus=state.focus,
             dataset=str(state.folder) if dataset is not None else "",
+            source=dataset.path if dataset is not None else "",
             run=state.run,
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer import cache, wording
+from rmexplorer.analysis.length_style import length_slope
 from rmexplorer.analysis.shift import (
     MOST_ROWS,
     Familiarity,
@@ -252,7 +253,9 @@ def _familiar(
     if checkpoint is not None:
         fresh &= heldout_of(two.dataset, checkpoint)[two.pairs]
     fine = np.flatnonzero(fresh)
-    found = by_familiarity(far[fine], margin[fine], prompt[fine], length_gap(two.dataset)[two.pairs[fine]])
+    gap = length_gap(two.dataset)[two.pairs[fine]]
+    rule = outcomes(np.sign(length_slope(gap)) * gap)
+    found = by_familiarity(far[fine], margin[fine], prompt[fine], rule)
     return replace(found, rows=tuple(two.pairs[fine[part]] for part in found.rows))
 
 

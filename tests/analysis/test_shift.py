@@ -104,7 +104,7 @@ def test_that_accuracy_falls_with_distance_where_it_was_planted_so() -> None:
     random = np.random.default_rng(6)
     distance = random.random(1000)
     margin = np.where(random.random(1000) < 0.9 - 0.4 * distance, 1.0, -1.0)
-    found = by_familiarity(distance, margin, np.arange(1000), np.where(np.arange(1000) % 4, 1.0, -1.0))
+    found = by_familiarity(distance, margin, np.arange(1000), (np.arange(1000) % 4 > 0).astype(float))
     values = [one.value for one in found.accuracy]
     assert len(values) == 5 and values[0] > 0.8 > 0.6 > values[-1]  # type: ignore[operator]
     assert sorted(np.concatenate(found.rows).tolist()) == list(range(1000))

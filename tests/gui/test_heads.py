@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rmexplorer.app.training import keep_head
 from rmexplorer.gui.window import Window
 from rmexplorer.reward.checkpoint import Checkpoint
 from tests.gui.conftest import Loop
@@ -67,3 +68,9 @@ def test_that_a_damaged_head_is_a_sentence_and_changes_nothing(window: Window, t
     wait_until(lambda: bool(problems))
     assert "cut.safetensors" in problems[0] and "not a whole model file" in problems[0]
     assert window.desk.state.rewards is not None and window.desk.state.rewards.name == "head-256"
+
+
+def test_that_a_head_that_was_cut_off_in_the_cache_is_written_again(home: Path) -> None:
+    path = keep_head(b"content of a head")
+    path.write_bytes(b"content")
+    assert keep_head(b"content of a head") == path and path.read_bytes() == b"content of a head"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer.app.commands import COMMANDS
+from rmexplorer.gui.main import reopen
 from rmexplorer.gui.moments import when
 from rmexplorer.gui.palette import entries, ranked
 from rmexplorer.gui.theme import themes
@@ -48,6 +50,23 @@ def test_that_the_first_window_shows_welcome_without_an_inspector(window: Window
     assert window.desk.state.pane == "welcome"
     assert not window.inspector.isVisible()
     assert window.rail.buttons["data"].reason == "Open a dataset first."
+
+
+def test_that_a_dataset_whose_place_in_the_cache_was_emptied_is_read_from_its_file(
+    opened: Window, tmp_path: Path, wait_until: Wait
+) -> None:
+    problems: list[object] = []
+    opened.desk.problem.connect(problems.append)
+    opened.keep_view()
+    view, old = opened.desk.project.view(), opened.desk.state.dataset
+    shutil.rmtree(view["dataset"])
+    reopen(opened, view)
+    wait_until(lambda: opened.desk.state.dataset is not old)
+    assert opened.desk.state.dataset.fingerprint == old.fingerprint and not problems
+    (tmp_path / "pairs.jsonl").unlink()
+    shutil.rmtree(view["dataset"])
+    reopen(opened, view)
+    assert len(problems) == 1
 
 
 def test_that_a_recent_file_opens_by_key_and_a_moved_one_says_so(

@@ -158,6 +158,7 @@ class FixesPane(Pane):
                 card.show_empty("No pair passes the filter here." if state.query else "There are no pairs here.",
                                 "Clear the filter" if state.query else "", lambda: self.desk.set_query(""))
             return
+        self.after.setVisible(result.after is not None or bool(self.fixing.running))  # its room is the first one's till then
         line = result.before.line if result.before is not None else None
         for card, panel, other in ((self.before, result.before, None), (self.after, result.after, line)):
             if panel is None:

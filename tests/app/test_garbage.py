@@ -1,0 +1,62 @@
+"""Cyclic garbage is collected in the window's thread alone."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from rmexplorer.app.garbage import Collector
+
+
+class Cycle:
+    """An object that only a collection frees, and that says in which thread."""
+
+    def __init__(self, freed: list[str]) -> None:
+        self.me = self
+        weakref.finalize(self, lambda: freed.append(threading.current_thread().name))
+
+
+@pytest.fixture
+def collector(qapp: QApplication) -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
+
+
+def allocate_in_a_thread() -> None:
+    def allocate() -> None:
+        kept = [[] for _ in range(200_000)]
+        assert len(kept) == 200_000
+
+    thread = threading.Thread(target=allocate, name="computes")
+    thread.start()
+    thread.join()
+
+
+def test_that_a_thread_that_allocates_frees_no_cycle_and_the_timer_does(collector: Collector) -> None:
+    gc.collect()
+    freed: list[str] = []
+    for _ in range(1000):
+        Cycle(freed)
+    allocate_in_a_thread()
+    assert freed == []
+    end = time.monotonic() + 20
+    while len(freed) < 1000:
+        assert time.monotonic() < end, "waited in vain"
+        QApplication.processEvents()
+        time.sleep(0.01)
+    assert set(freed) == {threading.main_thread().name}
+
+
+def test_that_the_automatic_collection_comes_back(qapp: QApplication) -> None:
+    assert gc.isenabled()
+    made = Collector()
+    assert not gc.isenabled()
+    made.close()
+    assert gc.isenabled()
