@@ -19,10 +19,6 @@ from rmexplorer.job import Job, Progress
 CHUNK = 20_000
 _TEXTS = ("__prompt", "__chosen", "__rejected")
 _NUMBERS = {"margin": "__strength", "scores_chosen": "__score_first", "scores_rejected": "__score_second"}
-_LABELS = (
-    ("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"),
-    ("chosen-rating", "rejected-rating"),
-)  # fmt: skip
 _LABEL_SCORES = ("__label_first", "__label_second")
 _NAMES = {"chosen_model": "__model_first", "rejected_model": "__model_second"}
 _RENAMED = {
@@ -69,7 +65,7 @@ def _of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label:
     assert format.columns is not None
     schema = frame.schema
     plain = all(schema.get(column) == pl.String for column in format.columns)
-    numbers = {**_NUMBERS, **_label_columns(schema)}
+    numbers = {**_NUMBERS, **_label_columns(format, schema)}
     plain = plain and all(schema[column].is_numeric() for column in numbers if column in schema)
     plain = plain and all(schema[column] == pl.String for column in _NAMES if column in schema)
     if not plain or ("system" in schema and frame["system"].null_count() < frame.height):
@@ -134,7 +130,7 @@ def _of_chunk(
         return None
     columns += [pl.Series(inner, [number(record.get(key)) for record in records], dtype=pl.Float64)
                 for key, inner in _NUMBERS.items()]  # fmt: skip
-    columns += _label_scores(records)
+    columns += _label_scores(format, records)
     columns += [pl.Series(inner, [name(record.get(key)) for record in records], dtype=pl.String)
                 for key, inner in _NAMES.items()]  # fmt: skip
     missing = label if "subset" in keys else None
@@ -145,10 +141,10 @@ def _of_chunk(
     return pl.DataFrame(columns)
 
 
-def _label_scores(records: list[dict[str, Any]]) -> list[pl.Series]:
+def _label_scores(format: Format, records: list[dict[str, Any]]) -> list[pl.Series]:
     """The label scores that decide ties, as each record names them; no columns where none has them."""
     there = set[str]().union(*records)
-    known = [keys for keys in _LABELS if not there.isdisjoint(keys)]
+    known = [keys for keys in format.label_scores if not there.isdisjoint(keys)]
     if not known:
         return []
     found = [scored(record, known) for record in records]
@@ -156,9 +152,9 @@ def _label_scores(records: list[dict[str, Any]]) -> list[pl.Series]:
             for side, inner in enumerate(_LABEL_SCORES)]  # fmt: skip
 
 
-def _label_columns(schema: pl.Schema) -> dict[str, str]:
+def _label_columns(format: Format, schema: pl.Schema) -> dict[str, str]:
     """The columns of label scores that decide ties, under their inner names."""
-    keys = next((keys for keys in _LABELS if keys[0] in schema or keys[1] in schema), ())
+    keys = next((keys for keys in format.label_scores if keys[0] in schema or keys[1] in schema), ())
     return dict(zip(keys, _LABEL_SCORES, strict=True)) if keys and all(key in schema for key in keys) else {}
 
 

@@ -335,3 +335,11 @@ def test_that_transcripts_beside_their_prompt_are_split_once(load: Any) -> None:
     assert dataset.responses["text"].to_list() == [" a", " b"]
     apart = load([{"prompt": "p", "chosen": "Human: x", "rejected": "Human: y"}])
     assert apart.prompts["text"].to_list() == ["p"] and apart.responses["text"].to_list() == ["Human: x", "Human: y"]
+
+
+def test_that_equal_scores_in_rewardbench_are_no_tie_on_either_path(load: Any) -> None:
+    row = {"prompt": "p", "chosen": "a", "rejected": "b", "chosen_model": "m", "rejected_model": "n", "subset": "s",
+           "chosen_score": 3.0, "rejected_score": 3.0}
+    fast, slow = load([row] * 2), load([{**row, "system": "s"}] * 2)
+    assert fast.format == slow.format == "rewardbench"
+    assert not fast.tie.any() and not slow.tie.any()

@@ -18,13 +18,14 @@ Reader = Callable[[Iterable[Record], str | None], Iterator[Outcome]]
 class Format:
     """A schema: how to recognise it and how its records become comparisons.
 
-    layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass
-    (null passes with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not
-    become facet columns. merging: rows on the same two texts by different annotators are one comparison. refuse: what
-    this is, where it holds no comparison. columns: the fields of prompt, chosen and rejected where columns of plain
-    strings need no look at each record. criteria: the labels that a row may have, the default first. added: facet
-    columns that the reader makes. vague: other columns may say more than this format knows. fitting: instead of the
-    layouts, a function of the sample. prepare: the format as it is for a sample, with what is to be said of that.
+    layouts: alternatives of field → test; a record fits where all fields of one are there and their values pass (null
+    passes with less weight). reader: (records, criterion) → comparisons and skips. used: fields that do not become
+    facet columns. merging: rows on the same two texts by different annotators are one comparison. refuse: what this
+    is, where it holds no comparison. columns: the fields of prompt, chosen and rejected where columns of plain
+    strings need no look at each record; label_scores: then, the fields of scores of which equal ones are a tie.
+    criteria: the labels that a row may have, the default first. added: facet columns that the reader makes. vague:
+    other columns may say more than this format knows. fitting: instead of the layouts, a function of the sample.
+    prepare: the format as it is for a sample, with what is to be said of that.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Format:
     refuse: str = ""
     remedy: str = ""
     columns: tuple[str, str, str] | None = None
+    label_scores: tuple[tuple[str, str], ...] = ()
     criteria: tuple[str, ...] = ()
     bonus: float = field(default=0.0)
     added: tuple[str, ...] = ()

@@ -45,6 +45,7 @@ add(
         each(PAIR),
         USED,
         columns=("prompt", "chosen", "rejected"),
+        label_scores=LABEL_SCORES,
     )
 )
 add(
