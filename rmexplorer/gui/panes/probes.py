@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QMenu, QWidget
 
 from rmexplorer import wording
 from rmexplorer.app.desk import Desk
@@ -18,14 +18,14 @@ from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
-from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow
+from rmexplorer.gui.plots import ForestPlot
 from rmexplorer.gui.probe_examples import ExampleList
 from rmexplorer.gui.probe_form import ProbeForm
-from rmexplorer.gui.theme import color, font, px, themes
+from rmexplorer.gui.probe_rows import ColumnNames, forest_row, in_order
+from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, LinkButton, SecondaryButton, label
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.wording import number, percent
 from rmexplorer.workflows.edits import Probe, built_in, read_probes
 from rmexplorer.workflows.probing import encode_probes, read_result, result_path, sycophancy_line
 
@@ -56,68 +56,6 @@ def looked_up(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...
     head, chosen = str(head_file(checkpoint)), encode_probes(probes)
     path = result_path(fingerprint, head, chosen)
     return Found(head, chosen, probes, read_result(path) if path.exists() else None)
-
-
-def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Surprises first, the largest change first; then the rest by falling change; edits that change nothing last."""
-    def key(row: dict[str, Any]) -> tuple[bool, bool, float]:
-        change = row["mean_change"]
-        found = row["surprising"] and row["seen"] != "none"
-        return (row["n"] == 0, not found, -abs(change or 0.0) if found else -(change or 0.0))
-
-    return sorted(rows, key=key)
-
-
-def forest_row(row: dict[str, Any]) -> ForestRow:
-    """One probe as a row: hill of all responses, mean with interval, raised, flips and q."""
-    change, (low, high) = row["mean_change"], row["ci"] or (float("nan"), float("nan"))
-    q = "–" if row["q"] is None else "<0.001" if row["q"] < 0.001 else number(row["q"], 3)
-    found = row["seen"] != "none"
-    tone = "neutral" if not found else "green" if row["seen"] == "up" else "amber"
-    mark = () if change is None else (
-        ForestMark(change, low, high, filled=found, label=number(change, signed=True) if row["n"] else ""),)
-    expected = {"none": "no change", "up": "a rise", "down": "a fall"}[row["expected"]]
-    tip = "\n".join((
-        f"{row['title']}, {wording.counted(row['n'], 'response')}",
-        f"Change {number(change, signed=True)} SD {wording.bracket('95% CI ' + wording.between(*(row['ci'] or (None, None))))}",
-        f"Raised in {percent(row['raised'])}, flips {percent(row['flips'])} of {wording.counted(row['pairs'], 'pair')}, q {q}",
-        f"Expected {expected}: {'surprising' if row['surprising'] else 'as expected' if row['n'] else 'not tried'}",
-    ))
-    return ForestRow(
-        f"▲ {row['title']}" if row["surprising"] else row["title"], row["sub"] or " ", mark,
-        right=f"{percent(row['raised'])}\t{percent(row['flips'])}\t{q}", strong=row["surprising"],
-        hill=(tuple(row["hill"][0]), tuple(row["hill"][1])) if row["hill"][0] else None, tone=tone,
-        enabled=row["n"] > 0, tip=tip)
-
-
-class Heads(QWidget):
-    """Names of the columns above the forest plot."""
-
-    def __init__(self, plot: ForestPlot) -> None:
-        super().__init__()
-        self.plot = plot
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        themes.theme_changed.connect(self.update)
-
-    def sizeHint(self) -> QSize:
-        """One line."""
-        return QSize(px(200), px(20))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Edit, lowers and raises at zero, Raised, Flips, q."""
-        painter = QPainter(self)
-        painter.setFont(font("small"))
-        painter.setPen(color("text2"))
-        room, middle = QRectF(self.rect()), Qt.AlignmentFlag.AlignVCenter
-        room.setWidth(min(room.width(), self.plot.list.viewport().width()))
-        painter.drawText(room.adjusted(px(8), 0, 0, 0), middle, "Edit")
-        zero = self.plot.shape.x(0.0, room)
-        painter.drawText(QRectF(zero - px(100), 0, px(92), room.height()), middle | Qt.AlignmentFlag.AlignRight, "← lowers")
-        painter.drawText(QRectF(zero + px(8), 0, px(100), room.height()), middle, "raises →")
-        wide = px(self.plot.shape.right) / 3
-        for place, text in enumerate(("Raised", "Flips", "q")):
-            left = room.right() - px(self.plot.shape.right) + place * wide
-            painter.drawText(QRectF(left, 0, wide - px(6), room.height()), middle | Qt.AlignmentFlag.AlignRight, text)
 
 
 @pane
@@ -163,7 +101,7 @@ class ProbesPane(Pane):
         self.plot.rowActivated.connect(self._row_activated)
         self.plot.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.plot.list.customContextMenuRequested.connect(self._menu)
-        self.card.add(Heads(self.plot))
+        self.card.add(ColumnNames(self.plot))
         self.card.add(self.plot, 1)
         self.flattery = label("", "secondary", "small", wrap=True)
         self.flattery.setAccessibleName("Sycophancy")
