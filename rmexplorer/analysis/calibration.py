@@ -119,11 +119,11 @@ class Calibration:
         spot = int(np.argmin(np.abs(bins.confidence - 0.8)))
         agree = Estimate(float(bins.rate[spot]), float(bins.low[spot]), float(bins.high[spot]), int(bins.n[spot]))
         said = wording.percent(float(bins.confidence[spot]))
-        kept = f"hen the model says {said}, people agree {wording.with_interval(agree, shares=True, of='of the time')}."
+        kept = f"hen the model says {said}, people agree in {wording.with_interval(agree, shares=True)}."
         if self.n < wording.FEW_PAIRS:
             return wording.too_few(self.n, "w" + kept)
         limit = wording.bracket(f"up to {wording.number(scores.ece_null95, 3)}")
-        error = f"The error, {wording.number(scores.ece, 3)}, is {'beyond' if scores.beyond_chance else 'within'} chance {limit}."
+        error = f"Error {wording.number(scores.ece, 3)}, {'beyond' if scores.beyond_chance else 'within'} chance {limit}."
         return wording.headline("W" + kept, error)
 
     def method(self, split: str = "", scores: Scores | None = None) -> str:

@@ -151,12 +151,13 @@ class LengthAccuracyCard(PlotCard):
             for value in round_steps(low, min(high, 1.0) + 1e-9, 4)
         ])
         view.labels.clear()
+        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         for spot in self.coarse:
             view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
-            view.add_label(f"length {number(spot.group.length_only)}", spot.x, top, "text2", "below", boxed=False, gap=17)
+            alone = number(spot.group.length_only)
+            view.add_label(f"length {alone}" if column >= px(76) else f"({alone})", spot.x, top, "text2", "below", boxed=False, gap=17)
             if counts:
                 view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=33)
-        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         scale = (1.0 / column, (top - low) / height)
         self._name_chance(scale, low)
 
@@ -184,7 +185,7 @@ class LengthAccuracyCard(PlotCard):
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
         self.view.axis("bottom").set_ticks([(0, f"{chosen}shorter"), (1, "similar"), (2, f"{chosen}longer")])
-        self.set_titles("↑ Accuracy, 95% CI" if chosen else "↑ Accuracy, by chosen response", "")
+        self.set_titles("↑ Accuracy, 95% CI" if chosen else "↑ Accuracy (length only)", "")
         self.title_label.setText("Accuracy by length difference" if chosen else "Accuracy by length")
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -117,7 +117,7 @@ def test_that_planted_overconfidence_is_found_named_and_mended() -> None:
     assert tones == {"honest": "", "boastful": "too sure"}
     assert found.trained.beyond_chance
     assert found.stated is found.scaled and found.scaled.ece < found.trained.ece
-    assert "is beyond chance" in found.headline(found.trained)
+    assert ", beyond chance" in found.headline(found.trained)
     assert {part.name: part.tone for part in found.scaled.subsets}["boastful"] == "too sure"
     assert "as trained" in found.method("", found.trained) and "after scaling by temperature" in found.method()
     modest = calibration(perfect(3000, 3, 1.0, honest=3.0), np.arange(3000), subset)
@@ -127,7 +127,7 @@ def test_that_planted_overconfidence_is_found_named_and_mended() -> None:
 def test_that_the_headline_reads_as_the_guide_says() -> None:
     found = calibrated(perfect(1036, 5, 1.2))
     assert found.headline().startswith("When the model says ")
-    assert "is within chance (up\u00a0to\u00a00.0" in found.headline()
+    assert ", within chance (up\u00a0to\u00a00.0" in found.headline()
     assert len(found.headline()) <= 150
     assert "1,036\u00a0held-out pairs · 15\u00a0bins of equal count · Wilson intervals" in found.method("held-out")
 

@@ -399,7 +399,7 @@ def test_that_a_turned_model_is_too_sure(window: Window, trained: Any, settle: S
     window.desk.show_rewards(turned, trained.trained.checkpoint)
     settle(window)
     pane = window.panes["calibration"]
-    assert "is beyond chance" in pane.header.headline.text
+    assert ", beyond chance" in pane.header.headline.text
     assert all(pane.scores.rows[0].warned)
     assert {part.tone for part in pane.shown.subsets if part.n > 100} == {"too sure"}
 

@@ -349,7 +349,7 @@ def source_row(part: SubsetCalibration, tight: bool = False) -> ForestRow:
     said = "too few pairs to say" if few else part.tone or "no more than chance"
     return ForestRow(
         name,
-        f"{part.n:,}, {part.tone}" if warned and tight else f"n = {part.n:,}",
+        part.tone if warned and tight else f"n = {part.n:,}",
         (ForestMark(part.ece, kind=kind, filled=not few, label=part.tone if warned and not tight else ""),),
         right=number(part.ece, 3),
         right_strong=warned,
