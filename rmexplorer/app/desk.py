@@ -76,7 +76,7 @@ class Desk(QObject):
         super().__init__(parent)
         self.project = project or Project.untitled()
         self.session = Session(self)
-        self._garbage = Collector(self)
+        self._garbage = Collector(lambda: not self.jobs.runs and self.compute.idle, self)
         self.jobs = Jobs(self)
         self.compute = Compute(self)
         self.training = Training(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -13,11 +14,13 @@ class Collector(QObject):
     """While it lives, Python collects cyclic garbage from a timer of this thread instead of wherever it allocates.
 
     A widget in a reference cycle is deleted by the collection that finds it. In a thread that computes figures this
-    deletes it while the window walks through its widgets, which ends the process.
+    deletes it while the window walks through its widgets, which ends the process. The oldest generation, which takes
+    some frames, waits until `idle()`.
     """
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, idle: Callable[[], bool], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._idle = idle
         self._automatic = gc.isenabled()
         gc.disable()
         self._timer = QTimer(self)
@@ -27,10 +30,11 @@ class Collector(QObject):
 
     def collect(self) -> None:
         """Collect the oldest generation that is due, as the automatic collection would."""
-        due = [generation for generation, (count, most) in enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True))
-               if count > most]
-        if due:
-            gc.collect(due[-1])
+        for generation in (2, 1, 0):
+            due = gc.get_count()[generation] > gc.get_threshold()[generation]
+            if due and (generation < 2 or self._idle()):
+                gc.collect(generation)
+                return
 
     def close(self) -> None:
         """Leave it to Python again."""

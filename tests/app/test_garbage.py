@@ -24,7 +24,7 @@ class Cycle:
 
 @pytest.fixture
 def collector(qapp: QApplication) -> Iterator[Collector]:
-    made = Collector()
+    made = Collector(lambda: True)
     yield made
     made.close()
 
@@ -56,7 +56,21 @@ def test_that_a_thread_that_allocates_frees_no_cycle_and_the_timer_does(collecto
 
 def test_that_the_automatic_collection_comes_back(qapp: QApplication) -> None:
     assert gc.isenabled()
-    made = Collector()
+    made = Collector(lambda: True)
     assert not gc.isenabled()
     made.close()
     assert gc.isenabled()
+
+
+def test_that_the_oldest_generation_waits_for_a_quiet_moment(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet, collected = [False], []
+    made = Collector(lambda: quiet[0])
+    monkeypatch.setattr(gc, "get_count", lambda: (5000, 5000, 5000))
+    monkeypatch.setattr(gc, "collect", collected.append)
+    made.collect()
+    quiet[0] = True
+    made.collect()
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 0))
+    made.collect()
+    made.close()
+    assert collected == [1, 2]
