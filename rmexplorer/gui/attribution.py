@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -102,6 +103,16 @@ class NearestPairs(QWidget):
             self.buttons.append(button)
 
 
+def _finish(job: Job[Result], superseded: threading.Event) -> Result:
+    """Run a job to its end unless another pair is wanted meanwhile."""
+
+    def going(_: object) -> None:
+        if superseded.is_set():
+            raise Superseded
+
+    return finish(job, going)
+
+
 class Attributions:
     """Fills a DiffView with attributions, computed in the thread of figures, kept for each response of a head."""
 
@@ -111,6 +122,7 @@ class Attributions:
         self._kept: OrderedDict[int, Attribution] = OrderedDict()
         self._near: OrderedDict[int, Near] = OrderedDict()
         self._wanted = (-1, -1)
+        self._superseded = threading.Event()  # of what is computed now
 
     def why_not(self, state: State) -> str:
         """'' where attribution is possible, else why not."""
@@ -128,6 +140,8 @@ class Attributions:
             self._near.clear()
         wanted = (int(dataset.chosen[pair]), int(dataset.rejected[pair]))
         self._wanted = wanted
+        self._superseded.set()
+        superseded = self._superseded = threading.Event()
         kind = "first" if dataset.tie[pair] else "chosen"
         self.near.show()
         self.near.show_pairs(self._near.get(wanted[0]), kind)
@@ -137,10 +151,12 @@ class Attributions:
         prompt = dataset.prompts["text"][int(dataset.prompt[pair])] or ""
         texts = [dataset.responses["text"][row] or "" for row in wanted]
 
+        known = {row: self._kept[row] for row in wanted if row in self._kept}
+
         def work() -> tuple[list[Attribution], Near]:
-            found = [self._kept[row] if row in self._kept else self._finish(attributing.explain(head, prompt, text), wanted)
+            found = [known[row] if row in known else _finish(attributing.explain(head, prompt, text), superseded)
                      for row, text in zip(wanted, texts, strict=True)]
-            return found, self._finish(attributing.nearest_training(dataset, head, wanted[0]), wanted)
+            return found, _finish(attributing.nearest_training(dataset, head, wanted[0]), superseded)
 
         def answered(result: tuple[list[Attribution], Near] | None, error: Exception | None) -> None:
             if error is not None or result is None:
@@ -161,16 +177,8 @@ class Attributions:
     def forget(self) -> None:
         """Nothing is wanted any more: what is computed now stops at its next beat."""
         self._wanted = (-1, -1)
+        self._superseded.set()
         self.near.hide()
-
-    def _finish(self, job: Job[Result], wanted: tuple[int, int]) -> Result:
-        """Run a job to its end unless another pair is wanted meanwhile."""
-
-        def going(_: object) -> None:
-            if self._wanted != wanted:
-                raise Superseded
-
-        return finish(job, going)
 
     def _draw(self) -> None:
         pair = [self._kept.get(row) for row in self._wanted]
