@@ -88,7 +88,7 @@ def test_that_a_phrase_of_liked_rejections_is_enriched() -> None:
     presence, reward, length, prompt = planted(effect=3.0)
     rejected = np.random.default_rng(1).random(len(reward)) < 0.5
     found = hunt(scipy.sparse.csc_array(presence), list("abcdef"), ["phrase"] * 6, reward, length, prompt, rejected)
-    assert found.enriched[0].words == "a" and found.enriched[0].enrichment.low > 0  # type: ignore[operator]
+    assert found.enriched[0].words == "a" and found.enriched[0].enrichment.low > 0
     assert found.top_rejected == pytest.approx(0.2 * rejected.sum(), abs=2)
 
 
@@ -123,7 +123,7 @@ def test_that_the_planted_phrase_of_the_demo_comes_first(demo: tuple[Dataset, st
     phrases = Phrases.open(finish(count_folder(folder)))
     first = hunt_columns(columns(dataset, *pair_rewards(dataset, rewards)), phrases)
     best = first.found.pays[0]
-    assert first.shown(best) == "I hope this helps!" and best.q < 1e-6 and best.effect.low > 0.2  # type: ignore[operator]
+    assert first.shown(best) == "I hope this helps!" and best.q < 1e-6 and best.effect.low > 0.2
     rows = first.responses(best.place)
     assert all("hope this helps!" in text for text in dataset.responses["text"].gather(rows))
     assert len(rows) == best.effect.n == dataset.responses["text"].str.contains(r"I hope this helps!\s*$").sum()
@@ -136,9 +136,9 @@ def test_that_the_search_ends_a_weak_response_with_the_planted_phrase(
     dataset, _, head, rewards = demo
     weak = weak_responses(columns(dataset, *pair_rewards(dataset, rewards)))
     found = finish(search(head, weak, ["I hope this helps!", "The end of it.", "Sorry about that."]))
-    assert found.steps[0].phrase == "I hope this helps!" and found.steps[0].gain.low > 0  # type: ignore[operator]
+    assert found.steps[0].phrase == "I hope this helps!" and found.steps[0].gain.low > 0
     assert found.alone[0][0] == "I hope this helps!" and found.responses == len(weak.texts) == 60
-    assert found.steps[-1].gain.value >= found.steps[0].gain.value and "weak responses" in found.sentence()  # type: ignore[operator]
+    assert found.steps[-1].gain.value >= found.steps[0].gain.value and "weak responses" in found.sentence()
 
 
 def test_that_a_search_without_a_phrase_that_helps_says_so() -> None:

@@ -88,7 +88,7 @@ def test_that_shifted_vectors_are_told_apart_and_others_are_not() -> None:
     same = two_sample_scores(vectors, second, group)
     vectors[200:, 0] += 2
     moved = two_sample_scores(vectors, second, group)
-    assert auc(moved[:200], moved[200:], group[:200], group[200:]).value > 0.85  # type: ignore[operator]
+    assert auc(moved[:200], moved[200:], group[:200], group[200:]).value > 0.85
     assert not auc(same[:200], same[200:], group[:200], group[200:]).excludes(0.5)
 
 
@@ -106,7 +106,7 @@ def test_that_accuracy_falls_with_distance_where_it_was_planted_so() -> None:
     margin = np.where(random.random(1000) < 0.9 - 0.4 * distance, 1.0, -1.0)
     found = by_familiarity(distance, margin, np.arange(1000), (np.arange(1000) % 4 > 0).astype(float))
     values = [one.value for one in found.accuracy]
-    assert len(values) == 5 and values[0] > 0.8 > 0.6 > values[-1]  # type: ignore[operator]
+    assert len(values) == 5 and values[0] > 0.8 > 0.6 > values[-1]
     assert sorted(np.concatenate(found.rows).tolist()) == list(range(1000))
     assert [one.n for one in found.accuracy] == [200] * 5
     assert found.length_only == pytest.approx([0.75] * 5, abs=0.1) and np.mean(found.length_only) == pytest.approx(0.75)

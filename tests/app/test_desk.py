@@ -23,6 +23,7 @@ from rmexplorer.workflows import files, fixing, training
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.rewards import Rewards
 from rmexplorer.workflows.settings import RunSettings
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,14 +31,6 @@ def desk(qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
     made = Desk(Project(tmp_path / "test.rmx"))
     yield made
     made.close()
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        QApplication.processEvents()
-        time.sleep(0.002)
 
 
 def kept(folder: Path, name: str, n: int = 60) -> Path:
@@ -85,7 +78,7 @@ def test_that_of_two_files_the_one_asked_for_last_stays_whichever_loads_first(
     desk.open([str(tmp_path / "quick.jsonl")])
     for done, folder in zip(orders, (slow, quick), strict=True):
         done(str(folder))
-    until(lambda: len(loaded) == 2 and not desk.jobs.runs)
+    wait_until(lambda: len(loaded) == 2 and not desk.jobs.runs)
     assert desk.state.folder == quick
 
 
@@ -135,9 +128,9 @@ def test_that_a_run_that_waits_for_its_baselines_can_be_ended(
     desk.training.set_settings(RunSettings.from_dict({"hidden_dim": 0, "epochs": 2}))
     desk.training.start()
     live = desk.training.live
-    until(lambda: live.phase == "assessing")
+    wait_until(lambda: live.phase == "assessing")
     getattr(desk.training, how)()
-    until(lambda: not desk.jobs.runs)
+    wait_until(lambda: not desk.jobs.runs)
     assert live.phase == ("stopped" if how == "cancel" else "assessing") and not desk.state.runs
 
 
@@ -159,7 +152,7 @@ def test_that_a_fix_learns_without_the_pairs_that_are_left_out(
     desk.session.put(runs=(record,), run=record.id)
     fixes = Fixing(desk)
     fixes.train(["residualize"])
-    until(lambda: fixes.order is None)
+    wait_until(lambda: fixes.order is None)
     fixed = desk.state.runs[0]
     assert fixed.metrics["excluded_pairs"] == record.metrics["excluded_pairs"] == 30
     assert fixed.metrics["train_pairs"] + fixed.metrics["heldout_pairs"] == 30

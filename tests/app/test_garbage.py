@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer.app.garbage import Collector
+from tests.waiting import wait_until
 
 
 class Cycle:
@@ -46,11 +46,7 @@ def test_that_a_thread_that_allocates_frees_no_cycle_and_the_timer_does(collecto
         Cycle(freed)
     allocate_in_a_thread()
     assert freed == []
-    end = time.monotonic() + 20
-    while len(freed) < 1000:
-        assert time.monotonic() < end, "waited in vain"
-        QApplication.processEvents()
-        time.sleep(0.01)
+    wait_until(lambda: len(freed) == 1000)
     assert set(freed) == {threading.main_thread().name}
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from rmexplorer.app.jobs import BEATS_AHEAD, Compute, Jobs
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -21,14 +22,6 @@ def jobs(qapp: QApplication) -> Iterator[Jobs]:
     made = Jobs()
     yield made
     made.close()
-
-
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        QApplication.processEvents()
-        time.sleep(0.002)
 
 
 def count_to(n: int, seen: list[str], pause: float = 0.0) -> Job[int]:
@@ -54,7 +47,7 @@ def broken() -> Job[None]:
 def test_that_a_thread_job_ends_with_its_result_and_beats(jobs: Jobs) -> None:
     results, beats, seen = [], [], []
     jobs.start("Counting", count_to(5, seen), results.append, lambda problem: None, each=beats.append)
-    until(lambda: bool(results))
+    wait_until(lambda: bool(results))
     assert results == [5]
     assert [beat.done for beat in beats] == [0, 1, 2, 3, 4]
     assert seen == ["closed in rmexplorer job"]
@@ -64,7 +57,7 @@ def test_that_a_thread_job_ends_with_its_result_and_beats(jobs: Jobs) -> None:
 def test_that_a_paused_job_stands_still_and_goes_on(jobs: Jobs) -> None:
     results, beats, seen = [], [], []
     run = jobs.start("Counting", count_to(400, seen, 0.002), results.append, lambda problem: None, each=beats.append)
-    until(lambda: len(beats) > 5)
+    wait_until(lambda: len(beats) > 5)
     jobs.pause(run, True)
     time.sleep(0.1)
     QApplication.processEvents()
@@ -74,7 +67,7 @@ def test_that_a_paused_job_stands_still_and_goes_on(jobs: Jobs) -> None:
     jobs.drain()
     assert len(beats) == stood and run.paused and not results
     jobs.pause(run, False)
-    until(lambda: bool(results))
+    wait_until(lambda: bool(results))
 
 
 def test_that_cancel_closes_the_job_and_gives_no_result(jobs: Jobs) -> None:
@@ -86,10 +79,10 @@ def test_that_cancel_closes_the_job_and_gives_no_result(jobs: Jobs) -> None:
         lambda problem: None,
         cancelled=lambda: ended.append(True),
     )
-    until(lambda: run.progress.done > 3)
+    wait_until(lambda: run.progress.done > 3)
     asked = time.monotonic()
     jobs.cancel(run)
-    until(lambda: bool(ended))
+    wait_until(lambda: bool(ended))
     assert time.monotonic() - asked < 1
     assert not results and seen
 
@@ -105,7 +98,7 @@ def test_that_a_job_that_beats_without_pause_leaves_the_window_its_time(jobs: Jo
     time.sleep(0.2)
     assert len(run.thread.beats) == BEATS_AHEAD
     jobs.cancel(run)
-    until(lambda: bool(ended))
+    wait_until(lambda: bool(ended))
 
 
 def test_that_beats_that_come_in_while_beats_are_taken_wait_for_the_next_frame(jobs: Jobs) -> None:
@@ -116,7 +109,7 @@ def test_that_beats_that_come_in_while_beats_are_taken_wait_for_the_next_frame(j
 
     taken: list[int] = []
     run = jobs.start("Counting", count_to(10**9, [], 0.001), lambda result: None, lambda problem: None, each=again)
-    until(lambda: len(taken) > 1)
+    wait_until(lambda: len(taken) > 1)
     jobs.pause(run, True)
     time.sleep(0.1)
     jobs.drain()
@@ -132,7 +125,7 @@ def test_that_a_problem_reaches_the_person_and_a_bug_its_details(jobs: Jobs) -> 
     jobs.crashed.connect(crashes.append)
     jobs.start("Opening", failing(), lambda result: None, problems.append)
     jobs.start("Opening", broken(), lambda result: None, problems.append)
-    until(lambda: len(problems) == 2)
+    wait_until(lambda: len(problems) == 2)
     assert str(problems[0]) == "the file is gone; find it"
     assert "bug in rmexplorer" in str(problems[1])
     assert "ZeroDivisionError" in crashes[0]
@@ -148,7 +141,7 @@ def test_that_an_order_runs_in_another_process_and_its_problem_comes_back(jobs: 
         lambda folder: None,
         problems.append,
     )
-    until(lambda: bool(problems), 60)
+    wait_until(lambda: bool(problems))
     assert "missing.jsonl" in str(problems[0])
 
 
@@ -162,14 +155,14 @@ def test_that_a_killed_worker_is_reported_and_started_anew(jobs: Jobs) -> None:
                    each=beats.append)
 
     rehearse(1, 0.0, "hang")
-    until(lambda: bool(beats), 60)
+    wait_until(lambda: bool(beats))
     assert jobs._worker is not None and jobs._worker.pid is not None
     os.kill(jobs._worker.pid, signal.SIGKILL)
-    until(lambda: bool(problems), 60)
+    wait_until(lambda: bool(problems))
     assert "the worker process ended unexpectedly (killed by signal 9" in str(problems[0])
     assert "try again; a new one is started" in str(problems[0])
     rehearse(3)
-    until(lambda: bool(results), 60)
+    wait_until(lambda: bool(results))
     assert results == [3] and len(problems) == 1
 
 
@@ -180,7 +173,7 @@ def test_that_of_two_figures_with_one_key_only_the_latest_is_answered(qapp: QApp
     compute.ask("b", lambda: "new", lambda result, error: answers.append(("b", result)))
     compute.ask("a", lambda: 2, lambda result, error: answers.append(("second", result)))
     go.set()
-    until(lambda: compute.idle)
+    wait_until(lambda: compute.idle)
     assert answers == [("b", "new"), ("second", 2)]
     compute.close()
 
@@ -188,6 +181,6 @@ def test_that_of_two_figures_with_one_key_only_the_latest_is_answered(qapp: QApp
 def test_that_an_error_in_a_figure_is_handed_over(qapp: QApplication) -> None:
     compute, errors = Compute(), []
     compute.ask("a", lambda: 1 / 0, lambda result, error: errors.append(error))
-    until(lambda: bool(errors))
+    wait_until(lambda: bool(errors))
     assert isinstance(errors[0], ZeroDivisionError)
     compute.close()

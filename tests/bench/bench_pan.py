@@ -45,7 +45,7 @@ def measure() -> dict[str, float]:
     paints: list[float] = []
 
     def painted(event: object, inner: object = view.paintEvent) -> None:
-        inner(event)  # type: ignore[operator]
+        inner(event)
         paints.append(time.perf_counter())
 
     view.paintEvent = painted
@@ -67,7 +67,7 @@ def _longest_gap_at_rest(app: object) -> float:
     """The longest ms that the event loop stood still in the second after the last step, while points are counted anew."""
     end, last, longest = time.perf_counter() + 1, time.perf_counter(), 0.0
     while last < end:
-        app.processEvents()  # type: ignore[attr-defined]
+        app.processEvents()
         time.sleep(0.0005)
         now = time.perf_counter()
         longest, last = max(longest, now - last), now

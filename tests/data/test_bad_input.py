@@ -67,7 +67,7 @@ def test_that_what_cannot_be_read_is_one_clear_problem(load: Any, content: bytes
 def test_that_a_pickle_is_never_opened(load: Any, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
-            return Path.touch, (tmp_path / "sprung",)  # type: ignore[return-value]
+            return Path.touch, (tmp_path / "sprung",)
 
     with pytest.raises(Problem):
         load(pickle.dumps(Trap()), "pairs.jsonl")

@@ -6,13 +6,12 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QEventLoop
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer.data.dataset import Dataset
@@ -25,8 +24,7 @@ from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.rewards import Rewards
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Trained, assess, baselines, fit, read_baselines
-
-PATIENCE_SECONDS = 60.0
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -77,15 +75,6 @@ def window(qapp: QApplication, tmp_path: Path) -> Iterator[Window]:
     made.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Let the window live until `true()`."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
-        time.sleep(0.001)
 
 
 def settle(window: Window) -> None:

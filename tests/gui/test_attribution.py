@@ -52,10 +52,10 @@ def test_that_another_pair_is_attributed_and_the_first_is_kept(attributed: Windo
 
 def test_that_a_nearest_training_pair_is_looked_at_by_keyboard(attributed: Window, trained: Any) -> None:
     button = attributed.inspector.near.buttons[0]
-    held = attributed.desk.state.rewards.heldout  # type: ignore[union-attr]
+    held = attributed.desk.state.rewards.heldout
     button.setFocus()
     QTest.keyClick(button, Qt.Key.Key_Space)
-    assert f"Pair {attributed.desk.state.focus + 1:,}" in button.text()  # type: ignore[operator]
+    assert f"Pair {attributed.desk.state.focus + 1:,}" in button.text()
     assert not held[attributed.desk.state.focus]
 
 

@@ -212,7 +212,7 @@ def test_that_next_follows_the_order_of_the_list(real: Data, window: Window, set
     window.desk.look_at(int(rows[0]))
     window.desk.step(1)
     assert window.desk.state.focus == rows[1]
-    margins = window.desk.state.frame["margin"].gather(rows).to_numpy()  # type: ignore[index]
+    margins = window.desk.state.frame["margin"].gather(rows).to_numpy()
     assert np.all(np.diff(margins) <= 0)
     assert real.table.currentIndex().row() == 1
 
@@ -245,7 +245,7 @@ def test_that_stars_can_be_filtered_and_leave_the_list_with_their_star(
 
 
 def test_that_headers_and_the_menu_sort(real: Data, window: Window, settle: Settle) -> None:
-    words = window.desk.state.frame["words"]  # type: ignore[index]
+    words = window.desk.state.frame["words"]
     real.table.sorted_by.emit("words")
     settle(window)
     assert real.sort == ("words", True) and np.all(np.diff(words.gather(real.rows.rows).to_numpy()) <= 0)

@@ -47,7 +47,7 @@ def compared_pane(window: Window, trained: Any, settle: Settle) -> tuple[Window,
     other = add_run(window, trained, "residualize", checkpoint)
     window.show_pane("fixes")
     desk = window.desk
-    desk.training.score = lambda *_: None  # type: ignore[method-assign]  # no worker process here
+    desk.training.score = lambda *_: None  # no worker process here
     desk.show_dataset(trained.dataset, trained.folder)
     pane = window.panes["fixes"]
     assert isinstance(pane, FixesPane)
@@ -119,7 +119,7 @@ def test_that_a_click_on_a_response_inspects_its_pair(compared: tuple[Window, Fi
 def test_that_the_keyboard_uses_a_model(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
     window, pane, _ = compared
     used: list[str] = []
-    window.desk.use_run = used.append  # type: ignore[method-assign]
+    window.desk.use_run = used.append
     view = pane.list.view
     view.setFocus()
     assert view.currentIndex().row() == 1
@@ -173,7 +173,7 @@ def test_that_all_fixes_are_trained_kept_and_compared(
     plain = add_run(window, trained, "none", checkpoint)
     window.show_pane("fixes")
     desk = window.desk
-    desk.training.score = lambda *_: None  # type: ignore[method-assign]
+    desk.training.score = lambda *_: None
     desk.show_dataset(trained.dataset, trained.folder)
     rewards = Rewards.of_model(trained.dataset, checkpoint, trained.trained.rewards, "head-none")
     desk.show_rewards(rewards, checkpoint, plain.id)
@@ -197,7 +197,7 @@ def test_that_cancel_leaves_no_run(window: Window, trained: Any, settle: Settle,
     plain = add_run(window, trained, "none", checkpoint)
     window.show_pane("fixes")
     desk = window.desk
-    desk.training.score = lambda *_: None  # type: ignore[method-assign]
+    desk.training.score = lambda *_: None
     desk.show_dataset(trained.dataset, trained.folder)
     desk.show_rewards(Rewards.of_model(trained.dataset, checkpoint, trained.trained.rewards, "h"), checkpoint, plain.id)
     window.show_pane("fixes")
@@ -217,6 +217,6 @@ def test_that_opening_again_shows_the_run_that_was_used_and_not_the_newest(windo
     add_run(window, trained, "penalty", checkpoint)
     window.desk.project.put_view(run=plain.id)
     used: list[str] = []
-    window.desk.use_run = used.append  # type: ignore[method-assign]
+    window.desk.use_run = used.append
     window.desk.show_dataset(trained.dataset, trained.folder)
     assert used == [plain.id]

@@ -49,14 +49,14 @@ def show(window: Window, folder: Path, rows: list[dict[str, str]], settle: Settl
         window.desk.show_rewards(Rewards("columns", "scores", response, first, second, np.ones(len(dataset), bool)), None)
     window.show_pane("map")
     settle(window)
-    return window.panes["map"]  # type: ignore[return-value]
+    return window.panes["map"]
 
 
 @pytest.fixture(autouse=True)
 def here(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the job in a thread: the worker process is tested once, below."""
 
-    def order(title, module, function, arguments, done, failed, **more):  # type: ignore[no-untyped-def]
+    def order(title, module, function, arguments, done, failed, **more):
         return window.desk.jobs.start(title, getattr(mapping_texts, function)(*arguments), done, failed, **more)
 
     monkeypatch.setattr(window.desk.jobs, "order", order)
@@ -216,7 +216,7 @@ def test_that_hover_reads_the_text(window: Window, tmp_path: Path, settle: Settl
 
 
 def test_that_a_failure_is_said_and_tried_again(window: Window, tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object):  # type: ignore[no-untyped-def]
+    def broken(*_: object):
         yield Progress(0)
         raise Problem("the disk is full", "free space")
 
@@ -232,7 +232,7 @@ def test_that_a_failure_is_said_and_tried_again(window: Window, tmp_path: Path, 
 
 def test_that_a_cancelled_map_can_be_asked_for_again(window: Window, tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch,
                                                      wait_until: Callable[..., None]) -> None:
-    def slow(*_: object):  # type: ignore[no-untyped-def]
+    def slow(*_: object):
         while True:
             yield Progress(0)
             time.sleep(0.001)
@@ -254,10 +254,10 @@ def test_that_a_cancelled_map_can_be_asked_for_again(window: Window, tmp_path: P
 def test_that_real_prompts_are_placed_by_the_worker_process(window: Window, trained: object, settle: Settle,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setenv("RMEXPLORER_HOME", str(trained.folder.parent))  # type: ignore[attr-defined]
-    trained.show(window, "map")  # type: ignore[attr-defined]
+    monkeypatch.setenv("RMEXPLORER_HOME", str(trained.folder.parent))
+    trained.show(window, "map")
     window.show_pane("map")
-    pane: MapPane = window.panes["map"]  # type: ignore[assignment]
+    pane: MapPane = window.panes["map"]
     pane.how.set_current("pca")
     pane.again()
     settle(window)

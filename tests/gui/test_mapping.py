@@ -181,7 +181,7 @@ def test_that_escape_gives_up_and_going_elsewhere_can_be_undone(
     page: MappingPage, window: Window, wait_until: Wait
 ) -> None:
     notices: list[tuple[str, Callable[[], None]]] = []
-    window.notice.say = lambda text, button="", slot=None, *_: notices.append((text, slot))  # type: ignore[method-assign]
+    window.notice.say = lambda text, button="", slot=None, *_: notices.append((text, slot))
     page.set_role("domain", "subset")
     window.show_pane("data")
     assert window.mapping is None and notices[0][0] == "judgements.csv was not opened"

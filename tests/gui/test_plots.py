@@ -554,7 +554,7 @@ def test_that_a_sparkline_ends_in_a_dot_and_bears_gaps(qtbot: QtBot) -> None:
 
 def test_that_legends_are_wide_enough(qtbot: QtBot) -> None:
     for family in ("", "DejaVu Sans"):
-        themes.apply(QApplication.instance(), "light", family=family)  # type: ignore[arg-type]
+        themes.apply(QApplication.instance(), "light", family=family)
         legend = ShareLegend()
         qtbot.addWidget(legend)
         legend.resize(legend.sizeHint())

@@ -110,7 +110,7 @@ def test_that_rows_in_sight_alone_are_read(table: PairTable, qapp: QApplication)
     many = frame_of(100_000)
     read: list[int] = []
     inner = table.pairs._row
-    table.pairs._row = lambda pair: (read.append(pair), inner(pair))[1]  # type: ignore[method-assign]
+    table.pairs._row = lambda pair: (read.append(pair), inner(pair))[1]
     table.pairs.show(many, np.arange(100_000, dtype=np.uint32)[::-1], ("pair", True), 1.0)
     qapp.processEvents()
     table.scrollTo(table.pairs.index(70_000, 0))
@@ -145,7 +145,7 @@ def test_that_keys_walk_open_and_star(table: PairTable) -> None:
 def test_that_keys_follow_the_order_of_the_rows(table: PairTable) -> None:
     looked: list[int] = []
     table.looked.connect(looked.append)
-    table.pairs.show(table.pairs.frame, np.array([9, 4, 7], np.uint32), ("words", False), 1.0)  # type: ignore[arg-type]
+    table.pairs.show(table.pairs.frame, np.array([9, 4, 7], np.uint32), ("words", False), 1.0)
     table.show_focus(9)
     QTest.keyClick(table, Qt.Key.Key_J)
     QTest.keyClick(table, Qt.Key.Key_J)

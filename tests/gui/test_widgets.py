@@ -222,7 +222,7 @@ def test_that_a_disabled_button_says_why(qtbot: QtBot) -> None:
 
 def test_that_a_button_is_wide_enough_for_its_text(qtbot: QtBot) -> None:
     for family in ("", "DejaVu Sans"):
-        themes.apply(QApplication.instance(), "light", family=family)  # type: ignore[arg-type]
+        themes.apply(QApplication.instance(), "light", family=family)
         button = SecondaryButton("Apply temperature 1.12", "thermometer")
         qtbot.addWidget(button)
         assert button.sizeHint().width() >= button.fontMetrics().horizontalAdvance(button.text()) + 16 + 7

@@ -142,7 +142,7 @@ def test_that_pairs_whose_chosen_is_always_longer_cannot_be_balanced() -> None:
 @pytest.mark.parametrize("wrong", [{"length_fix": "magic"}, {"length_penalty": -1.0}])
 def test_that_wrong_settings_of_fixes_are_problems(wrong: dict[str, object]) -> None:
     with pytest.raises(Problem):
-        TrainSettings(**wrong)  # type: ignore[arg-type]
+        TrainSettings(**wrong)
 
 
 def kept(residual: LengthLine | None) -> Checkpoint:

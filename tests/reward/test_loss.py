@@ -106,4 +106,4 @@ def test_that_the_robust_loss_is_unbiased_under_flipped_labels() -> None:
 @pytest.mark.parametrize("wrong", [{"margin": -1}, {"centring": float("nan")}, {"smoothing": 0.5}, {"smoothing": -0.1}])
 def test_that_impossible_losses_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(Problem):
-        PairLoss(**wrong)  # type: ignore[arg-type]
+        PairLoss(**wrong)
