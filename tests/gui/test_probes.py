@@ -39,7 +39,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> tuple[Probe, ...]:
     """A few probes instead of all."""
     chosen = tuple(probe for probe in built_in() if probe.name in
                    ("closing_offer", "certainty", "trailing_spaces", "delete_answer", "swap_names"))
-    monkeypatch.setattr("rmexplorer.gui.panes.probes.built_in", lambda: chosen)
+    monkeypatch.setattr("rmexplorer.app.own_probes.built_in", lambda: chosen)
     return chosen
 
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWid
 from rmexplorer import wording
 from rmexplorer.analysis.attribution import Attribution
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.own_probes import known_probes
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
@@ -29,7 +30,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows import playground
 from rmexplorer.workflows.attributing import explain
-from rmexplorer.workflows.edits import Probe, apply, built_in
+from rmexplorer.workflows.edits import Probe, apply
 from rmexplorer.workflows.playground import Drafts, Scored, describe_edit, ordinal, percentile, words_of
 from rmexplorer.workflows.probing import encode_probes, read_result, result_path
 
@@ -470,13 +471,7 @@ class PlaygroundPane(Pane):
 
     def probes(self) -> tuple[Probe, ...]:
         """The edits that come with the program and those of the project."""
-        own = {}
-        for values in self.desk.project.probes():
-            try:
-                own[str(values.get("name"))] = Probe.from_dict(values)
-            except Problem as problem:
-                self.desk.report(problem)
-        return (*(probe for probe in built_in() if probe.name not in own), *own.values())
+        return known_probes(self.desk)
 
     def _ranked(self) -> list[Probe]:
         changes = self.result.changes if self.result is not None else {}

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from rmexplorer import wording
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
+from rmexplorer.app.own_probes import known_probes
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
@@ -26,7 +27,7 @@ from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, LinkButton, SecondaryButton, label
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows.edits import Probe, built_in, read_probes
+from rmexplorer.workflows.edits import Probe, read_probes
 from rmexplorer.workflows.probing import encode_probes, read_result, result_path, sycophancy_line
 
 FORMULA = (
@@ -136,14 +137,7 @@ class ProbesPane(Pane):
 
     def probes(self) -> tuple[Probe, ...]:
         """The probes that come with the program and those of the project, which win where they share a name."""
-        own = {}
-        for values in self.desk.project.probes():
-            try:
-                probe = Probe.from_dict(values)
-                own[probe.name] = probe
-            except Problem as problem:
-                self.desk.report(problem)
-        return (*(probe for probe in built_in() if probe.name not in own), *own.values())
+        return known_probes(self.desk)
 
     # Refresh
 

@@ -1,0 +1,20 @@
+"""The probes that a person can try: those that come with the program, and those that the project keeps."""
+
+from __future__ import annotations
+
+from rmexplorer.app.desk import Desk
+from rmexplorer.problem import Problem
+from rmexplorer.workflows.edits import Probe, built_in
+
+
+def known_probes(desk: Desk) -> tuple[Probe, ...]:
+    """The built-in probes and those of the project, which win where they share a name; a bad one is reported and left out."""
+    own = {}
+    for values in desk.project.probes():
+        try:
+            probe = Probe.from_dict(values)
+        except Problem as problem:
+            desk.report(problem)
+            continue
+        own[probe.name] = probe
+    return (*(probe for probe in built_in() if probe.name not in own), *own.values())
