@@ -85,6 +85,7 @@ class Desk(QObject):
         self.quality = Quality(self)
         self._opened_as: tuple[str, list[str], dict[str, Any]] = ("", [], {})
         self._openings = self._shown_opening = 0
+        self._query_asked = ""
         self.session.changed.connect(self._keep_excluded)
         self.jobs.crashed.connect(self._crashed)
 
@@ -316,6 +317,7 @@ class Desk(QObject):
         frame = self.state.frame
         if frame is None:
             return
+        self._query_asked = text
         if not text.strip():
             self.session.put(query="", matching=self._without(None))
             return
@@ -346,6 +348,8 @@ class Desk(QObject):
         return frame.with_columns(**flags)
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
+        if text != self._query_asked:
+            return  # another filter was asked for meanwhile, or none
         if isinstance(error, Problem):
             self.report(Problem(error.what, error.remedy, "filter"))
         elif error is not None:
@@ -354,11 +358,13 @@ class Desk(QObject):
             self.session.put(query=text, matching=self._without(mask))
 
     def _without(self, mask: np.ndarray | None) -> np.ndarray | None:
-        """A filter's mask without the pairs that are left out."""
-        excluded = self.state.excluded
-        if excluded is None:
-            return mask
-        left: np.ndarray = ~excluded if mask is None else mask & ~excluded
+        """A filter's mask without the pairs that are left out; the array of now where it has the same pairs."""
+        excluded, shown = self.state.excluded, self.state.matching
+        left = mask
+        if excluded is not None:
+            left = ~excluded if mask is None else mask & ~excluded
+        if left is not None and shown is not None and np.array_equal(left, shown):
+            return shown  # no pane has to compute anew
         return left
 
     def exclude(self, mask: np.ndarray, out: bool = True) -> None:
@@ -464,7 +470,7 @@ class Desk(QObject):
     def _travelled(self, moved: bool, otherwise: str) -> None:
         if not moved:
             self.notice.emit(otherwise)
-        elif self.state.query:  # rewards and marks may have changed since its pairs were found
+        else:  # rewards and marks may have changed since the pairs of the filter were found
             self.set_query(self.state.query)
 
     # Marks

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer import encoders
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.live import Live
-from rmexplorer.cache import holds
+from rmexplorer.cache import holds, used
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
@@ -312,6 +312,7 @@ def head_file(checkpoint: Checkpoint) -> Path:
     path = _FILES.get(checkpoint)
     if path is None or not path.exists():
         path = _FILES[checkpoint] = keep_head(checkpoint.to_bytes())
+    used(path)
     return path
 
 

@@ -28,4 +28,5 @@ def read_result(path: Path | str, key: str, remedy: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         Path(path).unlink(missing_ok=True)
         raise Problem(f"{path}: the result that was kept cannot be read ({error})", remedy) from error
+    cache.used(Path(path))
     return found

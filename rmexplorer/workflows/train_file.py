@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from rmexplorer import wording
@@ -24,7 +23,6 @@ def train_file(dataset: Dataset, settings: RunSettings, reading: float = 0.0) ->
         return round(clock[-1] - clock[-2], 3)
 
     folder = yield from kept(dataset)
-    dataset = Dataset.open(Path(folder))
     Split.of(dataset, settings.train.holdout, settings.train.seed)
     seconds = {"load": lap()}
     encoded_in = yield from vectors(folder, settings.encoder, {}, settings.train.holdout, settings.train.seed)

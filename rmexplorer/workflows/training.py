@@ -16,7 +16,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
-from rmexplorer.paths import cache_file
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import bag_of_words, length_only, linear
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -151,9 +151,10 @@ def keep_excluded(excluded: np.ndarray | None) -> str:
     """Put a mask of pairs (pairs,) bool into the cache under its content; returns the file, "" for None."""
     if excluded is None:
         return ""
-    path = cache_file("excluded", ".npy", np.packbits(excluded).tobytes())
-    with cache.writing(path) as part, part.open("wb") as file:
-        np.save(file, excluded, allow_pickle=False)
+    path = cache_file("excluded", ".npy", len(excluded).to_bytes(8, "big") + np.packbits(excluded).tobytes())
+    if not cache.holds(path, cache.has_rows(len(excluded))):
+        with atomic(path) as part, part.open("wb") as file:  # called in the window's thread, so nothing is pruned
+            np.save(file, excluded, allow_pickle=False)
     return str(path)
 
 

@@ -94,6 +94,32 @@ def test_that_undo_finds_the_pairs_of_a_filter_by_the_rewards_of_now(desk: Desk,
     assert np.array_equal(desk.state.matching, now)
 
 
+def test_that_the_late_answer_of_a_filter_that_is_gone_changes_nothing(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Callable[..., None]] = []
+    show(desk, kept(tmp_path, "pairs"))
+    monkeypatch.setattr("rmexplorer.app.desk.SMALL", 0)
+    monkeypatch.setattr(desk.compute, "ask", lambda key, function, receive: answers.append(lambda: receive(function(), None)))
+    desk.set_query("words>2")
+    answers.pop()()
+    desk.select_rows([1, 2])
+    desk.undo()
+    desk.undo()
+    assert desk.state.query == "" and desk.state.matching is None
+    answers.pop()()
+    assert desk.state.query == "" and desk.state.matching is None and desk.session.redo()
+
+
+def test_that_the_same_pairs_leave_the_mask_that_panes_have_drawn(desk: Desk, tmp_path: Path) -> None:
+    show(desk, kept(tmp_path, "pairs"))
+    desk.set_query("words>2")
+    shown = desk.state.matching
+    desk.select_rows([1, 2])
+    desk.undo()
+    assert desk.state.matching is shown and not shown.all()
+
+
 def test_that_another_project_brings_its_own_left_out_pairs_and_no_way_back_to_the_old(desk: Desk, tmp_path: Path) -> None:
     dataset = show(desk, kept(tmp_path, "pairs"))
     desk.set_query("words>2")
