@@ -263,8 +263,9 @@ def shift_headline(value: Estimate, apart: Mmd | None, near: Familiarity, heldou
         return f"Too few rows to say {wording.bracket(str(few))}: compare sets of at least {FEWEST} prompts or responses."
     if value.value is None:
         return "These sets cannot be told apart by anything measured here."
-    alike = not value.excludes(0.5) or value.value < 0.55 or (apart is not None and apart.p >= 0.05)
-    level = ("The two sets look alike" if alike else
+    told, unsure = value.excludes(0.5) and value.value >= 0.55, apart is not None and apart.p >= 0.05
+    level = ("The two sets look alike" if not told else
+             "Only one of two tests tells the sets apart" if unsure else
              "The new set differs a little" if value.value < 0.65 else
              "The new set differs clearly" if value.value < 0.8 else "The new set is easily told apart")
     first = f"{level} {wording.bracket('AUC ' + wording.number(value.value) + ', 95% CI ' + wording.between(value.low, value.high))}"

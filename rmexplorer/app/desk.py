@@ -538,11 +538,17 @@ class Desk(QObject):
         )
 
     def export_pairs(self, path: str) -> None:
-        """Write the selected pairs, or those that pass the filter, by the suffix of `path`."""
+        """Write the selected pairs, or those that pass the filter, without those left out, by the suffix of `path`."""
         state = self.state
         if state.dataset is None:
             return
         mask = state.selection.mask if state.selection.mask is not None else state.matching
+        if mask is not None and state.excluded is not None:
+            mask = mask & ~state.excluded
+        if mask is not None and not mask.any():
+            self.report(Problem("there are no pairs to export: all selected ones are left out",
+                                "clear the selection, or take the pairs in again"))
+            return
         self.jobs.start(
             f"Writing {Path(path).name}",
             files.export(state.dataset, mask, Path(path)),

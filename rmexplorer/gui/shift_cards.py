@@ -163,6 +163,7 @@ class FamiliarityCard(PlotCard):
         self.view.labels.clear()
         self.points, self.at = None, -1
         if not groups:
+            self.set_subtitle("")
             self.show_empty("Accuracy needs rewards and at least 20 labelled new pairs that the head has not learnt from.")
             return
         x = np.arange(len(groups), dtype=float)

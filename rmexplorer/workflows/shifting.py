@@ -36,7 +36,7 @@ from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 from rmexplorer.workflows.training import length_gap
 
-VERSION = 5
+VERSION = 6
 LISTED = 200
 TRAINING_PROMPTS = 20_000
 RESPONSE_FEATURES = (
@@ -138,7 +138,7 @@ def compare_sets(first: SetSpec, second: SetSpec, checkpoint: Checkpoint | None)
     shifts = sorted(shifts, key=lambda row: (not row["clear"], -row["psi"]))
     known = asked[0] if len(asked[0]) <= TRAINING_PROMPTS else asked[0][_sample(len(asked[0]), 2)]
     distance = yield from distances(known, asked[1])
-    near = _familiar(two, distance, rewards, checkpoint)
+    near = _familiar(two, distance, rewards, checkpoint, _learnt(one, checkpoint))
     alike = one.dataset is not None and two.dataset is not None and one.dataset.fingerprint == two.dataset.fingerprint
     heldout = _heldout_accuracy(checkpoint, one, rewards if alike else None)
     leaked = yield from leaks(one.prompts, two.prompts)
@@ -240,10 +240,22 @@ def _margins(side: Side, rewards: np.ndarray) -> np.ndarray:
     return np.asarray(values[side.dataset.chosen[side.pairs]] - values[side.dataset.rejected[side.pairs]])
 
 
+def _learnt(one: Side, checkpoint: Checkpoint | None) -> set[str]:
+    """The prompts that the head learnt from, where the first set is of that dataset."""
+    data = one.dataset
+    if checkpoint is None or data is None or checkpoint.dataset_fingerprint != data.fingerprint:
+        return set()
+    rows = np.unique(data.prompt[~heldout_of(data, checkpoint)])
+    return set(data.prompts["text"].gather(rows))
+
+
 def _familiar(
-    two: Side, distance: np.ndarray, rewards: np.ndarray | None, checkpoint: Checkpoint | None
+    two: Side, distance: np.ndarray, rewards: np.ndarray | None, checkpoint: Checkpoint | None, learnt: set[str]
 ) -> Familiarity:
-    """Accuracy by distance, of pairs that the head has not learnt from: on the others it would only remember."""
+    """Accuracy by distance, of pairs that the head has not learnt from: on the others it would only remember.
+
+    learnt: prompts that it learnt from; pairs of another file with one of them are not new either.
+    """
     if rewards is None or two.dataset is None or not len(two.pairs):
         return Familiarity((), (), (), (), ())
     margin = _margins(two, rewards)
@@ -252,6 +264,8 @@ def _familiar(
     fresh = np.isfinite(margin)
     if checkpoint is not None:
         fresh &= heldout_of(two.dataset, checkpoint)[two.pairs]
+        seen = np.array([text in learnt for text in two.prompts], dtype=bool)
+        fresh &= ~seen[np.searchsorted(two.prompt_rows, prompt)]
     fine = np.flatnonzero(fresh)
     gap = length_gap(two.dataset)[two.pairs[fine]]
     rule = outcomes(np.sign(length_slope(gap)) * gap)

@@ -31,7 +31,7 @@ from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import NOTHING, Estimate
-from rmexplorer.workflows.files import demo_path
+from rmexplorer.workflows.files import demo_path, export
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.sets import SetSpec, prompts_of_text, side_of
@@ -142,7 +142,7 @@ def test_that_headlines_are_short_and_claim_no_more_than_the_interval() -> None:
     whole = replace(near, accuracy=near.accuracy[:1])
     assert "all its pairs: accuracy 0.70" in shift_headline(Estimate(0.87, 0.85, 0.89, 500), None, whole, NOTHING, 500)
     assert "look alike" in shift_headline(Estimate(0.53, 0.48, 0.58, 500), None, near, NOTHING, 500)
-    assert "look alike" in shift_headline(Estimate(0.6, 0.55, 0.65, 500), Mmd(0.01, 0.2, (250, 250)), near, NOTHING, 500)
+    assert "Only one of two tests" in shift_headline(Estimate(0.6, 0.55, 0.65, 500), Mmd(0.01, 0.2, (250, 250)), near, NOTHING, 500)
     assert "differs a little" in shift_headline(Estimate(0.6, 0.55, 0.65, 500), Mmd(0.01, 0.01, (250, 250)), near, NOTHING, 500)
     assert shift_headline(Estimate(0.9, 0.8, 1.0, 8), None, near, NOTHING, 3).startswith("Too few")
 
@@ -205,3 +205,15 @@ def test_that_sets_are_compared_without_a_head_and_kept(demo: tuple[str, Checkpo
     assert finish(shift_folders(first.as_text(), second.as_text(), "")) == path
     with pytest.raises(Problem, match="no training pairs"):
         finish(compare_sets(SetSpec("training", folder), second, None))
+
+
+def test_that_a_second_file_with_prompts_of_the_training_is_not_new(demo: tuple[str, Checkpoint], tmp_path: Path) -> None:
+    folder, head = demo
+    dataset = Dataset.open(Path(folder))
+    held = split_by_group(dataset.group, head.holdout, head.seed)
+    copy = tmp_path / "copy.jsonl"
+    finish(export(dataset, dataset.prompt % 2 == 0, copy))
+    other = finish(open_files([str(copy)]))
+    found = finish(compare_sets(SetSpec("training", folder), SetSpec("file", other), head))
+    unseen = held & (dataset.prompt % 2 == 0) & ~dataset.tie
+    assert sum(row["n"] for row in found["familiarity"]) == unseen.sum() < found["pairs"][1]

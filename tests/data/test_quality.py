@@ -182,6 +182,15 @@ def test_that_a_quick_look_says_how_much_it_looked_at(load: Any, monkeypatch: py
     assert found(load(rows))["leftovers"].looked_at == 100
 
 
+def test_that_a_quick_look_is_not_fooled_by_rows_in_turn(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rmexplorer.data.quality.QUICK", 200)
+    rows = clean(598)
+    for row in rows[::3]:
+        row["rejected"] += "</s>"
+    finding = found(load(rows), quick=True)["leftovers"]
+    assert 45 < finding.count < 90, "evenly spaced rows would be all or none of every third"
+
+
 def test_that_info_tells_the_findings(load: Any) -> None:
     dataset = load([PAIR, PAIR])
     facts = summary(dataset)

@@ -328,6 +328,24 @@ def test_that_export_asks_where_to(small: Data, window: Window, monkeypatch: pyt
     assert asked == ["Export pairs"]
 
 
+def test_that_pairs_left_out_are_not_exported(small: Data, window: Window, tmp_path: Path, wait_until: Wait) -> None:
+    desk = window.desk
+    assert desk.state.dataset is not None
+    mask = np.zeros(len(desk.state.dataset), dtype=bool)
+    mask[:6] = True
+    desk.select(mask)
+    desk.exclude(mask & (np.arange(len(mask)) < 4))
+    desk.export_pairs(str(tmp_path / "some.jsonl"))
+    wait_until(lambda: (tmp_path / "some.jsonl").exists())
+    decided = ~desk.state.dataset.tie[4:6]
+    assert len((tmp_path / "some.jsonl").read_text().splitlines()) == decided.sum()
+    desk.exclude(mask)
+    said: list[str] = []
+    desk.problem.connect(lambda problem: said.append(str(problem)))
+    desk.export_pairs(str(tmp_path / "none.jsonl"))
+    assert "left out" in said[0]
+
+
 def test_that_a_menu_over_a_row_acts_on_it(small: Data, window: Window, settle: Settle) -> None:
     small.table.asked.emit(3, QPoint(10, 10))
     menu = next(child for child in small.findChildren(QMenu) if child.accessibleName() == "Pair 4")
