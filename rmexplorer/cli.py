@@ -189,18 +189,20 @@ def command_score(arguments: argparse.Namespace) -> int:
 
 def command_analyze(arguments: argparse.Namespace) -> int:
     """Accuracy, calibration, length and style bias."""
+    from rmexplorer.data.own_features import read_features
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.analyze import describe
     from rmexplorer.workflows.analyze_file import analyze_file, describe_more
 
     checkpoint = None if arguments.model is None else Checkpoint.load(arguments.model)
+    own = () if arguments.features is None else read_features(arguments.features)
     dataset, other = read_dataset(arguments), None
     if arguments.against is not None:
         from rmexplorer.data.read import read
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
         warn(f"{arguments.against}: {warning}" for warning in other.warnings)
-    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other))
+    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own))
     warn(result.get("warnings", []))
     if arguments.json:
         write_json(result)
@@ -348,6 +350,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--model", type=a_path, metavar="MODEL", help="a head made by train; without it the file's own scores"
     )
     analyze.add_argument("--phrases", action="store_true", help="also: phrases that carry reward, and words left out")
+    analyze.add_argument("--style", action="store_true",
+                         help="also: what separates chosen from rejected, high from low reward, right from wrong")
+    analyze.add_argument("--features", type=a_path, metavar="FEATURES",
+                         help="as --style, with features of your own: lines with a name and a regex, words or sql")
     analyze.add_argument("--against", metavar="FILE2", help="also: how a second file differs from this one")
     probe = add("probe")
     _input(probe)

@@ -16,9 +16,9 @@ TOKEN = rf"{_WORD}|[^\w\s]"
 _SPACED = rf"[{_CJK}]|[^\s{_CJK}]+"
 
 
-def _phrases(phrases: str) -> str:
+def _phrases(alternatives: str) -> str:
     """One pattern for whole words or phrases; the boundary is that of ASCII words, which keeps the search fast."""
-    return rf"(?-u:\b)(?:{phrases})(?-u:\b)"
+    return rf"(?-u:\b)(?:{alternatives})(?-u:\b)"
 
 
 HEDGES = _phrases(
@@ -133,7 +133,8 @@ SHARES: frozenset[str] = frozenset({
 ROWS_AT_ONCE = 20_000
 
 
-def _folded(text: pl.Expr) -> pl.Expr:
+def folded(text: pl.Expr) -> pl.Expr:
+    """Lower case, with one kind of apostrophe."""
     return text.str.to_lowercase().str.replace_all("’", "'", literal=True)
 
 
@@ -202,7 +203,7 @@ def _against_prompt() -> list[pl.Expr]:
 def _prompt_words(prompts: pl.Series) -> pl.DataFrame:
     """The different words of each prompt; each distinct prompt is split once."""
     frame = pl.DataFrame({"prompt": prompts.cast(pl.String).fill_null("")})
-    words = _folded(pl.col("prompt")).str.extract_all(_WORD).list.unique()
+    words = folded(pl.col("prompt")).str.extract_all(_WORD).list.unique()
     split = frame.unique().with_columns(
         words.alias("asked"), pl.col("prompt").str.strip_chars().str.len_chars().alias("prompt_characters"))
     split = split.with_columns(
@@ -220,7 +221,7 @@ def _top_counts(tokens: pl.Series) -> pl.Series:
 
 def _block(prompts: pl.Series, responses: pl.Series) -> pl.DataFrame:
     frame = pl.DataFrame({"text": responses.cast(pl.String).fill_null("").str.strip_chars()})
-    frame = frame.with_columns(_folded(pl.col("text")).alias("low"))
+    frame = frame.with_columns(folded(pl.col("text")).alias("low"))
     frame = frame.with_columns(pl.col("low").str.extract_all(_WORD).alias("tokens"))
     frame = frame.hstack([_top_counts(frame["tokens"])]).hstack(_prompt_words(prompts))
     text, tokens = pl.col("text"), pl.col("tokens")

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from rmexplorer import wording
+from rmexplorer.analysis.feature_table import FeatureTable
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.job import Job
+from rmexplorer.data.own_features import OwnFeature
+from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.statistics import Estimate
 from rmexplorer.workflows import attributing
+from rmexplorer.workflows.columns import Columns, run
 from rmexplorer.workflows.hunting import hunt_dataset
 from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import analyze_columns, analyze_dataset
@@ -18,9 +22,11 @@ from rmexplorer.workflows.shifting import as_json, compare_sets
 
 
 def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
-                 against: Dataset | None = None) -> Job[dict[str, Any]]:
-    """Job: everything of `analyze --json`, with the keys `phrases` and `shift` where they are asked for.
+                 against: Dataset | None = None, style: bool = False,
+                 own: tuple[OwnFeature, ...] = ()) -> Job[dict[str, Any]]:
+    """Job: everything of `analyze --json`, with the keys `style`, `phrases` and `shift` where they are asked for.
 
+    own: a person's features, measured beside the others in `style`.
     Raises Problem where phrases are asked for and there are no rewards.
     """
     if phrases:
@@ -30,9 +36,14 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
         found = yield from hunt_dataset(given)
         if checkpoint is not None:
             found["words"] = attributing.as_json((yield from attributing.words_that_pay(dataset, checkpoint)))
-    result = yield from analyze_dataset(dataset, checkpoint)
+    styled = style or bool(own)
+    result = yield from analyze_dataset(dataset, checkpoint, styled)
     if phrases:
         result["phrases"] = found
+    if styled:
+        given = yield from analyze_columns(dataset, checkpoint, labels_enough=True)
+        yield Progress(0, 0, "measuring features")
+        result["style"] = style_as_json(given.with_own(own))
     if against is not None:
         ours = checkpoint is not None and checkpoint.dataset_fingerprint == dataset.fingerprint
         first = SetSpec("training" if ours else "all", str(keep(dataset)), label=dataset.name)
@@ -41,9 +52,47 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     return result
 
 
+def style_as_json(given: Columns) -> dict[str, Any]:
+    """Every surface feature: chosen against rejected, high against low reward, wrong picks against chosen, by subset."""
+    found: FeatureTable = run("feature_table", given, **({} if given.has_rewards else {"margin": None}))
+    given = given.sample(found.pairs)
+    records, pair = given.dataset.pairs["record"].to_numpy(), given["pair"]
+    return {
+        "pairs": found.pairs,
+        "of": found.of,
+        "headline": found.headline(),
+        "style_only_accuracy": _plain(found.style_only),
+        "features": [
+            {
+                "name": row.name,
+                "within_prompt_sd": row.sd,
+                "labels": row.labels.as_dict(),
+                "model": row.model and row.model.as_dict(),
+                "errors": row.errors and row.errors.as_dict(),
+                "example_record": int(records[pair[row.example]]),
+                "by": {name: _plain(part) for name, part in row.by.items()},
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _plain(one: Estimate) -> dict[str, Any]:
+    return {"value": one.value, "ci": one.ci, "n": one.n}
+
+
 def describe_more(result: dict[str, Any], most: int = 8) -> str:
     """What the options added, as a short text; '' without any."""
     lines: list[str] = []
+    if "style" in result:
+        found = result["style"]
+        alone = found["style_only_accuracy"]
+        lines += ["", found["headline"], f"  style alone, cross-validated: {wording.number(alone['value'])}, n = {found['pairs']:,}"]
+        for row in found["features"][:most]:
+            parts = [f"{said} {wording.number(row[key]['value'], signed=True)}{'*' if row[key]['q'] < 0.05 else ''}"
+                     for key, said in (("labels", "chosen"), ("model", "high reward"), ("errors", "wrong picks")) if row[key]]
+            lines.append(f"  {row['name'].replace('_', ' '):<22} {', '.join(parts)} SD")
+        lines.append("  * q < 0.05, Benjamini–Hochberg over the features")
     if "phrases" in result:
         lines += ["", result["phrases"]["headline"]]
         for row in result["phrases"]["pays"][:most]:

@@ -15,6 +15,7 @@ from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.features import surface
 from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.data.own_features import OwnFeature, measure
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import first_seen
 
@@ -53,7 +54,7 @@ class _Measures:
         self._extras = dataset.extras
         self._pairs = dataset.pairs.height
         self._found: dict[str, np.ndarray] = {}
-        self._styled = np.zeros(dataset.responses.height, bool)
+        self._styled: dict[OwnFeature | None, np.ndarray] = {}
         self._lock = threading.RLock()
 
     def once(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -86,17 +87,26 @@ class _Measures:
                     return column.to_numpy().astype(object)
         return np.full(self._pairs, "", object)
 
-    def style(self, rows: np.ndarray) -> np.ndarray:
-        """(rows, features) float32 surface features of these responses; each response is measured once."""
+    def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
+        """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
+        parts = [self._table(None, rows)] + [self._table(feature, rows) for feature in own]
+        return np.hstack(parts) if own else parts[0]
+
+    def _table(self, feature: OwnFeature | None, rows: np.ndarray) -> np.ndarray:
+        """(rows, STYLE or 1) of these responses: the features of STYLE, or one of a person's own."""
         with self._lock:
-            table = self.once("style", lambda: np.zeros((len(self._styled), len(STYLE)), np.float32))
+            responses = self._responses.height
+            table = self.once(f"style {feature}", lambda: np.zeros((responses, 1 if feature else len(STYLE)), np.float32))
+            done = self._styled.setdefault(feature, np.zeros(responses, bool))
             wanted = rows[first_seen(rows)]
-            new = wanted[~self._styled[wanted]]
+            new = wanted[~done[wanted]]
             if len(new):
-                responses = self._responses[new]
-                prompts = self._prompts["text"].gather(responses["prompt"])
-                table[new] = surface(prompts, responses["text"]).select(STYLE).to_numpy()
-                self._styled[new] = True
+                texts = self._responses[new]
+                prompts = self._prompts["text"].gather(texts["prompt"])
+                found = (surface(prompts, texts["text"]).select(STYLE) if feature is None
+                         else measure((feature,), prompts, texts["text"]))
+                table[new] = found.to_numpy()
+                done[new] = True
             return np.asarray(table[rows])
 
 
@@ -127,8 +137,9 @@ class Columns(Mapping[str, Any]):
         mask: np.ndarray | None,
         unscored: int = 0,
         parent: tuple[Columns, np.ndarray] | None = None,
+        own: tuple[OwnFeature, ...] = (),
     ) -> None:
-        self.dataset, self.rows, self.mask, self.unscored = dataset, rows, mask, unscored
+        self.dataset, self.rows, self.mask, self.unscored, self.own = dataset, rows, mask, unscored, own
         self._rewards, self._parent = rewards, parent
         self._measures = _measures(dataset)
         self._found: dict[str, Any] = {}
@@ -174,7 +185,7 @@ class Columns(Mapping[str, Any]):
         if name == "subset":
             return measures.subset[rows]
         if name == "style_names":
-            return STYLE
+            return STYLE + tuple(feature.name for feature in self.own)
         if name == "margin":
             return self["reward_chosen"] - self["reward_rejected"]
         if name == "length_gap":
@@ -186,7 +197,7 @@ class Columns(Mapping[str, Any]):
             return (dataset.chosen if side == "chosen" else dataset.rejected)[rows].astype(np.int64)
         response = self[f"response_{side}"]
         if what == "style":
-            return measures.style(response)
+            return measures.style(response, self.own)
         return (measures.chars if what == "chars" else measures.words)[response]
 
     def take(self, mask: np.ndarray) -> Columns:
@@ -199,7 +210,11 @@ class Columns(Mapping[str, Any]):
         else:
             raise ValueError(f"a mask of {len(mask)} fits neither {self.pairs} nor {len(self.dataset)} pairs")
         positions = np.flatnonzero(inside)
-        return Columns(self.dataset, self._rewards, self.rows[positions], whole, 0, (self, positions))
+        return Columns(self.dataset, self._rewards, self.rows[positions], whole, 0, (self, positions), self.own)
+
+    def with_own(self, own: tuple[OwnFeature, ...]) -> Columns:
+        """The same pairs, with a person's own features after the others."""
+        return Columns(self.dataset, self._rewards, self.rows, self.mask, self.unscored, None, own)
 
     def sample(self, limit: int, seed: int = 0) -> Columns:
         """At most `limit` of these pairs, drawn without replacement, in their order."""

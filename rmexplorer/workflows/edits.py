@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import random
 import re
 import tomllib
@@ -15,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rmexplorer.data.definitions import definitions
 from rmexplorer.paths import resource
 from rmexplorer.problem import Problem
 
@@ -309,42 +307,7 @@ def sycophancy() -> Sycophancy:
 
 def read_probes(path: Path) -> tuple[Probe, ...]:
     """Probes of a person's file: JSON lines, or a table (.csv, .tsv) with the same names as header. Raises Problem."""
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise Problem(f"{path}: there is no such file", "check the name") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{path}: cannot be read ({error})", "give a text file in UTF-8") from error
-    suffix = path.suffix.lower()
-    lines = _table_lines if suffix in (".csv", ".tsv") else _json_lines
-    return collect(lines(path, content), str(path))
-
-
-def _table_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
-    """The line that a row begins on, and its cells that are not empty by the names of the head line."""
-    rows = csv.reader(io.StringIO(content, newline=""), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    head: list[str] = []
-    while True:
-        line = rows.line_num + 1
-        try:
-            cells = next(rows, None)
-        except csv.Error as error:
-            raise Problem(f"{path}: line {line} is no row of a table ({error})", "mend this line") from error
-        if cells is None:
-            return
-        if not head:
-            head = cells
-        elif cells:
-            yield line, {key: cell for key, cell in zip(head, cells, strict=False) if key and cell}
-
-
-def _json_lines(path: Path, content: str) -> Iterable[tuple[int, Any]]:
-    for number, line in enumerate(content.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise Problem(f"{path}: line {number} is not JSON", "give one JSON object a line") from error
+    return collect(definitions(path), str(path))
 
 
 def collect(lines: Iterable[tuple[int, Any]], where: str = "probes") -> tuple[Probe, ...]:

@@ -110,11 +110,14 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[
 SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected", "results")
 
 
-def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[Columns]:
-    """Job: the columns that `analyze` is of: held-out pairs where a head learnt from this dataset, else all."""
+def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None, labels_enough: bool = False) -> Job[Columns]:
+    """Job: the columns that `analyze` is of: held-out pairs where a head learnt from this dataset, else all.
+
+    labels_enough: a dataset without rewards will do; without it that raises Problem, unless win rates can be said.
+    """
     if checkpoint is None:
         rewards: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
-        if dataset.score_columns or dataset.pairs["model_first"].null_count() == len(dataset):
+        if dataset.score_columns or not (labels_enough or dataset.pairs["model_first"].null_count() < len(dataset)):
             rewards = from_columns(dataset)
         return columns(dataset, *rewards)
     first, second = pair_rewards(dataset, (yield from score(dataset, checkpoint)))
@@ -122,12 +125,12 @@ def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[Colu
     return columns(dataset, first, second, mask=held if held.any() else None)
 
 
-def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
+def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None, labels_enough: bool = False) -> Job[dict[str, Any]]:
     """Job: everything of `analyze --json`, by a head or by the file's own scores.
 
     Without either, a file that names the models behind its responses still gives their win rates.
     """
-    given = yield from analyze_columns(dataset, checkpoint)
+    given = yield from analyze_columns(dataset, checkpoint, labels_enough)
     yield Progress(0, 0, "analysing")
     if checkpoint is None:
         return analyze(given, "columns")

@@ -1,0 +1,189 @@
+"""What separates chosen from rejected, high from low reward, and the model's wrong picks: each surface feature alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmexplorer import wording
+from rmexplorer.analysis import analysis
+from rmexplorer.statistics import Clusters, Estimate, benjamini_hochberg, encode, mcnemar, members, outcomes, sigmoid
+
+FOLDS = 5
+RIDGE = 1.0
+FEWEST_STYLE_ONLY = 100
+LENGTHS = ("characters", "words")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A mean paired difference in within-prompt SD, and how often it goes either way.
+
+    p: exact McNemar on the discordant pairs (more, fewer); q: Benjamini–Hochberg over the features of one contrast.
+    """
+
+    effect: Estimate
+    more: int
+    fewer: int
+    p: float
+    q: float
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON wants it."""
+        return {"value": self.effect.value, "ci": self.effect.ci, "n": self.effect.n, "more": self.more,
+                "fewer": self.fewer, "q": self.q}
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """One feature. labels: chosen − rejected; model: higher − lower reward; errors: the same over wrongly ranked pairs,
+    what the model falls for (None without rewards); example: position of the pair with the largest difference the
+    way of the label; sd: its within-prompt standard deviation; by: subset → chosen − rejected there.
+    """
+
+    name: str
+    labels: Contrast
+    model: Contrast | None
+    errors: Contrast | None
+    example: int
+    sd: float
+    by: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features by how much they tell, largest first; style_only: cross-validated accuracy of style alone."""
+
+    pairs: int
+    of: int
+    rows: tuple[FeatureRow, ...]
+    style_only: Estimate
+
+    def headline(self) -> str:
+        """The feature that pulls the model most beyond the labels where there is one, else that of the labels."""
+        if self.pairs < wording.FEW_PAIRS:
+            return wording.too_few(self.pairs)
+        wrong = [row for row in self.rows if row.errors and row.errors.q < 0.05 and row.errors.effect.excludes(0.0)]
+        clear = [row for row in self.rows if row.labels.q < 0.05 and row.labels.effect.excludes(0.0)]
+        if wrong:
+            row = max(wrong, key=lambda one: abs(one.errors.effect.value or 0.0) if one.errors else 0.0)
+            return f"Wrong picks differ from what people chose most in {_said(row, row.errors)}."
+        if clear:
+            row = max(clear, key=lambda one: abs(one.labels.effect.value or 0.0))
+            return f"Chosen and rejected differ most in {_said(row, row.labels)}."
+        return "No surface feature separates chosen from rejected clearly."
+
+
+def _said(row: FeatureRow, contrast: Contrast | None) -> str:
+    effect = contrast.effect if contrast else row.labels.effect
+    size = f"{wording.number(effect.value, signed=True)} SD, 95% CI {wording.between(effect.low, effect.high)}"
+    return f"{wording.style(row.name)} {wording.bracket(size)}"
+
+
+def style_only(features: np.ndarray, prompt: np.ndarray, seed: int = 0) -> Estimate:
+    """Accuracy of a linear Bradley–Terry rule on feature differences (pairs, k), cross-validated by prompt in 5 folds.
+
+    Each fold is predicted by a ridge-logistic fit without intercept on the others; NaN-free features are standardised by
+    the training folds. Nothing is said of fewer than 100 pairs.
+    """
+    clusters = Clusters(prompt)
+    if len(features) < FEWEST_STYLE_ONLY or clusters.prompts < FOLDS:
+        return Estimate(None, None, None, len(features))
+    fold = np.random.default_rng(seed).permutation(clusters.prompts)[clusters.codes] % FOLDS
+    margin = np.empty(len(features))
+    for one in range(FOLDS):
+        train = features[fold != one]
+        scale = np.sqrt((train**2).mean(axis=0))
+        scale = np.where(scale > 0, scale, 1.0)
+        margin[fold == one] = features[fold == one] / scale @ _logistic(train / scale)
+    return clusters.share(outcomes(margin))
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    """Weights (k,) of a Bradley–Terry fit of differences x (n, k), all won, under a normal prior of SD 1; by Newton."""
+    weights = np.zeros(x.shape[1])
+    for _ in range(30):
+        p = sigmoid(x @ weights)
+        hessian = x.T @ (x * (p * (1 - p))[:, None]) + RIDGE * np.eye(x.shape[1])
+        step = np.linalg.solve(hessian, x.T @ (1 - p) - RIDGE * weights)
+        weights = weights + step
+        if np.abs(step).max(initial=0.0) < 1e-7:
+            break
+    return weights
+
+
+def _contrasts(differences: np.ndarray, clusters: Clusters) -> list[Contrast]:
+    """A contrast for each column of differences (n, k)."""
+    more, fewer = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
+    p = np.array([mcnemar(int(a), int(b)) for a, b in zip(more, fewer, strict=True)])
+    q = benjamini_hochberg(p) if len(p) else p
+    value = differences.mean(axis=0) if len(differences) else np.full(differences.shape[1], np.nan)
+    found = clusters.interval(differences, lambda means: means) if len(differences) else None
+
+    def effect(at: int) -> Estimate:
+        if not len(differences):
+            return Estimate(None, None, None, 0)
+        low, high = (None, None) if found is None else (float(found[1][at]), float(found[2][at]))
+        return Estimate(float(value[at]), low, high, len(differences), clusters.how)
+
+    return [
+        Contrast(effect(at), int(more[at]), int(fewer[at]), float(p[at]), float(q[at])) for at in range(len(value))
+    ]
+
+
+@analysis
+def feature_table(
+    prompt: np.ndarray,
+    subset: np.ndarray,
+    chars_chosen: np.ndarray,
+    chars_rejected: np.ndarray,
+    words_chosen: np.ndarray,
+    words_rejected: np.ndarray,
+    style_chosen: np.ndarray,
+    style_rejected: np.ndarray,
+    style_names: tuple[str, ...],
+    margin: np.ndarray | None = None,
+    of: int | None = None,
+) -> FeatureTable:
+    """How much each feature separates chosen from rejected, high from low reward, and the model's wrong picks.
+
+    Features are (pairs, k); characters and words are taken as log(1 + n). margin: (pairs,) of the model, None without rewards.
+    of: the number of pairs that these are a sample of. Features that are equal in all pairs are left out.
+    """
+    names = (*LENGTHS, *style_names)
+    lengths = [np.log1p(np.asarray(a, float)) - np.log1p(np.asarray(b, float))
+               for a, b in ((chars_chosen, chars_rejected), (words_chosen, words_rejected))]
+    style = np.asarray(style_chosen, float) - np.asarray(style_rejected, float)
+    whole = np.column_stack([*lengths, style])
+    n = len(whole)
+    sd = np.sqrt((whole**2).mean(axis=0) / 2.0) if n else np.zeros(len(names))
+    kept = np.flatnonzero(sd > 0)
+    x, clusters = whole[:, kept] / sd[kept], Clusters(prompt)
+    labels = _contrasts(x, clusters)
+    model: list[Contrast | None] = [None] * len(kept)
+    errors: list[Contrast | None] = [None] * len(kept)
+    if margin is not None:
+        model = list(_contrasts(x * np.sign(margin)[:, None], clusters))
+        wrong = margin < 0
+        errors = list(_contrasts(-x[wrong], Clusters(prompt[wrong])))
+    parts = _subsets(x, prompt, subset)
+    rows = [
+        FeatureRow(names[column], labels[at], model[at], errors[at],
+                   int(np.argmax(x[:, at] * (1.0 if (labels[at].effect.value or 0.0) >= 0 else -1.0))), float(sd[column]),
+                   {name: found[at] for name, found in parts.items()})
+        for at, column in enumerate(kept)
+    ]
+    rows.sort(key=lambda row: -max(abs(part.effect.value or 0.0) for part in (row.labels, row.model, row.errors) if part))
+    return FeatureTable(n, n if of is None else of, tuple(rows), style_only(style, prompt))
+
+
+def _subsets(x: np.ndarray, prompt: np.ndarray, subset: np.ndarray) -> dict[str, list[Estimate]]:
+    """Chosen − rejected of every feature in each subset; empty where the file names one or none."""
+    names, codes = encode(subset)
+    if len(names) < 2:
+        return {}
+    found = {}
+    for name, rows in zip(names, members(codes, len(names)), strict=True):
+        found[name or "no name"] = [one.effect for one in _contrasts(x[rows], Clusters(prompt[rows]))]
+    return found

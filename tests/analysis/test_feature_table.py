@@ -1,0 +1,95 @@
+"""The table of features: planted effects are found with their sign, others are not, and it goes through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from rmexplorer.analysis.feature_table import FeatureTable, feature_table, style_only
+from rmexplorer.cli import main
+from rmexplorer.data.own_features import OwnFeature
+from rmexplorer.data.read import read
+from rmexplorer.job import finish
+from rmexplorer.statistics import mcnemar
+from rmexplorer.workflows.columns import columns, run
+from rmexplorer.workflows.files import demo_path
+
+N = 2_000
+
+
+def planted(margin: bool = True) -> FeatureTable:
+    """People like feature a and dislike b; the model also likes c, which people do not care for; d is noise."""
+    random = np.random.default_rng(3)
+    chosen, rejected = random.standard_normal((2, N, 5))
+    chosen[:, 0] += 0.5
+    chosen[:, 1] -= 0.5
+    chosen[:, 4] = rejected[:, 4] = 1.0
+    gap = chosen - rejected
+    length = np.full(N, 100)
+    pull = gap[:, 0] - gap[:, 1] + 1.5 * gap[:, 2] + random.standard_normal(N)
+    subset = np.where(np.arange(N) % 2 == 0, "even", "odd").astype(object)
+    return feature_table(np.arange(N), subset, length, length, length, length, chosen, rejected,
+                         ("a", "b", "c", "d", "same"), pull if margin else None)
+
+
+def test_that_planted_effects_are_found_with_sign_and_size() -> None:
+    rows = {row.name: row for row in planted().rows}
+    assert set(rows) == {"a", "b", "c", "d"}
+    random = np.random.default_rng(3)
+    chosen, rejected = random.standard_normal((2, N, 5))
+    gap = chosen[:, 0] + 0.5 - rejected[:, 0]
+    a = rows["a"].labels
+    assert a.effect.value == pytest.approx(gap.mean() / np.sqrt((gap**2).mean() / 2)) and 0.4 < a.effect.value < 0.6
+    assert a.effect.low is not None and a.effect.low < a.effect.value < (a.effect.high or 0)
+    assert (a.more, a.fewer) == ((gap > 0).sum(), (gap < 0).sum()) and a.p == mcnemar(a.more, a.fewer)
+    assert (rows["b"].labels.effect.value or 0) < -0.4 and rows["d"].labels.q > 0.05 < rows["c"].labels.q
+    model, errors = rows["c"].model, rows["c"].errors
+    assert model and errors and model.q < 1e-6 and errors.q < 1e-6 and (errors.effect.value or 0) > 0.5
+    assert errors.effect.n < N / 2
+    assert set(rows["a"].by) == {"even", "odd"} and rows["a"].by["even"].n == N // 2
+    assert rows["a"].example == int(np.argmax(gap))
+
+
+def test_that_the_headline_names_what_the_model_falls_for_and_without_a_model_what_people_chose() -> None:
+    assert planted().headline().startswith("Wrong picks differ from what people chose most in c (+")
+    bare = planted(margin=False)
+    assert bare.headline().startswith("Chosen and rejected differ most in") and all(row.model is None for row in bare.rows)
+
+
+def test_that_style_alone_is_cross_validated() -> None:
+    random = np.random.default_rng(0)
+    noise = random.standard_normal((400, 60))
+    blind = style_only(noise, np.arange(400))
+    assert blind.value is not None and abs(blind.value - 0.5) < 0.08, "fitted on the pairs it is measured on, it would be near 0.7"
+    noise[:, 0] += 1.0
+    assert (style_only(noise, np.arange(400)).value or 0) > 0.7
+    assert style_only(noise[:50], np.arange(50)).value is None
+
+
+def test_that_own_features_stand_beside_the_others() -> None:
+    given = columns(finish(read(demo_path()))).with_own((OwnFeature("hope", "regex", "I hope this helps"),))
+    table: FeatureTable = run("feature_table", given, margin=None)
+    hope = next(row for row in table.rows if row.name == "hope")
+    assert hope.labels.q < 0.05 and (hope.labels.effect.value or 0) > 0
+    chosen, rejected = (given.dataset.responses["text"].gather(given[f"response_{side}"]) for side in ("chosen", "rejected"))
+    counts = [side.str.count_matches("I hope this helps").cast(pl.Int64) for side in (chosen, rejected)]
+    assert hope.labels.more == int((counts[0] > counts[1]).sum())
+
+
+def test_that_the_command_line_gives_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"name": "hope", "words": ["i hope this helps"]}\n{"name": "long", "sql": "words > 40"}\n')
+    assert main(["analyze", str(demo_path()), "--features", str(own), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["style"]
+    names = [row["name"] for row in found["features"]]
+    assert {"hope", "long", "closer", "characters"} <= set(names) and found["style_only_accuracy"]["ci"]
+    assert found["features"][0]["labels"]["ci"] and set(found["features"][0]["by"]) > {"forum", "handbook"}
+    assert main(["analyze", str(demo_path()), "--style"]) == 0
+    assert "style alone, cross-validated" in capsys.readouterr().out
+    own.write_text('{"name": "bad", "regex": "("}\n')
+    assert main(["analyze", str(demo_path()), "--features", str(own)]) == 2
+    assert "line 1: the regex of the feature bad" in capsys.readouterr().err
