@@ -83,13 +83,17 @@ def where_it_differs(difference: np.ndarray, most: float = MOST_DIFFERENT) -> np
     return np.asarray(differs, bool)
 
 
-def telling(effects: tuple[StyleEffect, ...], count: int) -> tuple[StyleEffect, ...]:
-    """The `count` features that tell most: with the largest effect on people or model, or gap between them, first."""
+def telling(effects: tuple[StyleEffect, ...], count: int, own: tuple[str, ...] = ()) -> tuple[StyleEffect, ...]:
+    """The `count` features that tell most: with the largest effect on people or model, or gap between them, first.
+
+    `own`: features that a person asked for, which are among them however little they tell.
+    """
 
     def size(effect: StyleEffect) -> float:
         return max(abs(part.value or 0.0) for part in (effect.people, effect.model, effect.gap))
 
-    return tuple(sorted(effects, key=size, reverse=True)[:count])
+    first = sorted(effects, key=lambda effect: (effect.name in own, size(effect)), reverse=True)[:count]
+    return tuple(sorted(first, key=size, reverse=True))
 
 
 def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from PySide6.QtCore import QObject, Signal
 
+from rmexplorer.app import own_features
 from rmexplorer.app.garbage import Collector
 from rmexplorer.app.jobs import Compute, Jobs
 from rmexplorer.app.quality import Quality, packed, unpacked
@@ -20,6 +21,7 @@ from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
@@ -197,7 +199,7 @@ class Desk(QObject):
             dataset=dataset,
             folder=folder,
             frame=table.pair_frame(dataset) if frame is None else frame,
-            columns=tables.columns(dataset),
+            columns=tables.columns(dataset).with_own(self.own_features()),
             runs=runs,
             excluded=excluded,
             matching=None if excluded is None else ~excluded,
@@ -213,6 +215,20 @@ class Desk(QObject):
 
     def _left_out(self, dataset: Dataset) -> np.ndarray | None:
         return unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
+
+    def own_features(self) -> tuple[OwnFeature, ...]:
+        """The features of a person's own that the project keeps."""
+        return own_features.kept(self.project, self.report)
+
+    def measure_own(self, features: tuple[OwnFeature, ...]) -> None:
+        """Measure these features of a person's own beside the others from now on, and keep them in the project."""
+        try:
+            own_features.keep(self.project, features)
+        except Problem as problem:
+            self.report(problem)
+            return
+        if self.state.columns is not None:
+            self.session.put(columns=self.state.columns.with_own(features))
 
     # Rewards
 
@@ -239,7 +255,7 @@ class Desk(QObject):
             run=run,
             frame=frame,
             scope=scope,
-            columns=tables.columns(dataset, rewards.first, rewards.second),
+            columns=tables.columns(dataset, rewards.first, rewards.second).with_own(self.own_features()),
             **more,
         )
         if self.state.query:
@@ -592,6 +608,7 @@ class Desk(QObject):
             marks=MappingProxyType(project.marks(dataset.fingerprint)),
             excluded=excluded,
             matching=None if excluded is None else ~excluded,
+            columns=None if self.state.columns is None else self.state.columns.with_own(self.own_features()),
         )
         self.session.forget()
         if self.state.query:

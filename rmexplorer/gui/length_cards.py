@@ -243,12 +243,16 @@ def tip(spot: Spot) -> list[str]:
 
 
 class StyleCard(PlotCard):
-    """Style features, people ○ against the model ■. `chosen` gives the name of the feature of the row activated."""
+    """Style features, people ○ against the model ■. `chosen` gives the name of the feature of the row activated; `adding`
+    asks for the sheet of a person's own."""
 
     chosen = Signal(str)
+    adding = Signal()
 
     def __init__(self) -> None:
         super().__init__("Style at equal length")
+        self.own: tuple[str, ...] = ()
+        self.tool_add = self.add_tool("plus", "Your own features", self.adding.emit)
         self.view.hide()
         self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168, row_height=23)
         self.forest.installEventFilter(self)
@@ -294,15 +298,15 @@ class StyleCard(PlotCard):
         return min(max(rows, FEATURES[0]), FEATURES[1])
 
     def _fill_room(self) -> None:
-        if self.found is not None and len(self.names) != len(telling(self.found.effects, self._room())):
+        if self.found is not None and len(self.names) != len(telling(self.found.effects, self._room(), self.own)):
             current = self.forest.list.currentIndex().row()
             self._show_rows(self.found)
             if 0 <= current < len(self.names):
                 self.forest.select(current)
 
-    def show_effects(self, found: StyleEffects, context: str) -> None:
-        """Draw the features that tell most."""
-        self.found = found
+    def show_effects(self, found: StyleEffects, context: str, own: tuple[str, ...] = ()) -> None:
+        """Draw the features that tell most, and those of a person's own that differ in enough pairs."""
+        self.found, self.own = found, own
         if not found.effects:
             few = found.pairs < FEW_PAIRS
             self.show_empty(too_few(found.pairs) if few else "No style feature differs between the responses of these pairs.")
@@ -310,11 +314,13 @@ class StyleCard(PlotCard):
         self._show_rows(found)
         self.describe(found.headline(), context)
         self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
-        self.set_subtitle("" if found.pairs == found.of else f"sample: {counted(found.pairs)}")
+        missing = [name for name in own if name in found.left_out]
+        sample = "" if found.pairs == found.of else f"sample: {counted(found.pairs)}"
+        self.set_subtitle(f"{', '.join(missing)}: differs in too few pairs" if missing else sample)
         self.show_ready()
 
     def _show_rows(self, found: StyleEffects) -> None:
-        effects = telling(found.effects, self._room())
+        effects = telling(found.effects, self._room(), self.own)
         self.names = [effect.name for effect in effects]
         ends = [
             abs(end) for effect in effects for part in (effect.people, effect.model)

@@ -21,6 +21,7 @@ from rmexplorer.gui.length_cards import LengthAccuracyCard
 from rmexplorer.gui.panes.length_style import LengthStylePane
 from rmexplorer.gui.plots import DensityImage, HexItem, PlotView, PointItem, inside
 from rmexplorer.gui.plots import density as density_module
+from rmexplorer.gui.widgets import IconButton
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.wording import number, style
@@ -475,3 +476,38 @@ def test_that_what_is_drawn_can_be_saved(window: Window, pane: LengthStylePane, 
     assert [line["feature"] for line in table] == pane.styles.names
     with (tmp_path / "Reward against length.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(pane.result.found.cloud)
+
+
+def test_that_a_feature_of_ones_own_stands_beside_the_others_and_survives(
+    pane: LengthStylePane, window: Window, settle: Settle
+) -> None:
+    settle(window)
+    QTest.mouseClick(pane.styles.tool_add, Qt.MouseButton.LeftButton)
+    form = pane.form
+    assert form is not None and form.isVisible()
+    QTest.keyClicks(form.name, "my and")
+    form.kind.set_current("regex")
+    form.definition.setPlainText("(and")
+    QTest.mouseClick(form.add, Qt.MouseButton.LeftButton)
+    assert form.error.isVisible() and "unclosed group" in form.error.text()
+    form.definition.setPlainText(r"\band\b")
+    QTest.mouseClick(form.add, Qt.MouseButton.LeftButton)
+    settle(window)
+    assert "my_and" in pane.styles.names and 5 <= len(pane.styles.names) <= 8
+    found = run("style_effects", pane.result.given)
+    own = next(effect for effect in found.effects if effect.name == "my_and")
+    table = pane.styles.columns
+    assert table["people_value"][table["feature"].index("my_and")] == own.people.value
+    pane.styles.chosen.emit("my_and")
+    settle(window)
+    assert window.desk.state.selection.count > 0
+    assert [feature.name for feature in window.desk.own_features()] == ["my_and"], "it is in the project at once"
+    window.desk.use_run(window.desk.state.run)
+    settle(window)
+    assert "my_and" in pane.styles.names
+    QTest.mouseClick(pane.styles.tool_add, Qt.MouseButton.LeftButton)
+    assert pane.form is not None
+    remove = next(button for button in pane.form.findChildren(IconButton) if button.accessibleName() == "Remove my_and")
+    QTest.mouseClick(remove, Qt.MouseButton.LeftButton)
+    settle(window)
+    assert "my_and" not in pane.styles.names and not window.desk.own_features()

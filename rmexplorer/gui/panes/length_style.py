@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout
 from rmexplorer.analysis.length_style import LengthStyle, length_groups
 from rmexplorer.analysis.style_effects import where_it_differs
 from rmexplorer.app.state import State
+from rmexplorer.gui.feature_form import FeatureForm
 from rmexplorer.gui.length_cards import LengthAccuracyCard, Spot, StyleCard, spots
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.reward_length import RewardLengthCard
@@ -70,6 +71,7 @@ class LengthStylePane(Pane):
     group = "Inspect"
     order = 3
     remedy = ("Train a head", "train_or_pause")
+    reads = Pane.reads | {"columns"}
 
     def build(self) -> None:
         """The scatter above, two cards below."""
@@ -83,6 +85,8 @@ class LengthStylePane(Pane):
         row.setSpacing(px(12))
         self.styles = StyleCard()
         self.styles.chosen.connect(self._select_feature)
+        self.styles.adding.connect(self._ask_feature)
+        self.form: FeatureForm | None = None
         self.accuracies = LengthAccuracyCard()
         self.accuracies.chosen.connect(self._select_group)
         for card, stretch in ((self.styles, 13), (self.accuracies, 10)):
@@ -140,7 +144,7 @@ class LengthStylePane(Pane):
             )
             self.styles.show_error(problem)
             return
-        self.styles.show_effects(found, self._context())
+        self.styles.show_effects(found, self._context(), tuple(feature.name for feature in given.own))
 
     # Drawing
 
@@ -180,6 +184,11 @@ class LengthStylePane(Pane):
         mask, rows = state.selection.mask, self.result.given.rows
         whole = mask is not None and np.count_nonzero(mask) == np.count_nonzero(mask[rows])
         self.accuracies.mark(mask[rows] if mask is not None and whole else None)
+
+    def _ask_feature(self) -> None:
+        self.form = FeatureForm(self.desk.own_features(), self)
+        self.form.changed.connect(self.desk.measure_own)
+        self.form.show_under(self.styles.tool_add)
 
     # Selecting
 
