@@ -22,13 +22,16 @@ SHOWN = 40  # characters of a definition
 
 
 class FeatureForm(Popover):
-    """Name, kind, definition; below, those there are. `changed(features)` gives them all."""
+    """Name, kind, definition; below, those there are. `changed(features)` gives them all.
+
+    `rare`: names of those that differ in too few pairs to be drawn.
+    """
 
     changed = Signal(object)
 
-    def __init__(self, features: tuple[OwnFeature, ...], parent: QWidget) -> None:
+    def __init__(self, features: tuple[OwnFeature, ...], rare: tuple[str, ...], parent: QWidget) -> None:
         super().__init__("Your own features", 400, parent)
-        self.features = features
+        self.features, self.rare = features, rare
         self.name = QLineEdit()
         self.name.setPlaceholderText("Name, for example: disclaimers")
         self.name.setAccessibleName("Name of the feature")
@@ -60,7 +63,8 @@ class FeatureForm(Popover):
         box.setContentsMargins(0, 0, 0, 0)
         said = feature.definition if len(feature.definition) <= SHOWN else feature.definition[:SHOWN] + "…"
         box.addWidget(label(feature.name, font_role="title"))
-        box.addWidget(label(" ".join(said.split()), "secondary", "small"), 1)
+        rare = "differs in too few pairs" if feature.name in self.rare else ""
+        box.addWidget(label(rare or " ".join(said.split()), "secondary", "small"), 1)
         remove = IconButton("x", f"Remove {feature.name}", size=14)
         remove.clicked.connect(lambda: self._give(tuple(one for one in self.features if one != feature)))
         box.addWidget(remove)

@@ -25,6 +25,7 @@ from rmexplorer.gui.plots import (
 )
 from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import IconButton
 from rmexplorer.gui.widgets.reward_strip import round_steps
 from rmexplorer.wording import DASH, FEW_PAIRS, between, bracket, counted, number, style, too_few
 
@@ -252,7 +253,9 @@ class StyleCard(PlotCard):
     def __init__(self) -> None:
         super().__init__("Style at equal length")
         self.own: tuple[str, ...] = ()
-        self.tool_add = self.add_tool("plus", "Your own features", self.adding.emit)
+        self.tool_add = IconButton("plus", "Your own features", size=15)
+        self.tool_add.clicked.connect(self.adding)
+        self.tools_row.insertWidget(0, self.tool_add)
         self.view.hide()
         self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168, row_height=23)
         self.forest.installEventFilter(self)
@@ -271,6 +274,11 @@ class StyleCard(PlotCard):
         self.body.insertWidget(0, self.narrow_row)
         self.body.insertWidget(1, self.forest, 1)
         self.header.setMinimumWidth(px(160))
+
+    @property
+    def rare(self) -> tuple[str, ...]:
+        """A person's own features that differ in too few pairs to say anything."""
+        return tuple(name for name in self.own if self.found is not None and name in self.found.left_out)
 
     def drawing(self) -> Any:
         """What pictures show: the forest."""
@@ -314,9 +322,8 @@ class StyleCard(PlotCard):
         self._show_rows(found)
         self.describe(found.headline(), context)
         self.forest.list.setAccessibleDescription(f"{found.headline()} Enter selects the pairs that differ most in a feature.")
-        missing = [name for name in own if name in found.left_out]
         sample = "" if found.pairs == found.of else f"sample: {counted(found.pairs)}"
-        self.set_subtitle(f"{', '.join(missing)}: differs in too few pairs" if missing else sample)
+        self.set_subtitle(f"{len(self.rare)} too rare" if self.rare else sample)
         self.show_ready()
 
     def _show_rows(self, found: StyleEffects) -> None:

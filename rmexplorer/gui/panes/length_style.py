@@ -186,7 +186,7 @@ class LengthStylePane(Pane):
         self.accuracies.mark(mask[rows] if mask is not None and whole else None)
 
     def _ask_feature(self) -> None:
-        self.form = FeatureForm(self.desk.own_features(), self)
+        self.form = FeatureForm(self.desk.own_features(), self.styles.rare, self)
         self.form.changed.connect(self.desk.measure_own)
         self.form.show_under(self.styles.tool_add)
 
