@@ -11,6 +11,8 @@ import numpy as np
 from rmexplorer.data.dataset import Dataset
 
 HUMAN = re.compile(r"(?:^|\n\n)Human: ?")
+SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant|System|Tool|Developer): ?")
+WHO = {"Human": "User", "Assistant": "Assistant", "System": "System", "Tool": "Tool", "Developer": "Developer"}
 FEW = 64
 ASSISTANT = re.compile(r"\n\nAssistant:\s*$")
 
@@ -19,6 +21,16 @@ def last_turn(prompt: str) -> str:
     """What the person said last: of turns joined as `Human: …`, `Assistant: …` the last one, else the whole prompt."""
     turns = HUMAN.split(prompt)
     return ASSISTANT.sub("", turns[-1] if len(turns) > 1 else prompt).strip()
+
+
+def turns_of(prompt: str) -> list[tuple[str, str]]:
+    """(who speaks, what is said) for each turn of a prompt joined as `Human: …`; one turn of nobody where it has no tags."""
+    tags = list(SPEAKER.finditer(prompt))
+    if not tags or prompt[: tags[0].start()].strip():
+        return [("", prompt)]
+    ends = [tag.start() for tag in tags[1:]] + [len(prompt)]
+    turns = [(WHO[tag[1]], prompt[tag.end() : end].strip()) for tag, end in zip(tags, ends, strict=True)]
+    return turns if len(turns) > 1 or turns[0][0] != "User" else [("", turns[0][1])]
 
 
 def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

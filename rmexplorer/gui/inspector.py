@@ -19,9 +19,9 @@ from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.data.dataset import TIE
-from rmexplorer.data.glance import ASSISTANT, reads_right_to_left, votes_for_label
+from rmexplorer.data.glance import ASSISTANT, votes_for_label
 from rmexplorer.gui.attribution import AttributionLegend, Attributions, NearestPairs
-from rmexplorer.gui.pair_words import end_of, length_sentence
+from rmexplorer.gui.pair_words import length_sentence
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import (
     DiffView,
@@ -36,6 +36,7 @@ from rmexplorer.gui.widgets import (
     panel,
     signed,
 )
+from rmexplorer.gui.widgets.conversation import Conversation
 from rmexplorer.gui.widgets.scroll import Scrolled
 from rmexplorer.project import Mark
 from rmexplorer.statistics import sigmoid
@@ -162,8 +163,7 @@ class Inspector(QWidget):
         column.setContentsMargins(px(10), px(8), px(10), px(8))
         column.setSpacing(px(4))
         column.addWidget(label("Prompt", "secondary", "small_strong"))
-        self.prompt = label("", wrap=True)
-        self.prompt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.prompt = Conversation()
         self.more = LinkButton("Show the whole prompt")
         self.more.clicked.connect(self._show_whole_prompt)
         column.addWidget(self.prompt)
@@ -353,10 +353,7 @@ class Inspector(QWidget):
         text = ASSISTANT.sub("", text).strip()
         long = len(text) > PROMPT_CHARACTERS and not self._whole_prompt
         self.more.setVisible(long)
-        shown = "… " + end_of(text, PROMPT_CHARACTERS) if long else text or "(no prompt)"
-        rtl = reads_right_to_left(shown)
-        self.prompt.setLayoutDirection(Qt.LayoutDirection.RightToLeft if rtl else Qt.LayoutDirection.LeftToRight)
-        self.prompt.setText(shown)
+        self.prompt.set_text(text or "(no prompt)", PROMPT_CHARACTERS if long else 0)
 
     def _show_whole_prompt(self) -> None:
         self._whole_prompt = True

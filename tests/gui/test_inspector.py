@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.glance import reads_right_to_left
+from rmexplorer.data.glance import reads_right_to_left, turns_of
 from rmexplorer.data.read import read
-from rmexplorer.gui.inspector import PROMPT_CHARACTERS, Inspector, end_of, length_sentence
+from rmexplorer.gui.inspector import PROMPT_CHARACTERS, Inspector, length_sentence
+from rmexplorer.gui.pair_words import end_of
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.project import Mark, Project
@@ -190,13 +192,35 @@ def test_that_votes_and_ties_are_said(window: Window, shared: Path, settle: Any,
 
 def test_that_text_from_the_right_stands_at_the_right(window: Window, inspector: Inspector) -> None:
     window.desk.look_at(3)
-    assert inspector.prompt.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    assert [side for _, _, side in inspector.prompt.shown()] == [Qt.LayoutDirection.RightToLeft]
     text = inspector.view.chosen.text
     line = text.document().firstBlock().layout().lineAt(0)
     assert text.document().firstBlock().textDirection() == Qt.LayoutDirection.RightToLeft
     assert line.naturalTextRect().left() > line.width() * 0.25
     window.desk.look_at(0)
-    assert inspector.prompt.layoutDirection() == Qt.LayoutDirection.LeftToRight
+    assert [side for _, _, side in inspector.prompt.shown()] == [Qt.LayoutDirection.LeftToRight]
+
+
+def test_that_a_conversation_is_shown_turn_by_turn(
+    window: Window, inspector: Inspector, tmp_path: Path, settle: Callable[[Window], None]
+) -> None:
+    said = [("system", "Be brief."), ("user", "مرحبا، كيف حالك؟"), ("assistant", "Well.\n\nAnd you?"), ("user", "<b>fine</b>")]
+    path = tmp_path / "chat.jsonl"
+    turns = [{"role": role, "content": text} for role, text in said]
+    path.write_text(json.dumps({"prompt": turns, **{side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}}))
+    window.desk.show_dataset(finish(read(path)), tmp_path / "chat")
+    settle(window)
+    left, right = Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft
+    assert inspector.prompt.shown() == [
+        ("System", "Be brief.", left), ("User", "مرحبا، كيف حالك؟", right), ("Assistant", "Well.\n\nAnd you?", left),
+        ("User", "<b>fine</b>", left)]
+
+
+def test_that_turns_are_found_and_other_text_is_left_alone() -> None:
+    assert turns_of("Human: a\n\nAssistant: b: c\n\nHuman: d") == [("User", "a"), ("Assistant", "b: c"), ("User", "d")]
+    assert turns_of("Human: only this") == [("", "only this")] and turns_of("") == [("", "")]
+    quoted = "Go on with this talk.\n\nHuman: hello\n\nAssistant:"
+    assert turns_of(quoted) == [("", quoted)] and turns_of("A human: me") == [("", "A human: me")]
 
 
 def test_that_it_collapses_and_opens(window: Window, inspector: Inspector) -> None:
