@@ -10,6 +10,8 @@ from rmexplorer.gui.pair_words import end_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets.labels import label
 
+FEWEST = 100  # characters of a turn that are worth showing alone
+
 
 class Conversation(QWidget):
     """Turns below each other; a prompt without turns is one text. All of it can be selected, nothing is read as markup."""
@@ -60,11 +62,11 @@ class Conversation(QWidget):
 
 
 def _last(turns: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:
-    """The last turns of at most so many characters together; one that is longer alone loses its beginning."""
+    """The last turns of at most so many characters together; the first of them loses its beginning where it is longer."""
     kept: list[tuple[str, str]] = []
     for who, said in reversed(turns):
         if len(said) > most:
-            if not kept:
+            if not kept or most >= FEWEST:
                 kept.append((who, "… " + end_of(said, most)))
             break
         kept.append((who, said))
