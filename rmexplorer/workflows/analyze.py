@@ -10,9 +10,9 @@ from rmexplorer.analysis.accuracy import Accuracy
 from rmexplorer.analysis.calibration import Calibration, Scores, fit_temperature
 from rmexplorer.analysis.length_style import LengthStyle, length_slope
 from rmexplorer.statistics import Estimate, outcomes
-from rmexplorer.wording import between, number, percent
+from rmexplorer.wording import between, number, percent, style
 from rmexplorer.workflows.columns import Columns, run
-from rmexplorer.workflows.models import win_rates
+from rmexplorer.workflows.models import rank_models, ranking_as_json, win_rates
 
 
 def analyze(given: Columns, source: str | None, temperature: float | None = None) -> dict[str, Any]:
@@ -41,6 +41,10 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
     rates, said = win_rates(given)
     if rates:
         found["win_rates"] = rates
+    ranked = rank_models(given)
+    if ranked is not None and ranked.models:
+        found["ranking"] = ranking_as_json(ranked)
+        said = said + ranked.warnings()
     found["warnings"] = warnings + said
     return found
 
@@ -141,8 +145,30 @@ def describe(found: dict[str, Any]) -> str:
                 + ("" if equal is None else f", at equal length {number(equal)}% (95% CI {between(*rate['length_controlled_ci'])}%)"),
             )
         )
+    lines += _ranking_lines(found["ranking"]) if "ranking" in found else []
     wide = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{wide}}  {text}" for name, text in lines)
+
+
+def _ranking_lines(ranking: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line a model, by its rank at equal style, and a line a style feature."""
+
+    def points(model: dict[str, Any], key: str) -> str:
+        low, high = model[f"{key}_ci"]
+        return f"{number(model[key], 0, signed=True)} ({between(low, high, 0)})"
+
+    lines = [
+        (
+            f"Rank of {model['name']}",
+            f"{model['rank_controlled']} at equal style {points(model, 'controlled')}, "
+            f"{model['rank_raw']} raw {points(model, 'raw')}, Elo points, n = {model['n']:,}",
+        )
+        for model in ranking["models"]
+    ]
+    return lines + [
+        (f"  worth of {style(name)}", f"{number(part['value'], signed=True)} log-odds an SD (95% CI {between(*part['ci'])})")
+        for name, part in ranking["style"].items()
+    ]
 
 
 def _value(part: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The models that wrote the responses of a file: their comparisons, and their win rates."""
+"""The models that wrote the responses of a file: their comparisons, their win rates and their ranking."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rmexplorer.analysis.ranking import Ranking, ranking
 from rmexplorer.analysis.win_rate import win_rate
-from rmexplorer.statistics import encode
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.features import LAYOUT
+from rmexplorer.statistics import Estimate, encode
 from rmexplorer.workflows.columns import Columns
 
 MOST_MODELS = 200
 IDENTICAL = "identical_responses"
 OTHERS = "all others"
+CONTROLS = ("length", *LAYOUT)
 
 
 @dataclass(frozen=True, eq=False)
 class Games:
-    """Comparisons of two named models, ties included: both codes, the first one's win, its extra characters."""
+    """Comparisons of two named models, ties included: both codes, the first one's win, its extra characters.
+
+    `pair`: the row of Dataset.pairs, −1 for identical outputs, which are no pair.
+    """
 
     names: list[str]
     first: np.ndarray
     second: np.ndarray
     won: np.ndarray
     gap: np.ndarray
+    pair: np.ndarray
 
     def of(self, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Preference for a model, and its characters minus the other's, in all comparisons that it is in."""
@@ -46,6 +54,11 @@ class Games:
             return None
         leading = np.bincount(self.first, minlength=len(self.names))
         return int(max(everywhere, key=lambda model: (leading[model], -model)))
+
+
+def names_models(dataset: Dataset) -> bool:
+    """Whether a dataset says which models wrote its responses."""
+    return bool(dataset.pairs["model_first"].null_count() < len(dataset))
 
 
 def games_of(given: Columns) -> tuple[Games, str]:
@@ -70,7 +83,7 @@ def games_of(given: Columns) -> tuple[Games, str]:
     chars = given.characters
     gap = (chars[pairs["first"].to_numpy()[rows]] - chars[pairs["second"].to_numpy()[rows]]).astype(float)
     if given.mask is not None or not len(rows):
-        return Games(names, first, second, won, gap), ""
+        return Games(names, first, second, won, gap, rows), ""
     record = given.dataset.skipped.filter(pl.col("reason") == IDENTICAL)["record"].to_numpy()
     home, away, unknown = _owners(record, pairs["record"].to_numpy()[rows], first, second, len(names))
     whole = Games(
@@ -79,6 +92,7 @@ def games_of(given: Columns) -> tuple[Games, str]:
         np.concatenate([second, away]),
         np.concatenate([won, np.full(len(home), 0.5)]),
         np.concatenate([gap, np.zeros(len(home))]),
+        np.concatenate([rows, np.full(len(home), -1)]),
     )
     return (
         whole,
@@ -107,7 +121,7 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
 
     Soft labels count where the file has them, ties and identical outputs as half. Empty where the file names no models.
     """
-    if given.dataset.pairs["model_first"].null_count() == len(given.dataset):
+    if not names_models(given.dataset):
         return {}, []
     games, warning = games_of(given)
     if not len(games.first):
@@ -120,7 +134,7 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
         warnings.append(f"win rates are of the {MOST_MODELS} models with most comparisons, of {len(models)}")
         models = models[:MOST_MODELS]
     rates: dict[str, dict[str, Any]] = {}
-    refused = []
+    refused: dict[str, list[str]] = {}
     for model in models:
         found = win_rate(*games.of(model))
         if found is None:
@@ -134,7 +148,51 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
             "n": found.n,
         }
         if found.why_not:
-            refused.append(f"{games.names[model]} ({found.why_not})")
-    if refused:
-        warnings.append(f"no length-controlled win rate of {', '.join(refused)}")
+            refused.setdefault(found.why_not, []).append(games.names[model])
+    warnings += [f"no length-controlled win rate of {', '.join(who)} ({why})" for why, who in refused.items()]
     return rates, warnings
+
+
+def rank_models(given: Columns) -> Ranking | None:
+    """Strengths of the models of these pairs, ties included, raw and at equal style; None where none are named.
+
+    Controls: characters, list items, headings and bold spans. An identical output is a tie of equal style on a prompt
+    of its own.
+    """
+    if not names_models(given.dataset):
+        return None
+    games, _ = games_of(given)
+    paired = games.pair >= 0
+    pairs, rows = given.dataset.pairs, games.pair[paired]
+    prompt = len(given.dataset.prompts) + np.arange(len(games.pair))
+    prompt[paired] = given.dataset.prompt[rows]
+    table = np.column_stack([given.characters, given.layout]).astype(np.float64)
+    style = np.zeros((2, len(games.pair), len(CONTROLS)))
+    for side, name in enumerate(("first", "second")):
+        style[side, paired] = table[pairs[name].to_numpy()[rows]]
+    return ranking(games.first, games.second, games.won, prompt, style[0], style[1], games.names, CONTROLS)
+
+
+def ranking_as_json(found: Ranking) -> dict[str, Any]:
+    """The key `ranking` of `analyze --json`."""
+
+    def said(estimate: Estimate) -> dict[str, Any]:
+        return {"value": estimate.value, "ci": estimate.ci}
+
+    return {
+        "models": [
+            {
+                "name": model.name,
+                "n": model.n,
+                "raw": model.raw.value,
+                "raw_ci": model.raw.ci,
+                "controlled": model.controlled.value,
+                "controlled_ci": model.controlled.ci,
+                "rank_raw": model.rank_raw,
+                "rank_controlled": model.rank_controlled,
+            }
+            for model in found.models
+        ],
+        "style": {name: said(estimate) for name, estimate in found.style},
+        "controls": list(found.controls),
+    }
