@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmexplorer.data import features
-from rmexplorer.data.features import FEATURES, FLAGS, LAYOUT, SHARES, lengths, layout, surface
+from rmexplorer.data.features import FEATURES, FLAGS, LAYOUT, SHARES, layout, lengths, surface
 
 LONG = """Sure! Here is a plan, perhaps the best:
 
