@@ -83,8 +83,9 @@ class Ranking:
         )
 
     def warnings(self) -> list[str]:
-        """Which models are left out of the ranking, and why."""
-        return [f"not in the ranking: {_few(names)} ({why})" for why, names in self.left_out]
+        """Why there is no ranking, and which models are left out of it."""
+        none = f"no ranking of models: it needs {FEWEST_MODELS} that are compared with one another, on {FEW_PROMPTS} prompts"
+        return ([] if self.models else [none]) + [f"not in the ranking: {_few(names)} ({why})" for why, names in self.left_out]
 
 
 def _few(names: tuple[str, ...]) -> str:

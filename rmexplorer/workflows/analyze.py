@@ -42,9 +42,10 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
     if rates:
         found["win_rates"] = rates
     ranked = rank_models(given)
-    if ranked is not None and ranked.models:
-        found["ranking"] = ranking_as_json(ranked)
+    if ranked is not None:
         said = said + ranked.warnings()
+        if ranked.models:
+            found["ranking"] = ranking_as_json(ranked)
     found["warnings"] = warnings + said
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rmexplorer.analysis.ranking import Ranking, ranking
+from rmexplorer.analysis.ranking import FEWEST_MODELS, Ranking, ranking
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import LAYOUT
@@ -154,7 +154,7 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
 
 
 def rank_models(given: Columns) -> Ranking | None:
-    """Strengths of the models of these pairs, ties included, raw and at equal style; None where none are named.
+    """Strengths of the models of these pairs, ties included, raw and at equal style; None where the file names fewer than three.
 
     Controls: characters, list items, headings and bold spans. An identical output is a tie of equal style on a prompt
     of its own.
@@ -162,6 +162,8 @@ def rank_models(given: Columns) -> Ranking | None:
     if not names_models(given.dataset):
         return None
     games, _ = games_of(given)
+    if len(games.names) < FEWEST_MODELS:
+        return None
     paired = games.pair >= 0
     pairs, rows = given.dataset.pairs, games.pair[paired]
     prompt = len(given.dataset.prompts) + np.arange(len(games.pair))

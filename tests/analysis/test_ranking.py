@@ -169,3 +169,17 @@ def test_that_analyze_ranks_the_models_of_a_file(tmp_path: Path, capsys: pytest.
     assert main(["analyze", str(file)]) == 0
     said = capsys.readouterr().out
     assert "Rank of c" in said and "worth of length" in said
+
+
+def test_that_too_few_comparisons_say_why_there_is_no_ranking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = [(0, 1), (1, 2), (2, 0)]
+    file = tmp_path / "few.json"
+    file.write_text(json.dumps([
+        {"instruction": f"question {row}", "output_1": f"{row} one", "output_2": f"{row} two",
+         "generator_1": "abc"[a], "generator_2": "abc"[b], "annotator": "judge", "preference": 1 + row % 2}
+        for row, (a, b) in enumerate(pairs * 3)]))
+    assert main(["analyze", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "ranking" not in found
+    said = " ".join(found["warnings"])
+    assert "no ranking of models" in said and "a, b, c (fewer than 20 comparisons with the others)" in said
