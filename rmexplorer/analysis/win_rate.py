@@ -9,18 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmexplorer.statistics import sigmoid
+from rmexplorer.statistics import Z95, sigmoid
 
 ONE_SIDED = 0.75
+FEWEST = 20
 
 
 @dataclass(frozen=True)
 class WinRate:
-    """Win rate in percent with its standard error; length_controlled is None where it cannot be said."""
+    """Win rate in percent with its standard error; length_controlled and its 95 % interval are None where unknown."""
 
     win_rate: float
     se: float | None
     length_controlled: float | None
+    length_controlled_ci: tuple[float, float] | None
     n: int
     longer: float
     shorter: float
@@ -30,14 +32,20 @@ class WinRate:
         """Why there is no length-controlled win rate; empty where there is one."""
         if self.length_controlled is not None:
             return ""
+        if self.n < FEWEST:
+            return f"fewer than {FEWEST} comparisons"
         if max(self.longer, self.shorter) <= ONE_SIDED:
             return "all comparisons go one way"
         side, share = ("longer", self.longer) if self.longer > self.shorter else ("shorter", self.shorter)
-        return f"the {side} response in {share:.0%} of its comparisons"
+        return f"the {side} response in {share:.0%} of its comparisons: lengths overlap too little"
 
 
-def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> float:
-    """σ(intercept) of the logistic regression of a soft preference on an intercept and tanh(Δ characters / SD)."""
+def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """σ(intercept) of the logistic regression of a soft preference on an intercept and tanh(Δ characters / SD).
+
+    With its 95 % interval: the sandwich variance of the intercept (soft labels vary less than coins), its ends put
+    through σ.
+    """
     spread = float(gap.std())
     design = np.column_stack([np.ones(len(gap)), np.tanh(gap / spread) if spread > 0 else np.zeros(len(gap))])
     weights = np.zeros(2)
@@ -50,7 +58,12 @@ def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> float:
         weights = weights + step
         if np.abs(step).max() < 1e-9:
             break
-    return float(sigmoid(weights[:1])[0])
+    p = sigmoid(design @ weights)
+    hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge
+    influence = (design * (preference - p)[:, None]) @ np.linalg.inv(hessian)[:, 0]
+    error = float(np.sqrt((influence**2).sum() * len(gap) / (len(gap) - 1)))
+    low, value, high = sigmoid(weights[0] + Z95 * error * np.array([-1.0, 0.0, 1.0])).tolist()
+    return value, (low, high)
 
 
 def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate | None:
@@ -63,13 +76,15 @@ def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate |
         return None
     longer, shorter = float(np.mean(length_difference > 0)), float(np.mean(length_difference < 0))
     one_way = bool(np.all(preference == preference[0])) and preference[0] in (0.0, 1.0)
-    controlled = None
-    if max(longer, shorter) <= ONE_SIDED and not one_way:
-        controlled = 100.0 * _at_equal_length(preference, np.asarray(length_difference, float))
+    controlled, interval = None, None
+    if n >= FEWEST and max(longer, shorter) <= ONE_SIDED and not one_way:
+        value, (low, high) = _at_equal_length(preference, np.asarray(length_difference, float))
+        controlled, interval = 100.0 * value, (100.0 * low, 100.0 * high)
     return WinRate(
         100.0 * float(preference.mean()),
         100.0 * float(preference.std(ddof=1)) / n**0.5 if n > 1 else None,
         controlled,
+        interval,
         n,
         longer,
         shorter,

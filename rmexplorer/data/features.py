@@ -130,6 +130,9 @@ SHARES: frozenset[str] = frozenset({
     "type_token_ratio", "top_word_share", "stop_word_share", "copied_share", "prompt_word_share"})
 """Features in [0, 1] that are no flags."""
 
+LAYOUT = ("list_items", "headings", "bold")
+"""What Markdown adds to the look of a response."""
+
 ROWS_AT_ONCE = 20_000
 
 
@@ -253,3 +256,11 @@ def surface(prompts: pl.Series, responses: pl.Series) -> pl.DataFrame:
     blocks = [_block(prompts[start:start + ROWS_AT_ONCE], responses[start:start + ROWS_AT_ONCE])
               for start in range(0, max(1, len(responses)), ROWS_AT_ONCE)]
     return pl.concat(blocks)
+
+
+def layout(responses: pl.Series) -> pl.DataFrame:
+    """The columns LAYOUT of `surface`, which need no prompt, in a fraction of its time."""
+    counts = [count for count in _counts() if count.meta.output_name() in LAYOUT]
+    text = pl.col("text").cast(pl.String).fill_null("").str.strip_chars()
+    frame = pl.DataFrame({"text": responses}).select(text)
+    return frame.select(*counts).select(pl.col(name).cast(pl.Float32) for name in LAYOUT)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from rmexplorer.analysis.accuracy import Accuracy
 from rmexplorer.analysis.calibration import Calibration, Scores, fit_temperature
 from rmexplorer.analysis.length_style import LengthStyle, length_slope
-from rmexplorer.analysis.win_rate import win_rate
-from rmexplorer.statistics import Estimate, encode, outcomes
-from rmexplorer.wording import between, number, percent
+from rmexplorer.statistics import Estimate, outcomes
+from rmexplorer.wording import between, number, percent, style
 from rmexplorer.workflows.columns import Columns, run
-
-MOST_MODELS = 200
-IDENTICAL = "identical_responses"
-OTHERS = "all others"
+from rmexplorer.workflows.models import rank_models, ranking_as_json, win_rates
 
 
 def analyze(given: Columns, source: str | None, temperature: float | None = None) -> dict[str, Any]:
@@ -47,6 +41,11 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
     rates, said = win_rates(given)
     if rates:
         found["win_rates"] = rates
+    ranked = rank_models(given)
+    if ranked is not None:
+        said = said + ranked.warnings()
+        if ranked.models:
+            found["ranking"] = ranking_as_json(ranked)
     found["warnings"] = warnings + said
     return found
 
@@ -108,128 +107,6 @@ def _length(given: Columns) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Games:
-    """Comparisons of two named models, ties included: both codes, the first one's win, its extra characters."""
-
-    names: list[str]
-    first: np.ndarray
-    second: np.ndarray
-    won: np.ndarray
-    gap: np.ndarray
-
-    def of(self, model: int) -> tuple[np.ndarray, np.ndarray]:
-        """Preference for a model, and its characters minus the other's, in all comparisons that it is in."""
-        home, away = self.first == model, self.second == model
-        return (
-            np.concatenate([self.won[home], 1.0 - self.won[away]]),
-            np.concatenate([self.gap[home], -self.gap[away]]),
-        )
-
-    def games(self) -> np.ndarray:
-        """(models,) comparisons of each model."""
-        return np.bincount(np.concatenate([self.first, self.second]), minlength=len(self.names))
-
-    def baseline(self) -> int | None:
-        """The model that is in all comparisons; of two such, the one that more often stands first."""
-        everywhere = np.flatnonzero(self.games() == len(self.first))
-        if not len(everywhere):
-            return None
-        leading = np.bincount(self.first, minlength=len(self.names))
-        return int(max(everywhere, key=lambda model: (leading[model], -model)))
-
-
-def _games(given: Columns) -> tuple[_Games, str]:
-    """The comparisons between named models, and a warning where identical outputs of unknown models are left out."""
-    pairs = given.dataset.pairs
-    both = (
-        (
-            pairs["model_first"].is_not_null()
-            & pairs["model_second"].is_not_null()
-            & (pairs["model_first"] != pairs["model_second"])
-        )
-        .fill_null(False)
-        .to_numpy()
-    )
-    rows = np.flatnonzero(both if given.mask is None else both & given.mask)
-    names, codes = encode(
-        pl.concat([pairs["model_first"][rows], pairs["model_second"][rows].alias("model_first")]).to_numpy()
-    )
-    first, second = codes[: len(rows)], codes[len(rows) :]
-    soft = pairs["p_first"][rows].fill_null(float("nan")).to_numpy()
-    won = np.where(np.isfinite(soft), soft, (1.0 + given.dataset.winner[rows]) / 2.0)
-    chars = given.characters
-    gap = (chars[pairs["first"].to_numpy()[rows]] - chars[pairs["second"].to_numpy()[rows]]).astype(float)
-    if given.mask is not None or not len(rows):
-        return _Games(names, first, second, won, gap), ""
-    record = given.dataset.skipped.filter(pl.col("reason") == IDENTICAL)["record"].to_numpy()
-    home, away, unknown = _owners(record, pairs["record"].to_numpy()[rows], first, second, len(names))
-    whole = _Games(
-        names,
-        np.concatenate([first, home]),
-        np.concatenate([second, away]),
-        np.concatenate([won, np.full(len(home), 0.5)]),
-        np.concatenate([gap, np.zeros(len(home))]),
-    )
-    return (
-        whole,
-        f"{unknown} identical outputs are not in the win rates: whose they are is not known" if unknown else "",
-    )
-
-
-def _owners(
-    record: np.ndarray, records: np.ndarray, first: np.ndarray, second: np.ndarray, models: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Whose the identical outputs of skipped records are, and how many stay unknown.
-
-    Of the only two models; or of the two that the comparisons before and after it in the file name alike.
-    """
-    if models == 2:
-        return np.full(len(record), first[0]), np.full(len(record), second[0]), 0
-    order = np.argsort(records, kind="stable")
-    after = np.searchsorted(records[order], record)
-    before, after = order[np.maximum(after - 1, 0)], order[np.minimum(after, len(order) - 1)]
-    known = (first[before] == first[after]) & (second[before] == second[after])
-    return first[before][known], second[before][known], int((~known).sum())
-
-
-def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Win rate of each model against the one that all are compared with (or all others), and warnings.
-
-    Soft labels count where the file has them, ties and identical outputs as half. Empty where the file names no models.
-    """
-    if given.dataset.pairs["model_first"].null_count() == len(given.dataset):
-        return {}, []
-    games, warning = _games(given)
-    if not len(games.first):
-        return {}, []
-    warnings = [warning] if warning else []
-    baseline = games.baseline()
-    against = OTHERS if baseline is None else games.names[baseline]
-    models = [model for model in range(len(games.names)) if model != baseline]
-    if len(models) > MOST_MODELS:
-        warnings.append(f"win rates are of the {MOST_MODELS} models with most comparisons, of {len(models)}")
-        models = models[:MOST_MODELS]
-    rates: dict[str, dict[str, Any]] = {}
-    refused = []
-    for model in models:
-        found = win_rate(*games.of(model))
-        if found is None:
-            continue
-        rates[games.names[model]] = {
-            "against": against,
-            "win_rate": found.win_rate,
-            "se": found.se,
-            "length_controlled": found.length_controlled,
-            "n": found.n,
-        }
-        if found.why_not:
-            refused.append(f"{games.names[model]} ({found.why_not})")
-    if refused:
-        warnings.append(f"no length-controlled win rate of {', '.join(refused)}: lengths overlap too little to say")
-    return rates, warnings
-
-
 def describe(found: dict[str, Any]) -> str:
     """What `analyze` found as a short table, a line a figure; what is null is a dash."""
     lines = [("Pairs", number(found["pairs"], 0))]
@@ -266,11 +143,33 @@ def describe(found: dict[str, Any]) -> str:
             (
                 f"Win rate of {model}",
                 f"{number(rate['win_rate'])}%{error} against {rate['against']}, n = {rate['n']:,}"
-                + ("" if equal is None else f", at equal length {number(equal)}%"),
+                + ("" if equal is None else f", at equal length {number(equal)}% (95% CI {between(*rate['length_controlled_ci'])}%)"),
             )
         )
+    lines += _ranking_lines(found["ranking"]) if "ranking" in found else []
     wide = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{wide}}  {text}" for name, text in lines)
+
+
+def _ranking_lines(ranking: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line a model, by its rank at equal style, and a line a style feature."""
+
+    def points(model: dict[str, Any], key: str) -> str:
+        low, high = model[f"{key}_ci"]
+        return f"{number(model[key], 0, signed=True)} ({between(low, high, 0)})"
+
+    lines = [
+        (
+            f"Rank of {model['name']}",
+            f"{model['rank_controlled']} at equal style {points(model, 'controlled')}, "
+            f"{model['rank_raw']} raw {points(model, 'raw')}, Elo points, n = {model['n']:,}",
+        )
+        for model in ranking["models"]
+    ]
+    return lines + [
+        (f"  worth of {style(name)}", f"{number(part['value'], signed=True)} log-odds an SD (95% CI {between(*part['ci'])})")
+        for name, part in ranking["style"].items()
+    ]
 
 
 def _value(part: dict[str, Any]) -> str:

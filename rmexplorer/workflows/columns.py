@@ -13,7 +13,7 @@ import polars as pl
 
 from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
-from rmexplorer.data.features import surface
+from rmexplorer.data.features import layout, surface
 from rmexplorer.data.measure import char_count, word_count
 from rmexplorer.data.own_features import OwnFeature, measure
 from rmexplorer.problem import Problem
@@ -73,6 +73,11 @@ class _Measures:
     def words(self) -> np.ndarray:
         """(responses,) words."""
         return self.once("words", lambda: word_count(self._responses["text"]))
+
+    @property
+    def layout(self) -> np.ndarray:
+        """(responses, LAYOUT) float32 counts."""
+        return self.once("layout", lambda: layout(self._responses["text"]).to_numpy())
 
     @property
     def subset(self) -> np.ndarray:
@@ -153,6 +158,11 @@ class Columns(Mapping[str, Any]):
     def characters(self) -> np.ndarray:
         """(responses,) characters of every response of the dataset, stripped."""
         return self._measures.chars
+
+    @property
+    def layout(self) -> np.ndarray:
+        """(responses, LAYOUT) list items, headings and bold spans of every response of the dataset."""
+        return self._measures.layout
 
     @property
     def has_rewards(self) -> bool:

@@ -222,6 +222,9 @@ def test_that_win_rates_are_those_of_the_leaderboard(
     else:
         assert found["se"] == pytest.approx(1.4225, abs=5e-5)
         assert found["length_controlled"] == pytest.approx(controlled, abs=2.0)
+        low, high = found["length_controlled_ci"]
+        assert low < controlled < high and 4.0 < high - low < 8.0
+        assert f"(95% CI {low:.2f}–{high:.2f}%)" in describe(result)
         assert result["warnings"] == []
 
 
@@ -257,12 +260,35 @@ def test_that_a_win_rate_at_equal_length_is_the_planted_one() -> None:
     assert other is not None and other.length_controlled == pytest.approx(100 - found.length_controlled, abs=4.0)
 
 
+def test_that_the_interval_at_equal_length_is_that_of_a_bootstrap() -> None:
+    random_ = np.random.default_rng(1)
+    gap = random_.normal(30, 100, 400)
+    truth = 1 / (1 + np.exp(-(0.4 + 1.2 * np.tanh(gap / gap.std()))))
+    soft = np.clip(truth + random_.normal(0, 0.2, 400), 0.0, 1.0)
+    for preference in ((random_.random(400) < truth).astype(float), soft):
+        found = win_rate(preference, gap)
+        assert found is not None and found.length_controlled_ci is not None
+        draws = [again.length_controlled for picks in random_.integers(400, size=(600, 400))
+                 if (again := win_rate(preference[picks], gap[picks])) is not None]
+        assert found.length_controlled_ci == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=1.0)
+    assert found.length_controlled_ci[1] - found.length_controlled_ci[0] < 6.0
+
+
+def test_that_few_comparisons_say_nothing_of_equal_length(build: Build) -> None:
+    dataset = build(prompt=["a"], first=["one"], second=["five"], winner=[0], model_first=["x"], model_second=["y"])
+    found = analyze(columns(dataset), None)
+    assert found["win_rates"]["y"]["win_rate"] == 50.0
+    assert found["win_rates"]["y"]["length_controlled"] is None
+    assert found["win_rates"]["y"]["length_controlled_ci"] is None
+    assert any("y (fewer than 20 comparisons)" in warning for warning in found["warnings"])
+
+
 def test_that_nothing_is_said_of_equal_length_where_all_comparisons_go_one_way() -> None:
-    found = win_rate(np.ones(10), np.array([1.0, -1.0] * 5))
-    assert found is not None and found.length_controlled is None
+    found = win_rate(np.ones(20), np.array([1.0, -1.0] * 10))
+    assert found is not None and found.length_controlled is None and found.length_controlled_ci is None
     assert found.why_not == "all comparisons go one way"
     assert win_rate(np.zeros(0), np.zeros(0)) is None
-    sided = win_rate(np.array([1.0, 0.0] * 4), np.array([5.0] * 7 + [-5.0]))
+    sided = win_rate(np.array([1.0, 0.0] * 12), np.array([5.0] * 21 + [-5.0] * 3))
     assert sided is not None and sided.length_controlled is None and "longer response in 88%" in sided.why_not
-    even = win_rate(np.array([1.0, 0.0] * 4), np.array([5.0] * 6 + [-5.0] * 2))
+    even = win_rate(np.array([1.0, 0.0] * 12), np.array([5.0] * 18 + [-5.0] * 6))
     assert even is not None and even.length_controlled is not None

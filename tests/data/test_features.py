@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmexplorer.data import features
-from rmexplorer.data.features import FEATURES, FLAGS, SHARES, lengths, surface
+from rmexplorer.data.features import FEATURES, FLAGS, LAYOUT, SHARES, layout, lengths, surface
 
 LONG = """Sure! Here is a plan, perhaps the best:
 
@@ -197,3 +197,8 @@ def test_that_each_feature_has_a_sentence_and_sides_must_match() -> None:
     assert set(FEATURES) >= FLAGS | SHARES
     with pytest.raises(ValueError, match="1 prompts stand beside 2 responses"):
         surface(pl.Series(["a"]), pl.Series(["a", "b"]))
+
+
+def test_that_layout_is_the_same_as_in_all_features() -> None:
+    texts = pl.Series(["# Title\n- **one**\n2. two", "plain", None, "  **all bold**  \n• x __y__"])
+    assert layout(texts).equals(surface(texts, texts).select(LAYOUT))
