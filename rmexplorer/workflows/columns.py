@@ -228,6 +228,11 @@ class Columns(Mapping[str, Any]):
         return None
 
 
+def sources(dataset: Dataset) -> np.ndarray:
+    """(pairs,) str, as objects: the source of each pair, ties included; '' where the file names none."""
+    return _measures(dataset).subset
+
+
 def columns(
     dataset: Dataset,
     reward_first: np.ndarray | None = None,
