@@ -306,6 +306,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
     add("--weight-source", dest="source_weights", type=a_weight, action="append", metavar="NAME=W",
         help="multiply the weight of a source's training pairs by W, 0: leave them out; may be given several times")
+    add("--remove-phrase", dest="removed_phrases", action="append", metavar="TEXT",
+        help="take a stock phrase out of every response before it is encoded, whatever its case; may be given several times")
     add("--holdout", type=float, metavar="SHARE", help="share of prompts held out, 0: train on all (default 0.2)")
     add("--seed", type=int, metavar="N", help="seed of split and training (default 0)")
     add("--min-accuracy", type=float, metavar="X", help="exit with 1 below this held-out accuracy")

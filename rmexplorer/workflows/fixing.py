@@ -79,7 +79,7 @@ def train_fix(folder: str, settings: dict[str, Any], without: str = "") -> Job[s
     dataset, chosen = Dataset.open(Path(folder)), RunSettings.from_dict(settings)
     excluded = np.load(without, allow_pickle=False) if without else None
     holdout, seed = chosen.train.holdout, chosen.train.seed
-    encoded_in = yield from vectors(folder, chosen.encoder, {}, holdout, seed)
+    encoded_in = yield from vectors(folder, chosen.encoder, {}, holdout, seed, chosen.removed_phrases)
     encoded, encoder = open_vectors(encoded_in)
     fitted = yield from _plain(fit(dataset, encoded, chosen, excluded=excluded))
     others = {}

@@ -16,27 +16,34 @@ class RunSettings:
     """What a person chooses before a run; a bad value raises Problem when it is made.
 
     source_weights: (name of a source, factor of its training pairs), sorted; sources that are not named keep theirs.
+    removed_phrases: taken out of every response before it is encoded; sorted, without white space at their ends.
     """
 
     encoder: str = "lexical"
     train: TrainSettings = field(default_factory=TrainSettings)
     source_weights: tuple[tuple[str, float], ...] = ()
+    removed_phrases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, weight in self.source_weights:
             if not (math.isfinite(weight) and weight >= 0):
                 raise Problem(f"weight {weight:g} of the source {name!r} is not possible",
                               "choose a number from 0, which drops the source")
+        if not all(phrase.strip() for phrase in self.removed_phrases):
+            raise Problem("a phrase to remove is empty", "give a word at least")
 
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values, for JSON."""
-        return {"encoder": self.encoder, **self.train.as_dict(), "source_weights": dict(self.source_weights)}
+        return {"encoder": self.encoder, **self.train.as_dict(), "source_weights": dict(self.source_weights),
+                "removed_phrases": list(self.removed_phrases)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunSettings:
         """The settings that `as_dict` wrote; unknown names are left out."""
         weights = {str(name): float(weight) for name, weight in dict(values.get("source_weights") or {}).items()}
-        return cls(str(values.get("encoder", "lexical")), TrainSettings.from_dict(values), tuple(sorted(weights.items())))
+        phrases = {str(phrase).strip() for phrase in values.get("removed_phrases") or ()}
+        return cls(str(values.get("encoder", "lexical")), TrainSettings.from_dict(values), tuple(sorted(weights.items())),
+                   tuple(sorted(phrases)))
 
 
 def settings_from(given: Mapping[str, Any]) -> RunSettings:

@@ -25,7 +25,9 @@ def train_file(dataset: Dataset, settings: RunSettings, reading: float = 0.0) ->
     folder = yield from kept(dataset)
     split_of(dataset, settings)  # what cannot be trained fails before the texts are encoded
     seconds = {"load": lap()}
-    encoded_in = yield from vectors(folder, settings.encoder, {}, settings.train.holdout, settings.train.seed)
+    encoded_in = yield from vectors(
+        folder, settings.encoder, {}, settings.train.holdout, settings.train.seed, settings.removed_phrases
+    )
     encoded, encoder = open_vectors(encoded_in)
     seconds["encode"] = lap()
     fitted = yield from fit(dataset, encoded, settings)
@@ -64,5 +66,7 @@ def report(metrics: dict[str, Any]) -> str:
     )
     if metrics["source_weights"]:
         lines.append("Sources: " + ", ".join(f"{name} × {weight:g}" for name, weight in metrics["source_weights"].items()) + ".")
+    if metrics["removed_phrases"]:
+        lines.append("Removed before encoding: " + ", ".join(f"“{phrase}”" for phrase in metrics["removed_phrases"]) + ".")
     lines += [f"Note: {warning}" for warning in metrics["warnings"]]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from rmexplorer.analysis.calibration import Scores, calibration
 from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
@@ -138,18 +139,22 @@ def length_gap(dataset: Dataset) -> np.ndarray:
     return gap
 
 
-def residualize(dataset: Dataset, rewards: np.ndarray, fitted: Fit, split: Split) -> tuple[LengthLine, float]:
+def residualize(
+    dataset: Dataset, rewards: np.ndarray, characters: np.ndarray, fitted: Fit, split: Split
+) -> tuple[LengthLine, float]:
     """The line of length in raw `rewards` (responses,) of the training pairs, and the temperature without it.
 
+    characters: (responses,), of what was encoded, stripped.
     The temperature is fitted on the margins of the validation slice, as that of the head is.
     """
-    rows, gap = split.training, length_gap(dataset)
+    rows, logs = split.training, np.log1p(characters)
+    gap = logs[dataset.chosen[rows]] - logs[dataset.rejected[rows]]
     margin = rewards[dataset.chosen[rows]].astype(np.float64) - rewards[dataset.rejected[rows]]
     shown = np.unique(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
-    line = LengthLine.fit(margin, gap[rows], columns(dataset).characters[shown])
+    line = LengthLine.fit(margin, gap, characters[shown])
     if len(fitted.validation_margin) < LEAST_TEMPERATURE_PAIRS:
         return line, fitted.temperature
-    return line, fit_temperature(fitted.validation_margin - line.slope * gap[rows][fitted.validation])
+    return line, fit_temperature(fitted.validation_margin - line.slope * gap[fitted.validation])
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, without: str = "") -> Job[str]:
@@ -224,8 +229,11 @@ def assess(
     raw, temperature, residual = fitted.model.rewards(encoded), fitted.temperature, None
     split, _ = split_of(dataset, settings, excluded)
     if settings.train.length_fix == "residualize":
-        residual, temperature = residualize(dataset, raw, fitted, split)
-        raw = raw - residual.at(columns(dataset).characters)
+        characters = columns(dataset).characters
+        if encoder.removed:
+            characters = char_count(encoder.plain(dataset.responses["text"]))
+        residual, temperature = residualize(dataset, raw, characters, fitted, split)
+        raw = raw - residual.at(characters)
     rewards = (raw / temperature).astype(np.float32)
     margin = rewards[dataset.chosen].astype(np.float64) - rewards[dataset.rejected]
     yield Progress(1, 3, "judging on held-out pairs")
@@ -270,6 +278,7 @@ def _metrics(
         "loss": settings.train.loss,
         "length_fix": settings.train.length_fix,
         "source_weights": dict(settings.source_weights),
+        "removed_phrases": list(settings.removed_phrases),
         "seed": settings.train.seed,
         "train_pairs": len(split.training),
         "heldout_pairs": len(split.heldout),
