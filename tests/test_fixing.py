@@ -96,6 +96,15 @@ def test_that_runs_which_differ_in_the_fix_alone_belong_together(tmp_path: Path)
     assert family(runs, plain.id) == {"none": plain, "penalty": newer}
     assert family(runs, penalty.id) == {"none": plain, "penalty": penalty}
     assert family(runs, "") == {} == family((), plain.id)
+    dropped = add("dropped", source_weights={"chat": 0.0})
+    cleaned = add("cleaned", removed_phrases=["Sure"])
+    add("both", removed_phrases=["Sure"], source_weights={"chat": 0.0})
+    latest = add("latest", source_weights={"code": 0.0})
+    runs = project.runs("abc")
+    assert family(runs, plain.id) == {"none": plain, "penalty": newer, "phrases": cleaned, "source": latest}
+    assert family(runs, dropped.id) == {"none": plain, "penalty": newer, "phrases": cleaned, "source": dropped}
+    again = with_fix(RunSettings.from_dict(dropped.settings), "none")
+    assert again == RunSettings.from_dict(plain.settings), "a length fix of a run without a source learns from all"
     project.close()
 
 

@@ -24,7 +24,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
-from rmexplorer.workflows.columns import columns, sources
+from rmexplorer.workflows.columns import columns, source_names, sources
 from rmexplorer.workflows.settings import RunSettings
 
 BASELINES_VERSION = 1
@@ -60,7 +60,7 @@ def pair_weights(dataset: Dataset, settings: RunSettings) -> np.ndarray | None:
     if not settings.source_weights:
         return None
     source = sources(dataset)
-    known = sorted({str(name) for name in source} - {""})
+    known = source_names(dataset)
     weight = np.ones(len(dataset))
     for name, factor in settings.source_weights:
         if name not in known:
