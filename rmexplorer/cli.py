@@ -269,6 +269,17 @@ def a_path(text: str) -> Path:
     return path
 
 
+def a_weight(text: str) -> tuple[str, float]:
+    """NAME=W of --weight-source."""
+    name, _, weight = text.rpartition("=")
+    try:
+        if name:
+            return name, float(weight)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=W with a number W")
+
+
 def _input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -295,6 +306,10 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--dropout", type=float, metavar="X", help="dropped share of hidden units (default 0.5)")
     add("--length-fix", metavar="NAME", help="against a reward that follows length: residualize, balance or penalty (default none)")
     add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
+    add("--weight-source", dest="source_weights", type=a_weight, action="append", metavar="NAME=W",
+        help="multiply the weight of a source's training pairs by W, 0: leave them out; may be given several times")
+    add("--remove-phrase", dest="removed_phrases", action="append", metavar="TEXT",
+        help="take a stock phrase out of every response before it is encoded, whatever its case; may be given several times")
     add("--holdout", type=float, metavar="SHARE", help="share of prompts held out, 0: train on all (default 0.2)")
     add("--seed", type=int, metavar="N", help="seed of split and training (default 0)")
     add("--min-accuracy", type=float, metavar="X", help="exit with 1 below this held-out accuracy")

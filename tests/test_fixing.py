@@ -18,12 +18,14 @@ from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project, RunRecord
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.fixing import best_fix, compare_fixes, family, read_fixed, train_fix, with_fix
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.scoring import pair_rewards, score
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.training import length_gap
+from rmexplorer.workflows.training import Split, length_gap
 
 
 def long_pairs(folder: Path, n: int = 600) -> Path:
@@ -94,6 +96,15 @@ def test_that_runs_which_differ_in_the_fix_alone_belong_together(tmp_path: Path)
     assert family(runs, plain.id) == {"none": plain, "penalty": newer}
     assert family(runs, penalty.id) == {"none": plain, "penalty": penalty}
     assert family(runs, "") == {} == family((), plain.id)
+    dropped = add("dropped", source_weights={"chat": 0.0})
+    cleaned = add("cleaned", removed_phrases=["Sure"])
+    add("both", removed_phrases=["Sure"], source_weights={"chat": 0.0})
+    latest = add("latest", source_weights={"code": 0.0})
+    runs = project.runs("abc")
+    assert family(runs, plain.id) == {"none": plain, "penalty": newer, "phrases": cleaned, "source": latest}
+    assert family(runs, dropped.id) == {"none": plain, "penalty": newer, "phrases": cleaned, "source": dropped}
+    again = with_fix(RunSettings.from_dict(dropped.settings), "none")
+    assert again == RunSettings.from_dict(plain.settings), "a length fix of a run without a source learns from all"
     project.close()
 
 
@@ -144,3 +155,19 @@ def test_that_an_unknown_fix_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
     path = long_pairs(tmp_path, 40)
     assert cli.main(["train", str(path), "-o", str(tmp_path / "m.safetensors"), "--length-fix", "magic"]) == 2
     assert "no length fix named 'magic'" in capsys.readouterr().err
+
+
+def test_that_the_best_fix_cuts_the_pull_of_length_on_the_demo(home: Path) -> None:
+    folder = finish(open_files([str(demo_path())]))
+    dataset = Dataset.open(Path(folder))
+    one = RunSettings.from_dict({"heads": 1})
+    rewards = {fix: read_fixed(finish(train_fix(str(folder), with_fix(one, fix).as_dict()))).rewards for fix in LENGTH_FIXES}
+    held = np.zeros(len(dataset), bool)
+    held[Split.of(dataset, one.train.holdout, one.train.seed).heldout] = True
+    given = columns(dataset, *pair_rewards(dataset, rewards["none"]), mask=held)
+    best = best_fix(compare_fixes(given, rewards, "").pulls)
+    found = compare_fixes(given, rewards, best).comparison
+    assert found is not None and found.before.correlation.value is not None and found.before.correlation.value > 0.2
+    assert found.cut is not None and found.cut >= 0.7
+    matched = found.change("Equal length")
+    assert matched is not None and matched.before - matched.after <= 0.015

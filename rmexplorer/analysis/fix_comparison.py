@@ -22,6 +22,8 @@ TITLES = {
     "residualize": "Residualizing",
     "balance": "Balancing",
     "penalty": "The penalty",
+    "source": "Dropping the source",
+    "phrases": "Removing the phrases",
 }
 
 

@@ -18,7 +18,8 @@ from rmexplorer.workflows import fixing
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import keep_excluded
 
-SUFFIXES = {"none": "plain", "residualize": "residual", "balance": "balanced", "penalty": "penalty"}
+SUFFIXES = {"none": "plain", "residualize": "residual", "balance": "balanced", "penalty": "penalty",
+            "source": "fewer", "phrases": "cleaned"}
 KEPT = 12  # rewards of so many heads stay in memory
 
 
@@ -26,7 +27,7 @@ KEPT = 12  # rewards of so many heads stay in memory
 class Order:
     """What is trained now and next: fixes that wait, the settings they share, where they come from.
 
-    without: the file of the pairs that are left out, '' for none.
+    without: the file of the pairs that are left out, '' for none; what: see `with_fix`.
     """
 
     settings: RunSettings
@@ -34,6 +35,7 @@ class Order:
     stem: str
     waiting: list[str]
     without: str = ""
+    what: tuple[str, ...] = ()
     fix: str = ""
     run: Run | None = None
     progress: Progress = field(default_factory=lambda: Progress(0))
@@ -70,8 +72,8 @@ class Fixing(QObject):
 
     # Training
 
-    def train(self, fixes: Sequence[str]) -> None:
-        """Train these fixes one after the other, with the settings of the run that is shown."""
+    def train(self, fixes: Sequence[str], what: Sequence[str] = ()) -> None:
+        """Train these fixes one after the other, with the settings of the run that is shown; what: see `with_fix`."""
         state, known = self._desk.state, self.family()
         if state.dataset is None or not known or not fixes or self.order is not None:
             return
@@ -84,7 +86,7 @@ class Fixing(QObject):
         for suffix in SUFFIXES.values():
             stem = stem.removesuffix(f"-{suffix}")
         self.order = Order(RunSettings.from_dict(record.settings), state.dataset.fingerprint, stem, list(fixes),
-                           keep_excluded(state.excluded))
+                           keep_excluded(state.excluded), tuple(what))
         self._next()
 
     def _next(self) -> None:
@@ -99,7 +101,7 @@ class Fixing(QObject):
             f"Training {self._name(order)}",
             "rmexplorer.workflows.fixing",
             "train_fix",
-            (str(state.folder), fixing.with_fix(order.settings, order.fix).as_dict(), order.without),
+            (str(state.folder), fixing.with_fix(order.settings, order.fix, order.what).as_dict(), order.without),
             done=lambda path: self._done(order, path),
             failed=lambda problem: self._failed(order, problem),
             cancelled=lambda: self._ended(order),

@@ -18,3 +18,9 @@ def known_probes(desk: Desk) -> tuple[Probe, ...]:
             continue
         own[probe.name] = probe
     return (*(probe for probe in built_in() if probe.name not in own), *own.values())
+
+
+def stock_phrases(desk: Desk) -> list[str]:
+    """Phrases that a reward may follow: the closing offer, and the endings that a person kept as probes, as of a hunt."""
+    kept = [probe for probe in known_probes(desk) if probe.kind == "append" and (probe.own or probe.name == "closing_offer")]
+    return list(dict.fromkeys(text for probe in kept for text in probe.text if text.strip()))

@@ -84,7 +84,7 @@ class Training(QObject):
             "Encoding",
             "rmexplorer.encoders",
             "vectors",
-            (str(state.folder), settings.encoder, {}, settings.train.holdout, settings.train.seed),
+            (str(state.folder), settings.encoder, {}, settings.train.holdout, settings.train.seed, settings.removed_phrases),
             done=lambda folder: self._encoded(live, folder),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),

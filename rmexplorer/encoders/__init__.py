@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +21,7 @@ import polars as pl
 
 from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.phrases import without_phrases
 from rmexplorer.data.split import split_by_group
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
@@ -42,22 +43,34 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class EncoderState:
-    """A fitted encoder as plain values: arrays of plain dtypes, and settings and meta that JSON can hold."""
+    """A fitted encoder as plain values: arrays of plain dtypes, and settings and meta that JSON can hold.
+
+    removed: phrases that are taken out of every response before it is encoded, so that no reward can follow them.
+    """
 
     name: str
     settings: dict[str, Any]
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+
+    def plain(self, responses: pl.Series) -> pl.Series:
+        """The responses as they are encoded and measured: without the phrases that are removed."""
+        return without_phrases(responses, self.removed)
 
     def header(self) -> dict[str, Any]:
-        """Everything but the arrays, for JSON: name, settings, meta."""
-        return {"name": self.name, "settings": self.settings, "meta": self.meta}
+        """Everything but the arrays, for JSON: name, settings, meta, and removed where there is any."""
+        removed = {"removed": list(self.removed)} if self.removed else {}
+        return {"name": self.name, "settings": self.settings, "meta": self.meta, **removed}
 
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> EncoderState:
         """The state again from `header()` and its arrays; raises Problem where a part is missing."""
         try:
-            return cls(str(header["name"]), dict(header["settings"]), dict(arrays), dict(header["meta"]))
+            removed = tuple(str(phrase) for phrase in header.get("removed", ()))
+            if not all(removed):
+                raise ValueError("a phrase to remove is empty")
+            return cls(str(header["name"]), dict(header["settings"]), dict(arrays), dict(header["meta"]), removed)
         except (KeyError, TypeError, ValueError) as error:
             raise Problem("the encoder's state is damaged: a part of it is missing", "encode or train again") from error
 
@@ -115,8 +128,12 @@ class Encoder(ABC):
         """Job: learn the state from texts, the prompt beside each response. No labels are seen."""
 
     @abstractmethod
+    def vectors_of(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
+        """(rows, d) float32 for a few thousand texts as they are; a row depends on its own texts alone, to the bit."""
+
     def encode_block(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
-        """(rows, d) float32 for a few thousand texts; a row depends on its own texts alone, to the bit."""
+        """The same without the phrases that the state removes: the one way from texts to vectors."""
+        return self.vectors_of(state, prompts, state.plain(responses))
 
     @abstractmethod
     def width(self, state: EncoderState) -> int:
@@ -182,31 +199,34 @@ def texts_of(dataset: Dataset) -> tuple[pl.Series, pl.Series]:
     return prompt, dataset.responses["text"].rename("response")
 
 
-def vectors_key(fingerprint: str, name: str, settings: Mapping[str, Any] | None, holdout: float, seed: int) -> str:
-    """Name of a cache entry of vectors: a digest of content, encoder, version, settings and training prompts."""
+def vectors_key(fingerprint: str, name: str, settings: Mapping[str, Any] | None, holdout: float, seed: int,
+                removed: Sequence[str] = ()) -> str:
+    """Name of a cache entry of vectors: a digest of content, encoder, version, settings, training prompts and phrases."""
     chosen = ENCODERS[name]
     parts = [fingerprint, name, chosen.version, sorted(chosen.resolve(settings).items()), float(holdout),
-             seed if holdout else 0]
+             seed if holdout else 0, *([sorted(removed)] if removed else [])]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
 def vectors(dataset_folder: Path | str, name: str = "lexical", settings: Mapping[str, Any] | None = None,
-            holdout: float = 0.2, seed: int = 0) -> Job[Path]:
+            holdout: float = 0.2, seed: int = 0, removed: Sequence[str] = ()) -> Job[Path]:
     """Job: encode all responses of the Dataset saved at `dataset_folder`; returns the folder for `open_vectors`.
 
-    The encoder is fitted on the texts of the training prompts of the split by (holdout, seed). An entry that is in the
-    cache is returned at once. Raises Problem where the disk is full or not writable, or the dataset is not whole.
+    The encoder is fitted on the texts of the training prompts of the split by (holdout, seed), and like all that it
+    encodes later they are without the phrases `removed`. An entry that is in the cache is returned at once. Raises
+    Problem where the disk is full or not writable, or the dataset is not whole.
     """
     dataset = Dataset.open(Path(dataset_folder))
     root = _root()
-    folder = root / vectors_key(dataset.fingerprint or _content(dataset), name, settings, holdout, seed)
+    folder = root / vectors_key(dataset.fingerprint or _content(dataset), name, settings, holdout, seed, removed)
     if _whole(folder, dataset.responses.height):
         cache.used(folder)
         return folder
     prompts, responses = texts_of(dataset)
     training = pl.Series(training_responses(dataset, holdout, seed))
     chosen = ENCODERS[name]
-    state = yield from chosen.fit(prompts.filter(training), responses.filter(training), settings)
+    shown = without_phrases(responses.filter(training), removed)
+    state = replace((yield from chosen.fit(prompts.filter(training), shown, settings)), removed=tuple(removed))
     try:
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
     except OSError as error:

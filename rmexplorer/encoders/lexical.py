@@ -254,7 +254,7 @@ class Lexical(Encoder):
         """The number of style features and topics."""
         return len(state.arrays["mean"])
 
-    def encode_block(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
+    def vectors_of(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
         """(rows, d) float32; the values of style lie within +-4, those of topics within +-4 times their weight."""
         ready = _prepared(state)
         vectors = _raw(ready, prompts, responses)

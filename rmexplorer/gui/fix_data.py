@@ -9,7 +9,7 @@ import numpy as np
 
 from rmexplorer.gui.plots.item import Floats
 from rmexplorer.statistics import Estimate, first_seen
-from rmexplorer.workflows.columns import Columns
+from rmexplorer.workflows.columns import Columns, source_names
 from rmexplorer.workflows.fixing import FixResult, best_fix, compare_fixes
 
 
@@ -38,7 +38,8 @@ class FixesDrawn:
     """Everything the pane needs, made in the thread of figures.
 
     fix: the one compared, '' where none is; length: log2 characters of distinct responses (responses,), pair: the first
-    pair (row of Dataset.pairs) that shows each, share: of its pairs that it won; before, after: None where not trained.
+    pair (row of Dataset.pairs) that shows each, share: of its pairs that it won; before, after: None where not trained;
+    sources: all of the dataset.
     """
 
     result: FixResult
@@ -50,6 +51,7 @@ class FixesDrawn:
     after: Panel | None
     x: tuple[float, float]
     y: tuple[float, float]
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -> FixesDrawn:
@@ -71,7 +73,8 @@ class FixesDrawn:
             for name in ("none", fix)
         ]
         shown = [panel.reward for panel in panels if panel is not None] or [np.zeros(0)]
-        return cls(result, fix, length, pair, share, panels[0], panels[1], _range(length, 0.09), _range(np.concatenate(shown), 0.2))
+        return cls(result, fix, length, pair, share, panels[0], panels[1], _range(length, 0.09), _range(np.concatenate(shown), 0.2),
+                   tuple(source_names(given.dataset)))
 
 
 def _panel(fix: str, reward: Floats, length: Floats, result: FixResult) -> Panel:

@@ -233,7 +233,6 @@ class FixList(QWidget):
         self.header = _Header(self.painter)
         column.addWidget(self.header)
         column.addWidget(self.view)
-        self.view.setFixedHeight(px(4 * ROW) + 2)
         self.view.activated.connect(lambda index: self.used.emit(self.model.rows[index.row()].fix))
         self.view.selectionModel().currentChanged.connect(self._current)
 
@@ -246,6 +245,7 @@ class FixList(QWidget):
         self.painter.scale(rows)
         blocked = self.view.selectionModel().blockSignals(True)
         self.model.put(rows)
+        self.view.setFixedHeight(px(len(rows) * ROW) + 2)
         place = next((place for place, row in enumerate(rows) if row.fix == fix), -1)
         if place >= 0:
             self.view.setCurrentIndex(self.model.index(place))

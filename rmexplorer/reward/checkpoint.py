@@ -22,7 +22,7 @@ from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
-LAYOUT = 2  # 2 may hold a residual, which older versions would leave out of the reward
+LAYOUT = 3  # 2 may hold a residual, 3 phrases to remove, which older versions would leave out of the reward
 _HEAD, _ENCODER = "head.", "encoder."
 
 
@@ -62,6 +62,7 @@ class Checkpoint:
     def rewards(self, vectors: np.ndarray, characters: np.ndarray) -> np.ndarray:
         """Calibrated rewards (n,) float32 of vectors (n, d) of responses of so many characters (n,), stripped.
 
+        Characters are those of `EncoderState.plain`.
         The residual is subtracted first, the temperature divides last: this is the reward that people see.
         """
         raw = self.model.rewards(vectors)
@@ -72,8 +73,8 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The whole checkpoint in safetensors; written to a file it is what `load` reads."""
         header = {
-            "layout": 1 if self.residual is None else LAYOUT, "version": self.version, "created": self.created,
-            "temperature": float(self.temperature),
+            "layout": LAYOUT if self.encoder.removed else 1 if self.residual is None else 2,
+            "version": self.version, "created": self.created, "temperature": float(self.temperature),
             "input_dim": self.model.input_dim, "hidden_dim": self.model.hidden_dim,
             "settings": self.settings.as_dict(),
             "metrics": self.metrics, "dataset": {"name": self.dataset_name, "fingerprint": self.dataset_fingerprint},

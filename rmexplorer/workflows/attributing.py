@@ -27,7 +27,7 @@ def score_texts(checkpoint: Checkpoint, prompts: Sequence[str], responses: Seque
     if not len(responses):
         return np.zeros(0)
     vectors = encode_texts(checkpoint.encoder, prompts, responses)
-    characters = char_count(pl.Series("response", list(responses), dtype=pl.String))
+    characters = char_count(checkpoint.encoder.plain(pl.Series("response", list(responses), dtype=pl.String)))
     return np.asarray(checkpoint.rewards(vectors, characters), np.float64)
 
 

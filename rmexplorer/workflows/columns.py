@@ -253,6 +253,22 @@ class Columns(Mapping[str, Any]):
         return None
 
 
+def sources(dataset: Dataset) -> np.ndarray:
+    """(pairs,) str, as objects: the source of each pair, ties included; '' where the file names none."""
+    return _measures(dataset).subset
+
+
+def source_names(dataset: Dataset) -> list[str]:
+    """The sources of a dataset, sorted; none where the file names none."""
+
+    def named() -> np.ndarray:
+        names = pl.Series(sources(dataset), dtype=pl.String).unique().sort()
+        return names.filter(names != "").to_numpy().astype(object)
+
+    found: list[str] = _measures(dataset).once("source_names", named).tolist()
+    return found
+
+
 def columns(
     dataset: Dataset,
     reward_first: np.ndarray | None = None,

@@ -16,7 +16,7 @@ BLOCK_ROWS = 8_192
 
 def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
     """Job: (responses, d) float32 vectors of all responses, memory-mapped from the cache."""
-    path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays))
+    path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays), *encoder.removed)
     if not cache.holds(path, cache.has_rows(dataset.responses.height)):
         vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
         with cache.writing(path) as part, part.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Train a head again with a fix against length, and compare it with the one before on the same held-out pairs."""
+"""Train a head again with a fix against length or of its data, and compare it with the one before on the same held-out pairs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import assess, baselines, fit, read_baselines
 
 FIXES = tuple(LENGTH_FIXES)
+SOURCE, PHRASES = "source", "phrases"  # fixes of what is learnt from: a source dropped, phrases removed
 FREE = frozenset({"length_fix", "length_penalty"})  # settings that may differ between a head and its fix
 
 
@@ -38,13 +39,38 @@ class Fixed:
     rewards: np.ndarray
 
 
-def with_fix(settings: RunSettings, fix: str) -> RunSettings:
-    """The same settings with another length fix."""
-    return replace(settings, train=replace(settings.train, length_fix=fix))
+def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = ()) -> RunSettings:
+    """The same settings with another fix; what: the sources that SOURCE drops, the phrases that PHRASES removes."""
+    length = fix if fix in LENGTH_FIXES else "none"
+    plain = replace(_with_all_data(settings), train=replace(settings.train, length_fix=length))
+    if fix == SOURCE:
+        return replace(plain, source_weights=tuple(sorted((name, 0.0) for name in what)))
+    return replace(plain, removed_phrases=tuple(sorted(what))) if fix == PHRASES else plain
+
+
+def fix_of(settings: RunSettings) -> str:
+    """The one fix of these settings: SOURCE, PHRASES or a length fix.
+
+    Where several are at work it is the length fix, and the others count as part of what a head and its fix share.
+    """
+    if settings.train.length_fix == "none" and bool(settings.source_weights) != bool(settings.removed_phrases):
+        return SOURCE if settings.source_weights else PHRASES
+    return settings.train.length_fix
+
+
+def fix_of_run(record: RunRecord) -> str:
+    """The fix of a run that a project keeps."""
+    return fix_of(RunSettings.from_dict(record.settings))
+
+
+def _with_all_data(settings: RunSettings) -> RunSettings:
+    if fix_of(settings) in (SOURCE, PHRASES):
+        return replace(settings, source_weights=(), removed_phrases=())
+    return settings
 
 
 def family(runs: Iterable[RunRecord], of: str) -> dict[str, RunRecord]:
-    """Runs by length fix that have the settings and left-out pairs of the run with the id `of` but for the fix.
+    """Runs by fix that have the settings and left-out pairs of the run with the id `of` but for the fix.
 
     Of several with one fix, `of` itself or else the first, which is the newest in a project; {} where there is no such run.
     """
@@ -53,10 +79,10 @@ def family(runs: Iterable[RunRecord], of: str) -> dict[str, RunRecord]:
     if here is None:
         return {}
     wanted = _rest(here)
-    found = {here.settings.get("length_fix", "none"): here}
+    found = {fix_of_run(here): here}
     for one in known:
         if _rest(one) == wanted:
-            found.setdefault(one.settings.get("length_fix", "none"), one)
+            found.setdefault(fix_of_run(one), one)
     return found
 
 
@@ -66,7 +92,7 @@ def left_out(record: RunRecord) -> int:
 
 
 def _rest(record: RunRecord) -> dict[str, Any]:
-    settings = RunSettings.from_dict(record.settings).as_dict()
+    settings = _with_all_data(RunSettings.from_dict(record.settings)).as_dict()
     return {**{name: value for name, value in settings.items() if name not in FREE}, "left out": left_out(record)}
 
 
@@ -79,7 +105,7 @@ def train_fix(folder: str, settings: dict[str, Any], without: str = "") -> Job[s
     dataset, chosen = Dataset.open(Path(folder)), RunSettings.from_dict(settings)
     excluded = np.load(without, allow_pickle=False) if without else None
     holdout, seed = chosen.train.holdout, chosen.train.seed
-    encoded_in = yield from vectors(folder, chosen.encoder, {}, holdout, seed)
+    encoded_in = yield from vectors(folder, chosen.encoder, {}, holdout, seed, chosen.removed_phrases)
     encoded, encoder = open_vectors(encoded_in)
     fitted = yield from _plain(fit(dataset, encoded, chosen, excluded=excluded))
     others = {}

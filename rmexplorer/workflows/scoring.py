@@ -31,7 +31,7 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
     """
     encoder = ENCODERS[checkpoint.encoder.name]
     prompts, responses = texts_of(dataset)
-    characters = char_count(dataset.responses["text"])
+    characters = char_count(checkpoint.encoder.plain(dataset.responses["text"]))
     out = np.empty(len(responses), dtype=np.float32)
     done = 0
     for block in encoder.blocks(checkpoint.encoder, prompts, responses):

@@ -11,7 +11,7 @@ from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.job import Job
 from rmexplorer.workflows.opening import kept
 from rmexplorer.workflows.settings import RunSettings
-from rmexplorer.workflows.training import Split, Trained, assess, baselines, fit, read_baselines
+from rmexplorer.workflows.training import Trained, assess, baselines, fit, read_baselines, split_of
 
 
 def train_file(dataset: Dataset, settings: RunSettings, reading: float = 0.0) -> Job[Trained]:
@@ -23,9 +23,11 @@ def train_file(dataset: Dataset, settings: RunSettings, reading: float = 0.0) ->
         return round(clock[-1] - clock[-2], 3)
 
     folder = yield from kept(dataset)
-    Split.of(dataset, settings.train.holdout, settings.train.seed)
+    split_of(dataset, settings)  # what cannot be trained fails before the texts are encoded
     seconds = {"load": lap()}
-    encoded_in = yield from vectors(folder, settings.encoder, {}, settings.train.holdout, settings.train.seed)
+    encoded_in = yield from vectors(
+        folder, settings.encoder, {}, settings.train.holdout, settings.train.seed, settings.removed_phrases
+    )
     encoded, encoder = open_vectors(encoded_in)
     seconds["encode"] = lap()
     fitted = yield from fit(dataset, encoded, settings)
@@ -62,5 +64,9 @@ def report(metrics: dict[str, Any]) -> str:
         f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "
         f"temperature {wording.number(metrics['temperature'])}."
     )
+    if metrics["source_weights"]:
+        lines.append("Sources: " + ", ".join(f"{name} × {weight:g}" for name, weight in metrics["source_weights"].items()) + ".")
+    if metrics["removed_phrases"]:
+        lines.append("Removed before encoding: " + ", ".join(f"“{phrase}”" for phrase in metrics["removed_phrases"]) + ".")
     lines += [f"Note: {warning}" for warning in metrics["warnings"]]
     return "\n".join(lines)

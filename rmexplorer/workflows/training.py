@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rmexplorer.analysis.calibration import Scores, calibration
 from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
@@ -23,7 +24,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
-from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.columns import columns, source_names, sources
 from rmexplorer.workflows.settings import RunSettings
 
 BASELINES_VERSION = 1
@@ -51,6 +52,43 @@ class Split:
         return split
 
 
+def pair_weights(dataset: Dataset, settings: RunSettings) -> np.ndarray | None:
+    """Weights (pairs,) float64 in [0, 1] by source, the largest 1; None where none is set.
+
+    Raises Problem where a source is not one of the dataset's.
+    """
+    if not settings.source_weights:
+        return None
+    source = sources(dataset)
+    known = source_names(dataset)
+    weight = np.ones(len(dataset))
+    for name, factor in settings.source_weights:
+        if name not in known:
+            raise Problem(f"{dataset.name}: there is no source {name!r}",
+                          f"choose one of {', '.join(known)}" if known else "no column of this file names sources")
+        weight[source == name] = factor
+    largest = float(weight.max(initial=0.0))
+    # the loss counts in float32, where a very small share is none
+    return (weight / largest).astype(np.float32).astype(np.float64) if largest > 0 else weight
+
+
+def split_of(dataset: Dataset, settings: RunSettings, excluded: np.ndarray | None = None) -> tuple[Split, np.ndarray | None]:
+    """The split of a run, and the weights of its training pairs (None for equal); raises Problem as `Split.of`.
+
+    Pairs of a dropped source are not on the training side at all, so that early stopping, temperature and the line of
+    length do not see them either. The held-out side is the same whatever the weights.
+    """
+    split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
+    weight = pair_weights(dataset, settings)
+    if weight is None:
+        return split, None
+    kept = split.training[weight[split.training] > 0]
+    if not len(kept):
+        raise Problem(f"{dataset.name}: all training pairs are of sources with weight 0", "keep one source at least")
+    even = bool(np.all(weight[kept] == weight[kept[0]]))
+    return replace(split, training=kept), None if even else weight[kept]
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A head with all that is known of it. rewards: (responses,) float32, calibrated (divided by the temperature)."""
@@ -64,7 +102,7 @@ class Trained:
 
 def slices(dataset: Dataset, settings: RunSettings, excluded: np.ndarray | None = None) -> tuple[int, int, int]:
     """How many pairs are for training, of those for validation, and held out; raises Problem as `Split.of`."""
-    split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
+    split, _ = split_of(dataset, settings, excluded)
     validation = validation_slice(dataset.group[split.training], settings.train)
     return len(split.training), int(validation.sum()), len(split.heldout)
 
@@ -77,7 +115,8 @@ def fit(
     excluded: np.ndarray | None = None,
 ) -> Job[Fit]:
     """Job: train a head on the training side of the split, without `excluded` pairs. encoded: (responses, d) float32."""
-    rows = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded).training
+    split, weight = split_of(dataset, settings, excluded)
+    rows = split.training
     return (
         yield from train(
             encoded,
@@ -86,6 +125,7 @@ def fit(
             dataset.group[rows],
             settings.train,
             knobs,
+            weight=weight,
             length_gap=None if settings.train.length_fix == "none" else length_gap(dataset)[rows],
         )
     )
@@ -99,18 +139,22 @@ def length_gap(dataset: Dataset) -> np.ndarray:
     return gap
 
 
-def residualize(dataset: Dataset, rewards: np.ndarray, fitted: Fit, split: Split) -> tuple[LengthLine, float]:
+def residualize(
+    dataset: Dataset, rewards: np.ndarray, characters: np.ndarray, fitted: Fit, split: Split
+) -> tuple[LengthLine, float]:
     """The line of length in raw `rewards` (responses,) of the training pairs, and the temperature without it.
 
+    characters: (responses,), of what was encoded, stripped.
     The temperature is fitted on the margins of the validation slice, as that of the head is.
     """
-    rows, gap = split.training, length_gap(dataset)
+    rows, logs = split.training, np.log1p(characters)
+    gap = logs[dataset.chosen[rows]] - logs[dataset.rejected[rows]]
     margin = rewards[dataset.chosen[rows]].astype(np.float64) - rewards[dataset.rejected[rows]]
     shown = np.unique(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
-    line = LengthLine.fit(margin, gap[rows], columns(dataset).characters[shown])
+    line = LengthLine.fit(margin, gap, characters[shown])
     if len(fitted.validation_margin) < LEAST_TEMPERATURE_PAIRS:
         return line, fitted.temperature
-    return line, fit_temperature(fitted.validation_margin - line.slope * gap[rows][fitted.validation])
+    return line, fit_temperature(fitted.validation_margin - line.slope * gap[fitted.validation])
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, without: str = "") -> Job[str]:
@@ -183,10 +227,13 @@ def assess(
     """
     yield Progress(0, 3, "scoring")
     raw, temperature, residual = fitted.model.rewards(encoded), fitted.temperature, None
-    split = Split.of(dataset, settings.train.holdout, settings.train.seed, excluded)
+    split, _ = split_of(dataset, settings, excluded)
     if settings.train.length_fix == "residualize":
-        residual, temperature = residualize(dataset, raw, fitted, split)
-        raw = raw - residual.at(columns(dataset).characters)
+        characters = columns(dataset).characters
+        if encoder.removed:
+            characters = char_count(encoder.plain(dataset.responses["text"]))
+        residual, temperature = residualize(dataset, raw, characters, fitted, split)
+        raw = raw - residual.at(characters)
     rewards = (raw / temperature).astype(np.float32)
     margin = rewards[dataset.chosen].astype(np.float64) - rewards[dataset.rejected]
     yield Progress(1, 3, "judging on held-out pairs")
@@ -230,6 +277,8 @@ def _metrics(
         "hidden_dim": settings.train.hidden_dim,
         "loss": settings.train.loss,
         "length_fix": settings.train.length_fix,
+        "source_weights": dict(settings.source_weights),
+        "removed_phrases": list(settings.removed_phrases),
         "seed": settings.train.seed,
         "train_pairs": len(split.training),
         "heldout_pairs": len(split.heldout),

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from rmexplorer.analysis.fix_comparison import changed_pairs, fix_comparison
+from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.fixes import FixesPane
 from rmexplorer.gui.window import Window
+from rmexplorer.job import finish
 from rmexplorer.project import RunRecord
+from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.workflows.fixing import read_fixed, train_fix
+from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.rewards import Rewards
+from rmexplorer.workflows.settings import RunSettings
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", "not accepted by receiving widget")
 Settle = Callable[[Window], None]
@@ -220,3 +228,91 @@ def test_that_opening_again_shows_the_run_that_was_used_and_not_the_newest(windo
     window.desk.use_run = used.append
     window.desk.show_dataset(trained.dataset, trained.folder)
     assert used == [plain.id]
+
+
+@pytest.fixture(name="sourced")
+def sourced_pane(window: Window, settle: Settle, home: Path, tmp_path: Path) -> tuple[Window, FixesPane, RunRecord]:
+    """The pane with a plain head on pairs of two sources, of which one favours long responses and one short ones."""
+    random, rows = np.random.default_rng(0), []
+    for i in range(300):
+        short, long = (" ".join(random.choice(["fine", "clear", "poor", "vague"], count)) + " I hope this helps!"
+                       for count in (random.integers(5, 20), random.integers(25, 60)))
+        wordy = i % 3 > 0
+        rows.append({"prompt": f"Question {i}?", "chosen": long if wordy else short, "rejected": short if wordy else long,
+                     "source": "wordy" if wordy else "terse"})
+    path = tmp_path / "two.jsonl"
+    pl.DataFrame(rows).write_ndjson(path)
+    folder = Path(finish(open_files([str(path)])))
+    dataset = Dataset.open(folder)
+    settings = RunSettings.from_dict({"hidden_dim": 0, "learning_rate": 0.01, "epochs": 4, "refit": False})
+    made = read_fixed(finish(train_fix(str(folder), settings.as_dict())))
+    plain = window.desk.project.add_run("linear", dataset.fingerprint, made.settings, made.metrics, made.history, made.head)
+    head = tmp_path / "head.safetensors"
+    head.write_bytes(made.head)
+    checkpoint = Checkpoint.load(head)
+    desk = window.desk
+    desk.training.score = lambda *_: None
+    desk.show_dataset(dataset, folder)
+    desk.show_rewards(Rewards.of_model(dataset, checkpoint, made.rewards, "linear"), checkpoint, plain.id)
+    window.show_pane("fixes")
+    settle(window)
+    pane = window.panes["fixes"]
+    assert isinstance(pane, FixesPane)
+    return window, pane, plain
+
+
+def test_that_a_source_is_dropped_and_compared_with_one_click(
+    sourced: tuple[Window, FixesPane, RunRecord], settle: Settle, wait_until: Callable[..., None]
+) -> None:
+    window, pane, plain = sourced
+    form = pane.form
+    assert [form.source.itemText(place) for place in range(form.source.count())] == ["terse", "wordy"]
+    assert form.drop.isVisible() and len(pane.list.model.rows) == 4
+    form.source.setCurrentIndex(1)
+    QTest.mouseClick(form.drop, Qt.MouseButton.LeftButton)
+    assert pane.fixing.running == "source" and not form.drop.isEnabled() and not form.remove.isEnabled()
+    assert "training" in pane.list.model.rows[4].note
+    wait_until(lambda: not pane.fixing.running, 60)
+    settle(window)
+    row = pane.list.model.rows[4]
+    assert row.fix == "source" and row.does == "without wordy" and row.pull is not None
+    comparison = pane.result.result.comparison
+    assert pane.result.fix == "source" and comparison.n == pane.result.result.pulls["none"].accuracy.n
+    assert comparison.before.per_doubling.value > 0 > comparison.after.per_doubling.value
+    assert pane.header.headline.text.startswith("Dropping the source")
+    kept = window.desk.project.runs(plain.fingerprint)[0]
+    assert kept.name == "linear-fewer" and kept.settings["source_weights"] == {"wordy": 0.0}
+    assert pane.train.text() == "Train all three" and pane.train.isVisible(), "the other fixes can still be trained"
+    form.source.setCurrentIndex(0)
+    QTest.mouseClick(form.drop, Qt.MouseButton.LeftButton)
+    wait_until(lambda: not pane.fixing.running, 60)
+    settle(window)
+    assert len(pane.list.model.rows) == 5 and pane.list.model.rows[4].does == "without terse"
+    assert pane.result.result.comparison.after.per_doubling.value > comparison.before.per_doubling.value
+
+
+def test_that_phrases_are_removed_and_compared_by_keyboard(
+    sourced: tuple[Window, FixesPane, RunRecord], settle: Settle, wait_until: Callable[..., None]
+) -> None:
+    window, pane, plain = sourced
+    field = pane.form.phrases
+    assert field.text() == "I hope this helps!", "the closing offer is there to begin with"
+    field.clear()
+    assert not pane.form.remove.isEnabled()
+    QTest.keyClicks(field, "I hope this helps!; vague ;vague")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert pane.fixing.running == "phrases"
+    wait_until(lambda: not pane.fixing.running, 60)
+    settle(window)
+    row = pane.list.model.rows[4]
+    assert row.fix == "phrases" == pane.result.fix and row.does == "without “I hope this helps!”, “vague”"
+    kept = window.desk.project.runs(plain.fingerprint)[0]
+    assert kept.settings["removed_phrases"] == ["I hope this helps!", "vague"] and kept.name == "linear-cleaned"
+    assert pane.header.headline.text.startswith("Removing the phrases")
+    assert window.desk.state.run == plain.id
+
+
+def test_that_a_dataset_of_one_source_offers_none_to_drop(compared: tuple[Window, FixesPane, dict[str, np.ndarray]]) -> None:
+    _, pane, _ = compared
+    assert not pane.form.drop.isVisible() and not pane.form.source.isVisible()
+    assert pane.form.remove.isVisible() and pane.form.remove.isEnabled()

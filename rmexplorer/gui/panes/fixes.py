@@ -1,4 +1,4 @@
-"""The Fixes pane: heads trained with a fix against length, beside the one without, on the same held-out pairs."""
+"""The Fixes pane: heads trained with a fix, beside the one without, on the same held-out pairs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
 from rmexplorer.app.fixing import Fixing
+from rmexplorer.app.own_probes import stock_phrases
 from rmexplorer.app.state import State
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
+from rmexplorer.gui.fix_form import FixForm
 from rmexplorer.gui.fix_list import FixList, FixRow
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
@@ -20,20 +22,27 @@ from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
 from rmexplorer.project import RunRecord
 from rmexplorer.wording import counted, method_line
+from rmexplorer.workflows.fixing import PHRASES, SOURCE, fix_of_run
 
-NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty"}
+NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty",
+         "source": "Source dropped", "phrases": "Phrases removed"}
 DOES = {
     "none": "the head as trained",
     "residualize": "subtract the fitted length line from the reward",
     "balance": "weigh pairs so that the longer response wins half",
     "penalty": "loss term on the correlation of margin and length",
+    "source": "train without the pairs of a source",
+    "phrases": "take them out of responses before encoding",
 }
+ON_DEMAND = (SOURCE, PHRASES)  # rows that appear once they are asked for
+NO_RUN = "The rewards shown are not of a run: train a head first, fixes repeat its settings"
 TURNED = "ranking turned by the fix"
 FORMULA = (
     "Reward per doubling = ln 2 · Σ d·Δ / Σ Δ² over pairs, with d the margin and Δ the difference of log(1 + characters); "
     "correlation = Σ d·Δ / √(Σ d² · Σ Δ²). Neither depends on which response was chosen. Residualize: r − β·(log(1 + "
     "characters) − mean), β fitted on training pairs. Balance: weights that make the longer response win half of the "
-    "pairs in each bin of |Δ|. Penalty: loss + λ · correlation² of each batch. Differences are paired over prompts."
+    "pairs in each bin of |Δ|. Penalty: loss + λ · correlation² of each batch. Source dropped: its pairs are left out of "
+    "training, not of what is held out. Phrases removed: from every response, before it is encoded. Differences are paired over prompts."
 )
 
 
@@ -73,6 +82,11 @@ class FixesPane(Pane):
         self.list.chosen.connect(self._choose)
         self.list.used.connect(self.use)
         self.choice.add(self.list)
+        self.form = FixForm()
+        self.form.asked.connect(self.train_one)
+        self.choice.add(self.form)
+        self._offered: object = None  # the dataset whose choices the form shows
+        self.fixing.trained.connect(self._trained)
         self.train = PrimaryButton("Train all three", "play")
         self.train.clicked.connect(self.train_missing)
         self.cancel = SecondaryButton("Cancel", "x")
@@ -182,6 +196,9 @@ class FixesPane(Pane):
         order, rows = self.fixing.order, []
         for fix, name in NAMES.items():
             record, pull = known.get(fix), result.result.pulls.get(fix)
+            asked = order is not None and (order.fix == fix or fix in order.waiting)
+            if fix in ON_DEMAND and record is None and not asked:
+                continue
             note = "" if pull is not None else "scoring" if record is not None else "not trained yet"
             if order is not None and order.fix == fix:
                 note = f"training: {order.progress.note or 'starting'}"
@@ -189,7 +206,7 @@ class FixesPane(Pane):
                 note = "waits"
             seconds = None if record is None else (record.metrics.get("seconds") or {}).get("train")
             title = f"{name}, λ = {record.settings.get('length_penalty', 1.0):g}" if fix == "penalty" and record else name
-            rows.append(FixRow(fix, title, DOES[fix], pull, seconds, record.id if record else "", note,
+            rows.append(FixRow(fix, title, _does(fix, record), pull, seconds, record.id if record else "", note,
                                record is not None and record.id == state.run))
         self.list.show_rows(rows, result.fix)
         self._show_buttons(result, known, missing)
@@ -200,7 +217,11 @@ class FixesPane(Pane):
         self.train.setVisible(not running and (bool(missing) or not known))
         self.train.setText("Train all three" if len([fix for fix in missing if fix != "none"]) == 3 or not known else
                            f"Train the missing {len(missing)}" if len(missing) > 1 else "Train the missing one")
-        self.train.disable("" if known else "The rewards shown are not of a run: train a head first, fixes repeat its settings")
+        self.train.disable("" if known else NO_RUN)
+        if self._offered is not state.dataset:
+            self._offered = state.dataset
+            self.form.show_choices(result.sources, stock_phrases(self.desk))
+        self.form.disable(NO_RUN if not known else "A fix is being trained" if running else "")
         there = result.fix in known and result.after is not None
         turned = self._turned(result)
         self.turned.setVisible(there and turned is not None and bool(turned.any()))
@@ -214,6 +235,14 @@ class FixesPane(Pane):
     def train_missing(self) -> None:
         """Train what is not trained yet, one after the other."""
         self.fixing.train(self.fixing.missing())
+
+    def train_one(self, fix: str, what: list[str]) -> None:
+        """Train the head without a source or without phrases, and first the one to compare it with where there is none."""
+        self.fixing.train([*(() if "none" in self.fixing.family() else ("none",)), fix], what)
+
+    def _trained(self, record: RunRecord) -> None:
+        if fix_of_run(record) in ON_DEMAND:
+            self.fix = fix_of_run(record)
 
     def use(self, fix: str) -> None:
         """Show the rewards of the head with this fix in all panes."""
@@ -256,3 +285,13 @@ class FixesPane(Pane):
             return
         for card in (self.before, self.after):
             card.mark(state.selection.mask)
+
+
+def _does(fix: str, record: RunRecord | None) -> str:
+    """What a fix does; of one that is trained, which source or phrases are gone."""
+    if record is not None and fix == SOURCE:
+        weights = record.settings.get("source_weights") or {}
+        return ", ".join(f"without {name}" if not weight else f"{name} × {weight:g}" for name, weight in weights.items())
+    if record is not None and fix == PHRASES:
+        return "without " + ", ".join(f"“{phrase}”" for phrase in record.settings.get("removed_phrases") or ())
+    return DOES[fix]
