@@ -8,7 +8,7 @@ from typing import Any
 
 from rmexplorer.data.mapping import Mapping, at, said
 from rmexplorer.data.shapes import Absent, number
-from rmexplorer.data.texts import is_messages
+from rmexplorer.data.texts import as_messages, is_messages
 
 PROMPTS = (
     "prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "problem",
@@ -39,6 +39,10 @@ GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thr
 SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
 RANKS = frozenset("rank ranks ranking rankings order position".split())
 SYSTEMS = frozenset({"system", "system_prompt", "system_message"})
+ABOUT = frozenset(
+    "id ids uid uuid hash key index type kind source src url uri link category topic domain tag name model language lang "
+    "date time timestamp length tokens dataset".split()
+)
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 
 
@@ -93,6 +97,7 @@ class _Guess:
     """Collects roles with the reason of each."""
 
     def __init__(self, sample: list[dict[str, Any]]) -> None:
+        self.sample = sample
         self.columns = _columns(sample)
         self.roles: dict[str, str] = {}
         self.reasons: list[str] = []
@@ -264,20 +269,37 @@ def _values(
     return {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}, ""
 
 
-def _prompt(guess: _Guess) -> None:
+def _carried(guess: _Guess, pair: tuple[str, str]) -> tuple[bool, bool]:
+    """Whether two columns of replies are mostly chats that begin with the prompt, and whether they mostly share a start."""
+    both = [(at(record, pair[0]), at(record, pair[1])) for record in guess.sample]
+    turns = [(as_messages(one) or [], as_messages(two) or []) for one, two in both]
+    chats = [len(one) > 1 and one[0] == two[0] for one, two in turns if two]
+    heads = [one.split()[:1] == two.split()[:1] if isinstance(one, str) and isinstance(two, str) else False
+             for one, two in both]  # fmt: skip
+    return sum(chats) > len(both) / 2, sum(chats) + sum(heads) > len(both) / 2
+
+
+def _prompt(guess: _Guess, whole: bool = False) -> None:
+    """The columns of the prompt. whole: the replies hold it, so only a name speaks for another one."""
     free = [
         column for column in guess.free(_reply) if "." not in column or tokens(column)[-1:] in (("text",), ("content",))
     ]
     for wanted in PROMPTS:
+        if whole and wanted == "user":
+            continue
         exact = [column for column in free if " ".join(tokens(column)) == wanted]
-        near = [column for column in free if wanted.split()[0] in tokens(column) and tokens(column)[-1:] != ("id",)]
+        near = [
+            column
+            for column in free
+            if set(wanted.split()) <= set(tokens(column)) and not ABOUT & set(tokens(column)[-1:])
+        ]
         if exact or near:
             guess.give((exact or near)[0], "prompt", "by its name")
             if wanted == "instruction" and "input" in free and "input" not in guess.roles:
                 guess.give("input", "prompt", "it goes on with the instruction")
             return
     texts = [column for column in free if "." not in column and len(set(map(str, guess.columns[column]))) > 1]
-    if guess.roles and len(texts) == 1:
+    if guess.roles and len(texts) == 1 and not whole:
         guess.give(texts[0], "prompt", "it is the only other column of texts")
         guess.doubts.append(f"{texts[0]}: only that no other column is left speaks for it")
 
@@ -334,6 +356,9 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     if pair is not None:
         for column, role in zip(pair, ("chosen", "rejected"), strict=True):
             found.give(column, role, "the names of the two differ in better and worse")
+        chats, shared = _carried(found, pair)
+        if not chats:
+            _prompt(found, shared)
     else:
         sided = _two_sides(found.free(_reply))
         sided.sort(key=lambda both: (_stem_rank(both[0]), -_length(found.columns[both[0]])))
@@ -348,7 +373,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         if not sided:
             _prompt(found)
             _lists(found)
-    if "prompt" not in found.roles.values():
+    if pair is None and "prompt" not in found.roles.values():
         _prompt(found)
     _rest(found)
     order = [column for column in found.columns if column in found.roles]

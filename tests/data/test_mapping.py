@@ -128,6 +128,33 @@ def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejec
     assert load([{"chosen": "x y z", "rejected": "x y w", "n": 1}]).prompts["text"].to_list() == ["x y"]
 
 
+ASIDES = {
+    "id": "i{}", "source_url": "http://example.org/{}", "category": "c{}", "model": "m{}", "task": "t{}",
+    "explanation": "because {} is the better one", "question_type": "t{}", "timestamp": "2024-01-0{}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("aside", ASIDES)
+@pytest.mark.parametrize("kind", ["chats", "texts", "texts apart"])
+def test_that_another_column_of_texts_is_no_prompt_beside_chosen_and_rejected(load: Any, aside: str, kind: str) -> None:
+    def reply(number: int, text: str) -> Any:
+        if kind == "chats":
+            return [{"role": "user", "content": f"q{number}"}, {"role": "assistant", "content": text}]
+        return f"Question {number} {text}" if kind == "texts" else f"{text} {number}"
+
+    dataset = load(
+        [
+            {"chosen": reply(number, "good"), "rejected": reply(number, "bad"), aside: ASIDES[aside].format(number)}
+            for number in range(8)
+        ]
+    )
+    prompts = {"chats": "q0", "texts": "Question 0", "texts apart": ""}
+    assert dataset.format == ("trl_conv_implicit" if kind == "chats" else "trl_implicit")
+    assert len(dataset) == 8 and dataset.prompts["text"][0] == prompts[kind]
+    assert dataset.extras.columns == [aside]
+    assert any(aside in warning for warning in dataset.warnings) == (kind == "texts apart")
+
+
 def test_that_names_of_another_language_are_guessed_for_a_person_to_confirm(load: Any) -> None:
     records = rows(8, Frage="q", **{"Antwort A": "good", "Antwort B": "bad"}, Gewinner=["A", "B"])
     mapping = guess(records)
