@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmexplorer.cli import main
-from rmexplorer.data.guess import guess, tokens
+from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import (
     Mapping,
     from_toml,
@@ -22,6 +22,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
+from rmexplorer.data.meanings import tokens
 from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
@@ -87,6 +88,37 @@ def test_that_columns_are_recognised_as_a_person_would(load: Any, columns: dict[
 
 def load_rows(load: Any, records: list[dict[str, Any]], **options: Any) -> Any:
     return load(records, **options)
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"loser": ["b", "a", "tie"]}, "><="),
+        ({"worse": ["response_b", "response_a"]}, "><"),
+        ({"lost": ["b", "a"]}, ""),
+        ({"worse_response": ["B", "A"]}, "><"),
+        ({"least_preferred": ["b", "a"]}, "><"),
+        ({"rejected_choice": ["b", "a"]}, "><"),
+        ({"a_is_worse": [False, True]}, "><"),
+        ({"loser": ["b", "a"], "winner": ["a", "b"]}, "><"),
+        ({"rejected_index": [1, 0]}, ""),
+        ({"winner_or_loser": ["a", "b"]}, ""),
+        ({"bad_grammar": ["a", "b"]}, ""),
+        ({"less_toxic": ["a", "b"]}, ""),
+    ],
+)
+def test_that_a_column_that_names_the_loser_is_turned_round_or_asked_for(load: Any, columns: Any, wanted: str) -> None:
+    records = rows(6, query="q", response_a="good", response_b="bad", **columns)
+    if wanted:
+        assert "".join(verdicts(load(records))) == wanted * (6 // len(wanted))
+    else:
+        with pytest.raises(Problem, match="--map"):
+            load(records)
+
+
+def test_that_an_index_of_the_loser_counts_as_the_columns_do(load: Any) -> None:
+    records = rows(4, query="q", response_0="good", response_1="bad", rejected_index=[1, 0])
+    assert verdicts(load(records)) == [">", "<"] * 2
 
 
 def test_that_a_column_that_repeats_the_better_text_is_the_winner(load: Any) -> None:
