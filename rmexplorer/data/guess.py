@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from rmexplorer.data.mapping import Mapping, at, said
+from rmexplorer.data.meanings import (
+    BAD,
+    GOOD,
+    TURNED,
+    WINNERS,
+    is_signed,
+    loser_doubt,
+    meaning,
+    meanings,
+    names_loser,
+    tokens,
+)
 from rmexplorer.data.shapes import Absent, number
-from rmexplorer.data.texts import is_messages
+from rmexplorer.data.texts import as_messages, is_messages
 
 PROMPTS = (
     "prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "problem",
     "task description", "source text", "article", "document", "messages", "request", "user",
 )  # fmt: skip
-GOOD = frozenset(
-    "chosen preferred better best good accepted accept winner winning win positive pos liked superior correct".split()
-)
-BAD = frozenset(
-    "rejected reject dispreferred nonpreferred worse worst bad refused loser losing lose lost negative neg disliked "
-    "inferior incorrect unpreferred".split()
-)
 STEMS = (
     "response", "answer", "output", "completion", "reply", "generation", "candidate", "summary", "text", "translation",
     "continuation", "story", "message", "assistant", "conversation", "option", "model",
 )  # fmt: skip
 SIDES = (("a", "b"), ("1", "2"), ("0", "1"), ("first", "second"), ("left", "right"), ("one", "two"), ("x", "y"))
-_WORDED = (("a", "b"), ("1", "2"), ("first", "second"), ("left", "right"), ("one", "two"))
-WINNERS = frozenset(
-    "winner label labels preference preferred prefers choice chosen better best verdict vote decision result pick "
-    "picked selected selection judgement judgment annotation rating comparison wins won".split()
-)
-TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar".split())
 ANNOTATORS = frozenset(
     "annotator worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
 )
@@ -39,19 +37,10 @@ GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thr
 SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
 RANKS = frozenset("rank ranks ranking rankings order position".split())
 SYSTEMS = frozenset({"system", "system_prompt", "system_message"})
-WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
-
-
-def tokens(column: str) -> tuple[str, ...]:
-    """The words of a name in small letters: `betterAnswer_2` is better, answer, 2."""
-    words = [word.lower() for word in WORDS.findall(column)]
-    plain: list[str] = []
-    for word in words:
-        if plain and plain[-1] in ("non", "dis", "not", "un") and word in GOOD:
-            plain[-1] = "nonpreferred"
-        else:
-            plain.append(word)
-    return tuple(plain)
+ABOUT = frozenset(
+    "id ids uid uuid hash key index type kind source src url uri link category topic domain tag name model language lang "
+    "date time timestamp length tokens dataset".split()
+)
 
 
 def _columns(sample: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -93,6 +82,7 @@ class _Guess:
     """Collects roles with the reason of each."""
 
     def __init__(self, sample: list[dict[str, Any]]) -> None:
+        self.sample = sample
         self.columns = _columns(sample)
         self.roles: dict[str, str] = {}
         self.reasons: list[str] = []
@@ -109,8 +99,15 @@ class _Guess:
 
 
 def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
-    """Two columns of replies of which the names differ in better and worse alone."""
-    replies = {column: tokens(column) for column in guess.free(_reply)}
+    """Two columns of replies of which the names differ in better and worse alone.
+
+    Beside two sides of longer texts, a column of short ones says which of them wins.
+    """
+    free = guess.free(_reply)
+    sided = {column for one, two, _ in _two_sides(free) for column in (one, two)}
+    shortest = min((_length(guess.columns[column]) for column in sided), default=0.0)
+    codes = [column for column in free if column not in sided and _length(guess.columns[column]) < min(12, shortest)]
+    replies = {column: tokens(column) for column in free if column not in codes}
     for good, words in replies.items():
         for place, word in enumerate(words):
             if word not in GOOD and word != "j":
@@ -143,37 +140,6 @@ def _stem_rank(column: str) -> int:
     return next((place for place, stem in enumerate(STEMS) if stem in column.lower()), len(STEMS))
 
 
-def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str | None:
-    """What a word in the winner column says: first, second or tie; None where that is not clear."""
-    text = str(value).strip().lower()
-    for place, column in enumerate(columns):
-        if text == column.lower():
-            return ("first", "second")[place]
-    if text in ("a>b", "a>>b", "b<a"):
-        return "first"
-    if text in ("b>a", "b>>a", "a<b"):
-        return "second"
-    words = set(tokens(str(value)))
-    if words & TIES or text in ("a=b", "b=a", "[[c]]", "="):
-        return "tie"
-    if words & {"worse", "not", "worst", "loses", "lost", "inferior", "bad"} or ">" in text or "<" in text:
-        return None
-    for pair in (sides, *_WORDED):
-        here = [pair[0] in words, pair[1] in words]
-        if sum(here) == 1:
-            return "first" if here[0] else "second"
-    return None
-
-
-def _numbered(values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:
-    """The meanings of numbers by the names of the two columns, and a doubt where they could mean something else."""
-    if "2" in values and values <= {"0", "1", "2", "1.5"} and sides != ("0", "1"):
-        return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, ""
-    if values <= {"0", "1", "-1", "2"} and "0" in values and sides == ("0", "1"):
-        return {"0": "first", "1": "second", "-1": "tie", "2": "tie"}, ""
-    return {"0": "first", "1": "second", "-1": "tie"}, "the numbers may count from 0, or say whether the first wins"
-
-
 _Found = tuple[float, str, dict[str, str], str, str]
 _NOTHING: _Found = (0.0, "", {}, "", "")
 _SIGNED = "a negative number may favour either of the two"
@@ -182,27 +148,27 @@ _SIGNED = "a negative number may favour either of the two"
 def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str] | None:
     """The winner column gets its role; its values and rule are returned, None where there is no such column."""
     best: _Found | None = None
-    for column, values in guess.columns.items():
+    for column, values in sorted(guess.columns.items(), key=lambda entry: names_loser(entry[0])):
         words = set(tokens(column))
-        if column in guess.roles or not values or not (words & WINNERS):
+        if column in guess.roles or not values or not (words & WINNERS or names_loser(column)):
             continue
         if any(isinstance(value, list | dict) for value in values):
             continue
         distinct = {said(value) for value in values}
         signed = [number(value) for value in values if number(value) is not None]
-        if len(signed) == len(values) and _is_signed([one for one in signed if one is not None]):
+        if len(signed) == len(values) and is_signed([one for one in signed if one is not None]):
             best = max(best or _NOTHING, (0.9, column, {}, "negative_first", _SIGNED), key=lambda found: found[0])
             continue
         texts = [guess.columns[one] for one in pair]
         if len(distinct) > 12:
             both = {value for values in texts for value in values if isinstance(value, str)}
             same = sum(value in both for value in values) / len(values)
-            if same > 0.8:
+            if same > 0.8 and not names_loser(column):
                 best = max(
                     best or (0.0, "", {}, "", ""), (same, column, {}, "same_text", ""), key=lambda found: found[0]
                 )
             continue
-        known, doubt = _values(column, distinct, sides, pair)
+        known, doubt = meanings(column, distinct, sides, pair)
         share = sum(said(value) in known for value in values) / len(values)
         if share > 0.5 and (best is None or share > best[0]):
             best = (share, column, {value: known.get(value, "skip") for value in sorted(distinct)}, "", doubt)
@@ -210,7 +176,10 @@ def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tup
     if best is None:
         return None
     share, column, values_of, rule, doubt = best
-    guess.give(column, "winner", "by its name and its values")
+    if loses := names_loser(column):
+        values_of = {value: TURNED.get(side, side) for value, side in values_of.items()}
+        rule, doubt = TURNED.get(rule, rule), doubt or loser_doubt(column)
+    guess.give(column, "winner", "its values name the one that loses" if loses else "by its name and its values")
     if doubt:
         guess.doubts.append(f"{column}: {doubt}")
     if share < 0.8:
@@ -224,6 +193,7 @@ def _by_values(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> 
         distinct = {said(value) for value in values if isinstance(value, str)}
         if (
             column in guess.roles
+            or names_loser(column)
             or not distinct
             or len(distinct) > 6
             or not _mostly(values, lambda v: isinstance(v, str))
@@ -235,49 +205,37 @@ def _by_values(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> 
     return None
 
 
-def _is_signed(numbers: list[float]) -> bool:
-    """Whether these are grades on both sides of zero rather than codes."""
-    return min(numbers) < 0 < max(numbers) and (min(numbers) < -1 or max(numbers) > 2 or len(set(numbers)) > 4)
+def _carried(guess: _Guess, pair: tuple[str, str]) -> tuple[bool, bool]:
+    """Whether two columns of replies are mostly chats that begin with the prompt, and whether they mostly share a start."""
+    both = [(at(record, pair[0]), at(record, pair[1])) for record in guess.sample]
+    turns = [(as_messages(one) or [], as_messages(two) or []) for one, two in both]
+    chats = [len(one) > 1 and one[0] == two[0] for one, two in turns if two]
+    heads = [one.split()[:1] == two.split()[:1] if isinstance(one, str) and isinstance(two, str) else False
+             for one, two in both]  # fmt: skip
+    return sum(chats) > len(both) / 2, sum(chats) + sum(heads) > len(both) / 2
 
 
-def _values(
-    column: str, distinct: set[str], sides: tuple[str, str], pair: tuple[str, str]
-) -> tuple[dict[str, str], str]:
-    """The meanings of the values of a winner column that are known, and a doubt."""
-    verdicts = {value for value in distinct if meaning(value, sides, pair) != "tie"}
-    if verdicts and verdicts <= {"true", "false", "yes", "no"}:
-        side = meaning(" ".join(word for word in tokens(column) if word not in WINNERS), sides, pair)
-        if side not in ("first", "second"):
-            doubt, side = "it does not say who wins by yes", "first"
-        else:
-            doubt = ""
-        other = "second" if side == "first" else "first"
-        return {
-            "true": side,
-            "yes": side,
-            "false": other,
-            "no": other,
-            **dict.fromkeys(distinct - verdicts, "tie"),
-        }, doubt
-    if all(number(value) is not None for value in distinct):
-        return _numbered(distinct, sides)
-    return {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}, ""
-
-
-def _prompt(guess: _Guess) -> None:
+def _prompt(guess: _Guess, whole: bool = False) -> None:
+    """The columns of the prompt. whole: the replies hold it, so only a name speaks for another one."""
     free = [
         column for column in guess.free(_reply) if "." not in column or tokens(column)[-1:] in (("text",), ("content",))
     ]
     for wanted in PROMPTS:
+        if whole and wanted == "user":
+            continue
         exact = [column for column in free if " ".join(tokens(column)) == wanted]
-        near = [column for column in free if wanted.split()[0] in tokens(column) and tokens(column)[-1:] != ("id",)]
+        near = [
+            column
+            for column in free
+            if set(wanted.split()) <= set(tokens(column)) and not ABOUT & set(tokens(column)[-1:])
+        ]
         if exact or near:
             guess.give((exact or near)[0], "prompt", "by its name")
             if wanted == "instruction" and "input" in free and "input" not in guess.roles:
                 guess.give("input", "prompt", "it goes on with the instruction")
             return
     texts = [column for column in free if "." not in column and len(set(map(str, guess.columns[column]))) > 1]
-    if guess.roles and len(texts) == 1:
+    if guess.roles and len(texts) == 1 and not whole:
         guess.give(texts[0], "prompt", "it is the only other column of texts")
         guess.doubts.append(f"{texts[0]}: only that no other column is left speaks for it")
 
@@ -334,6 +292,9 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     if pair is not None:
         for column, role in zip(pair, ("chosen", "rejected"), strict=True):
             found.give(column, role, "the names of the two differ in better and worse")
+        chats, shared = _carried(found, pair)
+        if not chats:
+            _prompt(found, shared)
     else:
         sided = _two_sides(found.free(_reply))
         sided.sort(key=lambda both: (_stem_rank(both[0]), -_length(found.columns[both[0]])))
@@ -348,7 +309,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         if not sided:
             _prompt(found)
             _lists(found)
-    if "prompt" not in found.roles.values():
+    if pair is None and "prompt" not in found.roles.values():
         _prompt(found)
     _rest(found)
     order = [column for column in found.columns if column in found.roles]

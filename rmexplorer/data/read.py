@@ -69,6 +69,9 @@ def read(
         strange = [name for (name, _), records in pairs if records and chosen.fit(records)[0] <= 0]
         if strange:
             warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
+    if format is None and chosen.vague and (doubtful := guess(opened.sample)).doubts and doubtful.columns("prompt"):
+        column = doubtful.columns("prompt")[0]
+        warnings.append(f"no column is named as the prompt; if {column} holds it, say so in a mapping (--map)")
     labels = common_labels([name for name, _ in tables])
     keys = [*extra_keys(opened.sample, chosen.used - set(chosen.added), len(tables) > 1)]
     keys += [key for key in chosen.added if key not in keys]

@@ -84,6 +84,14 @@ def code(value: Any, codes: Mapping[str, int]) -> int | None:
     return codes.get(said)
 
 
+def named(value: Any, fields: Fields, models: tuple[str, str] = ("model_a", "model_b")) -> int | None:
+    """The winner where a label is the name of one of two different models; None where it is not."""
+    said, *both = (str(one).strip().lower() for one in (value, *(fields.get(key) for key in models)))
+    if value is None or both[0] == both[1] or said not in both:
+        return None
+    return 1 if said == both[0] else -1
+
+
 def sign(value: float | None, first_is: int = 1) -> int | None:
     """The winner by the sign of a number; `first_is` is the sign that favours the first."""
     return None if value is None else first_is * ((value > 0) - (value < 0))
@@ -211,8 +219,13 @@ class Label(NamedTuple):
 
 
 def simple(field: str, codes: dict[str, int]) -> Callable[[Fields, str | None], Label]:
-    """A label that is one field with one code a winner."""
-    return lambda fields, criterion: Label(code(fields.get(field), codes))
+    """A label that is one field with one code a winner, or the name of the model that wins."""
+
+    def label(fields: Fields, criterion: str | None) -> Label:
+        by_model = named(fields.get(field), fields)
+        return Label(code(fields.get(field), codes) if by_model is None else by_model)
+
+    return label
 
 
 @dataclass(frozen=True)

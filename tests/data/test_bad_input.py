@@ -188,6 +188,21 @@ def test_that_tables_keep_quoted_newlines_and_count_bad_rows(load: Any, separato
     ]
 
 
+def test_that_a_first_column_without_a_name_holds_row_numbers(load: Any) -> None:
+    dataset = load(",prompt,chosen,rejected,source\n0,p,a,b,s\n1,q,a,b,s\n", "pandas.csv")
+    assert dataset.format == "trl_explicit" and len(dataset) == 2
+    assert dataset.extras.columns == ["source"] and dataset.warnings == ()
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "sep=\\t", "sep=|;;"])
+def test_that_a_line_that_declares_the_separator_is_no_head(load: Any, first: str) -> None:
+    separator = "\t" if first.endswith("t") else first.lower().strip('"')[4]
+    rows = ["prompt,chosen,rejected", "p, a ,b", "q,a"]
+    dataset = load("\r\n".join([first, *(row.replace(",", separator) for row in rows)]), "x.csv")
+    assert dataset.responses["text"].to_list() == [" a ", "b"]
+    assert dataset.pairs["line"].to_list() == [3] and dataset.skipped["line"].to_list() == [4]
+
+
 def test_that_a_quote_that_never_closes_is_a_bad_record(load: Any) -> None:
     dataset = load('prompt,chosen,rejected\np,a,b\nq,"open,c\nr,d,e\n', "a.csv")
     assert len(dataset) == 1 and reasons(dataset) == {"bad_record": 1}

@@ -376,3 +376,27 @@ def test_that_a_second_column_of_one_name_is_kept_apart_with_a_warning(load: Any
         "chosen (2)": ["c", "i"], "note (2)": ["d", "j"], "note": ["e", "k"], "note (3)": ["f", "l"]}
     (warning,) = dataset.warnings
     assert warning.startswith(f"twice.{kind}") and "are read as chosen (2), note (3); give each a name" in warning
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_that_several_splits_in_one_document_are_all_read(load: Any, indent: int | None) -> None:
+    document = {"version": 1, "train": PAIRS[:5], "test_prefs": PAIRS[5:8], "dropped": PAIRS[8:9]}
+    dataset = load(json.dumps(document, indent=indent), "pairs.json")
+    assert dataset.records == 8 and dataset.prompts["text"].to_list() == [f"p{number}" for number in range(8)]
+    assert dataset.extras["subset"].to_list() == ["train"] * 5 + ["test_prefs"] * 3
+    assert [warning for warning in dataset.warnings if "1 records under dropped" in warning]
+    for name in ("test", "data"):
+        assert load(json.dumps({name: PAIRS[:3]}), "pairs.json").records == 3
+    beside = load(json.dumps({"data": PAIRS[:3], "test": PAIRS[:2]}), "pairs.json")
+    assert beside.records == 3 and "2 records under test" in beside.warnings[0]
+
+
+def test_that_rows_of_an_answer_of_the_hub_are_unwrapped(load: Any) -> None:
+    rows = [{"row_idx": place, "row": row, "truncated_cells": []} for place, row in enumerate(PAIRS[:4])]
+    answer = {"features": [{"feature_idx": 0, "name": "prompt"}], "rows": rows, "num_rows_total": 4}
+    dataset = load(json.dumps(answer), "rows.json")
+    assert dataset.format == "trl_explicit" and dataset.prompts["text"].to_list() == ["p0", "p1", "p2", "p3"]
+    assert dataset.warnings == ()
+    rows[1]["truncated_cells"] = ["prompt"]
+    dataset = load(json.dumps({**answer, "num_rows_total": 60}), "rows.json")
+    assert "1 of 4 rows" in dataset.warnings[0] and "4 of 60 rows" in dataset.warnings[1]

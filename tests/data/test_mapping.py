@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmexplorer.cli import main
-from rmexplorer.data.guess import guess, tokens
+from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import (
     Mapping,
     from_toml,
@@ -22,6 +22,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
+from rmexplorer.data.meanings import tokens
 from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
@@ -89,6 +90,37 @@ def load_rows(load: Any, records: list[dict[str, Any]], **options: Any) -> Any:
     return load(records, **options)
 
 
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"loser": ["b", "a", "tie"]}, "><="),
+        ({"worse": ["response_b", "response_a"]}, "><"),
+        ({"lost": ["b", "a"]}, ""),
+        ({"worse_response": ["B", "A"]}, "><"),
+        ({"least_preferred": ["b", "a"]}, "><"),
+        ({"rejected_choice": ["b", "a"]}, "><"),
+        ({"a_is_worse": [False, True]}, "><"),
+        ({"loser": ["b", "a"], "winner": ["a", "b"]}, "><"),
+        ({"rejected_index": [1, 0]}, ""),
+        ({"winner_or_loser": ["a", "b"]}, ""),
+        ({"bad_grammar": ["a", "b"]}, ""),
+        ({"less_toxic": ["a", "b"]}, ""),
+    ],
+)
+def test_that_a_column_that_names_the_loser_is_turned_round_or_asked_for(load: Any, columns: Any, wanted: str) -> None:
+    records = rows(6, query="q", response_a="good", response_b="bad", **columns)
+    if wanted:
+        assert "".join(verdicts(load(records))) == wanted * (6 // len(wanted))
+    else:
+        with pytest.raises(Problem, match="--map"):
+            load(records)
+
+
+def test_that_an_index_of_the_loser_counts_as_the_columns_do(load: Any) -> None:
+    records = rows(4, query="q", response_0="good", response_1="bad", rejected_index=[1, 0])
+    assert verdicts(load(records)) == [">", "<"] * 2
+
+
 def test_that_a_column_that_repeats_the_better_text_is_the_winner(load: Any) -> None:
     records = rows(20, query="q", answer_a="good", answer_b="bad")
     for number, record in enumerate(records):
@@ -126,6 +158,33 @@ def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejec
         dataset = load([{name: "the question", "chosen": "x y z", "rejected": "x y w"}])
         assert dataset.prompts["text"].to_list() == ["the question"], name
     assert load([{"chosen": "x y z", "rejected": "x y w", "n": 1}]).prompts["text"].to_list() == ["x y"]
+
+
+ASIDES = {
+    "id": "i{}", "source_url": "http://example.org/{}", "category": "c{}", "model": "m{}", "task": "t{}",
+    "explanation": "because {} is the better one", "question_type": "t{}", "timestamp": "2024-01-0{}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("aside", ASIDES)
+@pytest.mark.parametrize("kind", ["chats", "texts", "texts apart"])
+def test_that_another_column_of_texts_is_no_prompt_beside_chosen_and_rejected(load: Any, aside: str, kind: str) -> None:
+    def reply(number: int, text: str) -> Any:
+        if kind == "chats":
+            return [{"role": "user", "content": f"q{number}"}, {"role": "assistant", "content": text}]
+        return f"Question {number} {text}" if kind == "texts" else f"{text} {number}"
+
+    dataset = load(
+        [
+            {"chosen": reply(number, "good"), "rejected": reply(number, "bad"), aside: ASIDES[aside].format(number)}
+            for number in range(8)
+        ]
+    )
+    prompts = {"chats": "q0", "texts": "Question 0", "texts apart": ""}
+    assert dataset.format == ("trl_conv_implicit" if kind == "chats" else "trl_implicit")
+    assert len(dataset) == 8 and dataset.prompts["text"][0] == prompts[kind]
+    assert dataset.extras.columns == [aside]
+    assert any(aside in warning for warning in dataset.warnings) == (kind == "texts apart")
 
 
 def test_that_names_of_another_language_are_guessed_for_a_person_to_confirm(load: Any) -> None:

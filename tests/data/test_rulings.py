@@ -145,6 +145,30 @@ def test_that_several_responses_make_all_pairs_and_null_scores_are_unranked(load
     assert dict(Counter(dataset.skipped["reason"])) == {"unranked": 1, "no_label": 1, "single_response": 2}
 
 
+@pytest.mark.parametrize("chat", [False, True])
+def test_that_each_chosen_meets_each_rejected_one(load: Any, chat: bool) -> None:
+    def reply(text: str) -> Any:
+        return [{"role": "assistant", "content": text}] if chat else text
+
+    def pairs(chosen: Any, rejected: Any) -> list[str]:
+        dataset = load([{"prompt": [{"role": "user", "content": "q"}] if chat else "q", "chosen": chosen, "rejected": rejected}])
+        assert set(dataset.winner.tolist()) <= {1} and set(dataset.prompts["text"]) <= {"q"}
+        texts = dataset.responses["text"].to_list()
+        kept = [texts[one] + texts[two] for one, two in zip(dataset.chosen, dataset.rejected, strict=True)]
+        return [*kept, *dataset.skipped["reason"]]
+
+    a, b, x, y = map(reply, "abxy")
+    assert pairs(a, [x, y]) == ["ax", "ay"]
+    assert pairs([a, b], x) == ["ax", "bx"]
+    assert pairs([a, b], [x, y]) == ["ax", "ay", "bx", "by"]
+    assert pairs(a, [x, None]) == ["ax", "missing_response"]
+
+
+def test_that_an_empty_list_of_rejected_ones_is_a_single_response(load: Any) -> None:
+    dataset = load([{"prompt": "q", "chosen": "a", "rejected": ["x", "y"]}, {"prompt": "q", "chosen": "a", "rejected": []}])
+    assert len(dataset) == 2 and dataset.skipped["reason"].to_list() == ["single_response"]
+
+
 def test_that_hh_prompts_end_at_the_last_assistant_tag() -> None:
     human, assistant = "\n\nHuman: ", "\n\nAssistant:"
     split = split_transcripts(f"{human}hi{assistant} I am well.", f"{human}hi{assistant} I am bad.")

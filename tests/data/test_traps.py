@@ -122,6 +122,27 @@ def test_that_one_hot_winners_and_letters_keep_their_side(load: Any) -> None:
     assert said(load, *with_label(judge, "label", "A>B", "B>A")) == "12"
 
 
+@pytest.mark.parametrize("columns", [("prompt", "response_a", "response_b"), ("", "conversation_a", "conversation_b")])
+def test_that_a_winner_may_be_the_name_of_a_model(load: Any, columns: tuple[str, str, str]) -> None:
+    def reply(text: str) -> Any:
+        return text if columns[0] else [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
+
+    models = {"model_a": "gpt-4", "model_b": "Claude"}
+    texts = {columns[1]: reply("one"), columns[2]: reply("two"), **({"prompt": "q"} if columns[0] else {})}
+    dataset = load(
+        [
+            {**texts, **models, "winner": "gpt-4"},
+            {**texts, **models, "winner": "claude"},
+            {**texts, "model_a": "Claude", "model_b": "gpt-4", "winner": "gpt-4"},
+            {**texts, **models, "winner": "tie"},
+            {**texts, **models, "winner": "llama"},
+            {**texts, "model_a": "gpt-4", "model_b": "gpt-4", "winner": "gpt-4"},
+        ]
+    )
+    assert dataset.winner.tolist() == [1, -1, -1, 0]
+    assert dataset.skipped["reason"].to_list() == ["no_label"] * 2
+
+
 def test_that_graded_words_keep_their_side(load: Any) -> None:
     tulu = {"prompt": "q", "completion_a": "one", "completion_b": "two"}
     words = ("a-is-better", "b-is-slightly-better", "tie", "A-is-slightly-better")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -81,9 +82,9 @@ class JsonLines(Table):
 class Document(Table):
     """The records of one JSON document; they have no lines."""
 
-    def __init__(self, records: list[Any]) -> None:
+    def __init__(self, records: list[Any], warnings: list[str]) -> None:
         super().__init__(len(records))
-        self._records = records
+        self._records, self.warnings = records, warnings
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         chosen = (self._records[row] for row in spread(len(self._records), count))
@@ -130,13 +131,14 @@ def open_json(member: Member) -> Table:
     elif text[:1] == b"{":
         record = _parsed(first)
         alone = not rest.strip()
-        whole = not _any_line(rest) if record is None else alone and _records(record) != [record]
+        whole = not _any_line(rest) if record is None else alone and _records(record)[0] != [record]
     else:
         whole = False
     if not whole:
         return JsonLines(member)
     text = text_bytes(member.data)
-    table = Document(_whole(text))
+    records, said = _whole(text)
+    table = Document(records, [f"{member.name}: {one}" for one in said])
     if not decoded(text)[1]:
         table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
     return table
@@ -156,7 +158,7 @@ def _any_line(rest: bytes) -> bool:
     return any(_parsed(line) is not None for line in rest.split(b"\n")[:50] if line.strip()[:1] == b"{")
 
 
-def _whole(text: bytes) -> list[Any]:
+def _whole(text: bytes) -> tuple[list[Any], list[str]]:
     try:
         value = load_json(text)
     except ValueError as error:
@@ -166,14 +168,23 @@ def _whole(text: bytes) -> list[Any]:
     return _records(value)
 
 
-def _records(value: Any) -> list[Any]:
-    """The records of a JSON document: a list, a list under `data` or the like, a dict of columns, a dict of
-    records, or one."""
+def _records(value: Any) -> tuple[list[Any], list[str]]:
+    """The records of a JSON document, and what is to be said of them.
+
+    They are a list, a list under `data` or the like, several splits, a dict of columns, a dict of records, or one.
+    """
     if isinstance(value, list):
-        return value
-    for key in _HOLDERS:
-        if isinstance(value.get(key), list) and all(isinstance(item, dict) for item in value[key]) and value[key]:
-            return list(value[key])
+        return value, []
+    listed = {key: item for key, item in value.items() if _is_listed(item)}
+    splits = [key for key in listed if _SPLIT.match(key)]
+    used = next(([key] for key in _HOLDERS if key in listed), splits)
+    if used:
+        found = listed[used[0]]
+        if len(used) > 1:
+            found = [{**record, "subset": record.get("subset", key)} for key in used for record in listed[key]]
+        more = [key for key in listed if key not in used and set(listed[key][0]) == set(listed[used[0]][0])]
+        said = [f"the {len(listed[key])} records under {key} are not read; give them a file of their own" for key in more]
+        return _unwrapped(found, value, said)
     columns = list(value.values())
     if (
         len(columns) > 1
@@ -181,17 +192,42 @@ def _records(value: Any) -> list[Any]:
         and len({len(c) for c in columns}) == 1
         and not any(key in value for key in _RECORD_KEYS if is_messages(value.get(key)))
     ):
-        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)], []
     if (
         len(columns) > 1
         and all(isinstance(record, dict) and set(record) == set(columns[0]) for record in columns)
         and len(columns[0]) > 1
     ):
-        return [{"key": key, **record} for key, record in value.items()]
-    return [value]
+        return [{"key": key, **record} for key, record in value.items()], []
+    return [value], []
 
 
-_HOLDERS = ("data", "rows", "records", "examples", "instances", "train")
+def _is_listed(value: Any) -> bool:
+    """Whether this is a list of records rather than a chat."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) for item in value)
+        and not is_messages(value)
+    )
+
+
+def _unwrapped(records: list[Any], value: dict[str, Any], said: list[str]) -> tuple[list[Any], list[str]]:
+    """Records as an answer of the Hub's rows API wraps them: the row within, cut cells and missing rows said."""
+    if not all(isinstance(record.get("row"), dict) and _WRAP.issuperset(record) for record in records):
+        return records, said
+    cut = sum(bool(record.get("truncated_cells")) for record in records)
+    if cut:
+        said = [*said, f"the Hub cut off texts in {cut} of {len(records)} rows; fetch the dataset itself"]
+    total = value.get("num_rows_total")
+    if isinstance(total, int) and total > len(records):
+        said = [*said, f"this answer of the Hub holds {len(records)} of {total} rows"]
+    return [record["row"] for record in records], said
+
+
+_HOLDERS = ("data", "rows", "records", "examples", "instances")
+_SPLIT = re.compile(r"(train(ing)?|test|val|valid(ation)?|dev|eval(uation)?|held_?out)(?![a-z])", re.IGNORECASE)
+_WRAP = frozenset({"row_idx", "row", "truncated_cells"})
 _RECORD_KEYS = ("chosen", "rejected", "messages", "prompt")
 
 CONTAINERS.add("json", Container("json", recognises, open_json, order=20))

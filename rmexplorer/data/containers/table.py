@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,15 +23,19 @@ from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 SEPARATORS = (",", "\t", ";", "|")
+DECLARED = re.compile(r'"?sep=(?:(\\t)|(\t|[^\w\s"]))"?[ ,;\t|]*\r?\n', re.IGNORECASE)
 csv.field_size_limit(2**31 - 1)
 
 
 class SeparatedTable(Table):
-    """A table of text cells with a head line; `said` is what there is to say of that."""
+    """A table of text cells with a head line; `said` is what there is to say of that.
 
-    def __init__(self, text: str, separator: str) -> None:
+    above: how many lines stand above the head. A first column without a name, the row numbers of pandas, is left out.
+    """
+
+    def __init__(self, text: str, separator: str, above: int = 0) -> None:
         super().__init__(len(text))
-        self._text, self._separator = text, separator
+        self._text, self._separator, self._above = text, separator, above
         self.said: list[str] = []
         sample = [row.value for row, _ in zip(self._read(), range(200), strict=False) if row.value]
         if not sample:
@@ -47,9 +52,10 @@ class SeparatedTable(Table):
         stream = io.StringIO(self._text, newline="")
         reader = csv.reader(stream, delimiter=self._separator, strict=True)
         head: list[str] | None = None
-        line = 1
+        for _ in range(self._above):
+            stream.readline()
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + self._above
             try:
                 cells = next(reader)
             except StopIteration:
@@ -65,11 +71,20 @@ class SeparatedTable(Table):
             elif len(cells) != len(head):
                 yield Row(None, line, f"Line {line} has {len(cells)} cells, not {len(head)}.")
             else:
-                yield Row(dict(zip(head, cells, strict=True)), line)
+                fields = dict(zip(head, cells, strict=True))
+                if not head[0]:
+                    del fields[""]
+                yield Row(fields, line)
 
 
 def _separator(head: str) -> str | None:
-    """The separator that splits the first lines into the same number of cells, more than one."""
+    """The separator that the first line declares, or that splits the head into most cells.
+
+    All cells of the head have a name; the first one needs none where the lines below have as many cells.
+    """
+    declared = DECLARED.match(head)
+    if declared:
+        return "\t" if declared[1] else declared[2]
     best, most = None, 1
     for separator in SEPARATORS:
         try:
@@ -82,7 +97,10 @@ def _separator(head: str) -> str | None:
         except csv.Error:
             continue
         rows = [row for row in rows if row]
-        if rows and len(rows[0]) > most and all(cell.strip() or place for place, cell in enumerate(rows[0])):
+        if not rows or len(rows[0]) <= most:
+            continue
+        numbered = len(rows[0]) > 2 and len(rows) > 1 and rows[0][1].strip() and len(rows[1]) == len(rows[0])
+        if rows[0][0].strip() or numbered:
             best, most = separator, len(rows[0])
     return best
 
@@ -99,7 +117,7 @@ def open_table(member: Member) -> Table:
     text, whole = decoded(text_bytes(member.data))
     separator = _separator(text[: 1 << 16])
     assert separator is not None
-    table = SeparatedTable(text, separator)
+    table = SeparatedTable(text, separator, 1 if DECLARED.match(text) else 0)
     table.warnings += [f"{member.name}: {said}" for said in table.said]
     if not whole:
         table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")

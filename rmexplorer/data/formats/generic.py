@@ -38,7 +38,7 @@ def _fit(sample: list[dict[str, Any]]) -> tuple[float, str]:
     if mapping.missing():
         return 0.0, ""
     roles = [column for column, role in mapping.roles.items() if role not in ("annotator", "group", "subset")]
-    return len(roles) - 0.5, "; ".join(mapping.reasons)
+    return 0.5 if mapping.doubts else len(roles) - 0.5, "; ".join(mapping.reasons)
 
 
 add(

@@ -22,6 +22,7 @@ from rmexplorer.data.shapes import (
     name,
     number,
     prompt_of,
+    simple,
 )
 from rmexplorer.data.texts import encodable
 
@@ -64,9 +65,12 @@ def _arena_prompt(fields: Fields) -> Any:
     return prompts[0] if len(prompts) == 1 else ""
 
 
+_by_name = simple("winner", {"model_a": 1, "model_b": -1, "tie": 0, "tie (bothbad)": 0})
+
+
 def _one_hot(fields: Fields, criterion: str | None) -> Label:
     if "winner" in fields:
-        return Label(code(fields["winner"], {"model_a": 1, "model_b": -1, "tie": 0}))
+        return _by_name(fields, criterion)
     hot = [number(fields.get(key)) for key in ("winner_model_a", "winner_model_b", "winner_tie")]
     return Label((1, -1, 0)[hot.index(1.0)] if hot.count(1.0) == 1 else None)
 

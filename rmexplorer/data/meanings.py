@@ -1,0 +1,113 @@
+"""What the names and the values of columns say: which words mean better and worse, first, second and tie."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rmexplorer.data.shapes import number
+
+GOOD = frozenset(
+    "chosen preferred better best good accepted accept winner winning win positive pos liked superior correct".split()
+)
+BAD = frozenset(
+    "rejected reject dispreferred nonpreferred worse worst bad refused loser losing lose lost negative neg disliked "
+    "inferior incorrect unpreferred".split()
+)
+_WORDED = (("a", "b"), ("1", "2"), ("first", "second"), ("left", "right"), ("one", "two"))
+WINNERS = frozenset(
+    "winner label labels preference preferred prefers choice chosen better best verdict vote decision result pick "
+    "picked selected selection judgement judgment annotation rating comparison wins won".split()
+)
+TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar".split())
+LOSERS = BAD | {"loses", "least", "less"}
+VAGUE = frozenset("bad negative neg incorrect refused disliked lost".split())
+TURNED = {"first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first"}
+WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
+
+
+def tokens(column: str) -> tuple[str, ...]:
+    """The words of a name in small letters: `betterAnswer_2` is better, answer, 2."""
+    words = [word.lower() for word in WORDS.findall(column)]
+    plain: list[str] = []
+    for word in words:
+        if plain and plain[-1] in ("non", "dis", "not", "un") and word in GOOD:
+            plain[-1] = "nonpreferred"
+        else:
+            plain.append(word)
+    return tuple(plain)
+
+
+def names_loser(column: str) -> bool:
+    """Whether a column says by its name that it holds the worse of two: `loser`, `worse_response`, `least_preferred`."""
+    words = set(tokens(column))
+    return bool(words & (BAD | {"loses"}) or (words & {"least", "less"} and words & (GOOD | WINNERS)))
+
+
+def loser_doubt(column: str) -> str:
+    """What speaks against taking a column that names the loser for that; empty where nothing does."""
+    words = set(tokens(column))
+    if words & BAD and words & GOOD:
+        return "it may name the one that wins or the one that loses"
+    sure = words & (LOSERS - VAGUE)
+    return "" if sure else "it may say something else than which one loses"
+
+
+def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str | None:
+    """What a word in the winner column says: first, second or tie; None where that is not clear."""
+    text = str(value).strip().lower()
+    for place, column in enumerate(columns):
+        if text == column.lower():
+            return ("first", "second")[place]
+    if text in ("a>b", "a>>b", "b<a"):
+        return "first"
+    if text in ("b>a", "b>>a", "a<b"):
+        return "second"
+    words = set(tokens(str(value)))
+    if words & TIES or text in ("a=b", "b=a", "[[c]]", "="):
+        return "tie"
+    if words & {"worse", "not", "worst", "loses", "lost", "inferior", "bad"} or ">" in text or "<" in text:
+        return None
+    for pair in (sides, *_WORDED):
+        here = [pair[0] in words, pair[1] in words]
+        if sum(here) == 1:
+            return "first" if here[0] else "second"
+    return None
+
+
+def _numbered(values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:
+    """The meanings of numbers by the names of the two columns, and a doubt where they could mean something else."""
+    if "2" in values and values <= {"0", "1", "2", "1.5"} and sides != ("0", "1"):
+        return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, ""
+    if values <= {"0", "1", "-1", "2"} and "0" in values and sides == ("0", "1"):
+        return {"0": "first", "1": "second", "-1": "tie", "2": "tie"}, ""
+    return {"0": "first", "1": "second", "-1": "tie"}, "the numbers may count from 0, or say whether the first wins"
+
+
+def is_signed(numbers: list[float]) -> bool:
+    """Whether these are grades on both sides of zero rather than codes."""
+    return min(numbers) < 0 < max(numbers) and (min(numbers) < -1 or max(numbers) > 2 or len(set(numbers)) > 4)
+
+
+def meanings(
+    column: str, distinct: set[str], sides: tuple[str, str], pair: tuple[str, str]
+) -> tuple[dict[str, str], str]:
+    """The meanings of the values of a winner column that are known, and a doubt."""
+    verdicts = {value for value in distinct if meaning(value, sides, pair) != "tie"}
+    if verdicts and verdicts <= {"true", "false", "yes", "no"}:
+        side = meaning(" ".join(word for word in tokens(column) if word not in WINNERS | LOSERS), sides, pair)
+        if side not in ("first", "second"):
+            doubt, side = "it does not say who wins by yes", "first"
+        else:
+            doubt = ""
+        other = "second" if side == "first" else "first"
+        return {
+            "true": side,
+            "yes": side,
+            "false": other,
+            "no": other,
+            **dict.fromkeys(distinct - verdicts, "tie"),
+        }, doubt
+    if all(number(value) is not None for value in distinct):
+        return _numbered(distinct, sides)
+    return {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}, ""
