@@ -74,6 +74,15 @@ class FeatureTable:
             return f"Chosen and rejected differ most in {_said(row, row.labels)}."
         return "No surface feature separates chosen from rejected clearly."
 
+    def method(self, split: str = "") -> str:
+        """Number of pairs, the difference, its intervals and the correction for many tests."""
+        sample = "" if self.pairs == self.of else f"a sample of {wording.counted(self.of)}"
+        how = wording.intervals(self.rows[0].labels.effect.how) if self.rows else ""
+        return wording.method_line(
+            wording.pairs_of(self.pairs, split), sample, "mean paired difference in within-prompt SD", how,
+            "exact McNemar, Benjamini–Hochberg over features",
+        )
+
 
 def _said(row: FeatureRow, contrast: Contrast | None) -> str:
     effect = contrast.effect if contrast else row.labels.effect
