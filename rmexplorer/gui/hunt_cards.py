@@ -162,12 +162,12 @@ class ActionsRow(QWidget):
         row.setSpacing(px(6))
         self.buttons = []
         for text, icon, signal in (("Select its pairs", "square-dashed", self.select), ("Copy", "copy", self.copy),
-                                   ("Copy as a probe", "flask-conical", self.probe)):
+                                   ("Make it a probe", "flask-conical", self.probe)):
             button = GhostButton(text, icon)
             button.clicked.connect(signal)
             row.addWidget(button)
             self.buttons.append(button)
         row.addStretch(1)
-        self.buttons[2].setToolTip("A line for the file that `rmexplorer probe --probes` reads")
+        self.buttons[2].setToolTip("Probes then measures what appending it does to the reward")
         column.addLayout(row, 0)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

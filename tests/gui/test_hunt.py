@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
+from rmexplorer.app.own_probes import known_probes
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.hunt import NEEDS_HEAD, HuntPane
 from rmexplorer.gui.window import Window
@@ -92,10 +92,13 @@ def test_that_the_search_tries_a_phrase_of_ones_own(hunting: HuntPane, settle: S
     assert hunting.search.forest.model.rows
 
 
-def test_that_a_phrase_is_copied_as_a_probe_that_the_command_line_reads(hunting: HuntPane) -> None:
+def test_that_a_phrase_becomes_a_probe_of_the_project(hunting: HuntPane, settle: Settle, window: Window) -> None:
     hunting.row_actions.buttons[2].click()
-    probe = json.loads(QGuiApplication.clipboard().text())
-    assert probe["append"] == hunting.listed[0][1] and probe["expected"] == "none" and probe["name"]
+    phrase = hunting.listed[0][1]
+    kept = next(probe for probe in known_probes(hunting.desk) if probe.own)
+    assert kept.text == (phrase,) and (kept.kind, kept.expected) == ("append", "none")
+    hunting.row_actions.buttons[2].click()
+    assert sum(probe.own for probe in known_probes(hunting.desk)) == 1, "twice the same is once"
 
 
 def test_that_scores_of_a_file_are_hunted_and_say_what_needs_a_head(

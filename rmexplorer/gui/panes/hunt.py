@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, method_line
 from rmexplorer.workflows.columns import Columns
+from rmexplorer.workflows.edits import Probe
 from rmexplorer.workflows.hunting import TRIED, Hunted, Phrases, counts_path, hunt_columns, weak_responses
 
 VIEWS = (("pays", "Pays"), ("costs", "Costs"), ("enriched", "Liked rejections"), ("words", "Words"))
@@ -76,7 +76,7 @@ class HuntPane(Pane):
         self.row_actions = ActionsRow()
         self.row_actions.select.connect(lambda: self._pick(self.place))
         self.row_actions.copy.connect(self._copy)
-        self.row_actions.probe.connect(self._copy_probe)
+        self.row_actions.probe.connect(self._keep_probe)
         self.card.add(self.row_actions)
         self.search = SearchCard()
         self.search.asked.connect(self._search)
@@ -269,12 +269,19 @@ class HuntPane(Pane):
         QGuiApplication.clipboard().setText(text)
         self.desk.notice.emit(f"Copied “{text}”")
 
-    def _copy_probe(self) -> None:
-        if self.listed:
-            text = self.listed[self.place][1]
-            name = re.sub(r"\W+", "_", text.lower()).strip("_")[:40] or "phrase"
-            QGuiApplication.clipboard().setText(json.dumps({"name": name, "append": text, "expected": "none"}, ensure_ascii=False))
-            self.desk.notice.emit(f"Copied a probe that appends “{text}”")
+    def _keep_probe(self) -> None:
+        """The phrase of the row becomes a probe of the project that appends it."""
+        if not self.listed:
+            return
+        text = self.listed[self.place][1]
+        name = re.sub(r"\W+", "_", text.lower()).strip("_")[:40] or "phrase"
+        probe = Probe(name, "append", title=f"Append “{text}”", text=(text,), own=True)
+        try:
+            self.desk.project.put_probe(probe.name, probe.as_dict())
+        except Problem as problem:
+            self.desk.report(problem)
+            return
+        self.desk.notice.emit(f"Probes now has “{probe.shown}”")
 
     def _search(self, own: str) -> None:
         state = self.desk.state
