@@ -16,7 +16,7 @@ from rmexplorer.gui.widgets.rows import Index, RowsModel
 from rmexplorer.statistics import Estimate
 from rmexplorer.wording import between, number
 
-ROW = 30
+ROW, LOW_ROW, FEW = 30, 26, 4  # px of a row, and where there are more than a few
 ENDS = (("accuracy", "All pairs", 62), ("correlation", "Correlation", 78), ("ece", "ECE", 52), ("cost", "Training", 62))
 DROPPED = (("cost", 700), ("ece", 560), ("does", 920))  # columns that a list narrower than this leaves out
 
@@ -73,10 +73,11 @@ class FixPainter(QStyledItemDelegate):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.axes = {"pull": (-0.1, 1.0), "matched": (0.45, 0.8)}
+        self.row = ROW
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """One line."""
-        return QSize(px(400), px(ROW))
+        return QSize(px(400), px(self.row))
 
     def scale(self, rows: Sequence[FixRow]) -> None:
         """Axes that hold every interval, 0 and ½."""
@@ -244,8 +245,9 @@ class FixList(QWidget):
         """Show the fixes; `fix` is the current one."""
         self.painter.scale(rows)
         blocked = self.view.selectionModel().blockSignals(True)
+        self.painter.row = ROW if len(rows) <= FEW else LOW_ROW
         self.model.put(rows)
-        self.view.setFixedHeight(px(len(rows) * ROW) + 2)
+        self.view.setFixedHeight(len(rows) * px(self.painter.row) + 2)
         place = next((place for place, row in enumerate(rows) if row.fix == fix), -1)
         if place >= 0:
             self.view.setCurrentIndex(self.model.index(place))

@@ -35,6 +35,7 @@ DOES = {
     "phrases": "take them out of responses before encoding",
 }
 ON_DEMAND = (SOURCE, PHRASES)  # rows that appear once they are asked for
+LOW_CARD = 196  # px that leave room for six rows of fixes in the smallest window
 NO_RUN = "The rewards shown are not of a run: train a head first, fixes repeat its settings"
 TURNED = "ranking turned by the fix"
 FORMULA = (
@@ -74,7 +75,7 @@ class FixesPane(Pane):
         self.changes = ChangesCard()
         self.changes.chosen.connect(self._select_row)
         for card, stretch in ((self.before, 10), (self.after, 10), (self.changes, 16)):
-            card.setMinimumHeight(px(240))
+            card.setMinimumHeight(px(LOW_CARD))
             row.addWidget(card, stretch)
         self.body.addLayout(row, 1)
         self.choice = Card("Choose a fix", "dashed: no pull (0), coin flip (0.50)", flush=True)
