@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rmexplorer import wording
 from rmexplorer.analysis.ranking import FEWEST_MODELS, Ranking, ranking
 from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import LAYOUT
-from rmexplorer.statistics import Estimate, encode
+from rmexplorer.statistics import Z95, Estimate, encode
 from rmexplorer.workflows.columns import Columns
 
 MOST_MODELS = 200
@@ -198,3 +199,48 @@ def ranking_as_json(found: Ranking) -> dict[str, Any]:
         "style": {name: said(estimate) for name, estimate in found.style},
         "controls": list(found.controls),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """All that the Models pane shows: the comparisons, the ranking (None with two models), and the win rates."""
+
+    games: Games
+    ranking: Ranking | None
+    rates: dict[str, dict[str, Any]]
+    warnings: tuple[str, ...]
+
+    def headline(self) -> str:
+        """What style moves in the ranking, or the one win rate, raw and at equal length."""
+        if self.ranking is not None and self.ranking.models:
+            return self.ranking.headline()
+        if not self.rates:
+            return "No comparison here is between two named models."
+        name, rate = max(self.rates.items(), key=lambda one: one[1]["n"])
+        error = rate["se"]
+        raw = "" if error is None else " " + wording.bracket(
+            "95% CI " + wording.between(rate["win_rate"] - Z95 * error, rate["win_rate"] + Z95 * error, 1))
+        equal = "" if rate["length_controlled"] is None else f", at equal length {wording.number(rate['length_controlled'], 1)}%"
+        return wording.headline(f"{name} wins {wording.number(rate['win_rate'], 1)}%{raw} against {rate['against']}{equal}.")
+
+    def method(self, split: str = "") -> str:
+        """Of the ranking, or of the win rates."""
+        if self.ranking is not None and self.ranking.models:
+            return self.ranking.method(split)
+        return wording.method_line(
+            wording.counted(len(self.games.first), "comparison"), "ties and identical outputs as half",
+            "equal length: logistic regression on tanh(Δ characters / SD), read off at Δ = 0", "normal intervals")
+
+    def pairs_of(self, name: str) -> np.ndarray:
+        """Rows of Dataset.pairs that a model is in."""
+        code = self.games.names.index(name)
+        there = ((self.games.first == code) | (self.games.second == code)) & (self.games.pair >= 0)
+        return np.asarray(self.games.pair[there])
+
+
+def standing(given: Columns) -> Standing:
+    """How the models of these pairs stand."""
+    ranked = rank_models(given)
+    rates, warnings = win_rates(given)
+    more = [] if ranked is None else ranked.warnings()
+    return Standing(games_of(given)[0], ranked, rates, tuple(warnings + more))

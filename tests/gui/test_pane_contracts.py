@@ -64,7 +64,7 @@ def test_that_a_pane_lives_on_pairs_on_three_pairs_brushed_and_in_both_themes(
     settle(window)
     pane = window.panes[name]
     assert not pane.error.isVisible()
-    assert pane.header.headline.text or not pane.framed
+    assert pane.header.headline.text or not pane.framed or pane.why_empty(window.desk.state)
     window.desk.select(np.arange(len(dataset)) % 2 == 0, origin="test")
     settle(window)
     assert not pane.error.isVisible()
