@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from rmexplorer.data.unpack import HEAD, Member, file_bytes, is_data, is_packed, refuse_unsafe, unpack
+from rmexplorer.data.unpack import HEAD, Member, file_bytes, is_data, is_packed, named_by_state, refuse_unsafe, unpack
 from rmexplorer.problem import Problem
 
 DEFAULT_LIMIT = 8 * 2**30
@@ -68,16 +68,7 @@ def _folder_files(folder: Path) -> list[Path]:
 
 def _named_by(state: Path) -> list[Path]:
     """The data files that a state.json names: plain names beside it, nothing elsewhere."""
-    said = json.loads(state.read_text(encoding="utf-8"))
-    names = [entry["filename"] for entry in said.get("_data_files") or []]
-    if said.get("_indices_data_files"):
-        raise Problem(
-            f"{state.parent}: keeps its rows by a list of indices, which is not read here",
-            "call flatten_indices() on it and save it again",
-        )
-    if any(Path(name).name != name for name in names):
-        raise Problem(f"{state}: names files outside of its folder", "save the dataset again")
-    return [state.parent / name for name in names]
+    return [state.parent / name for name in named_by_state(state.read_bytes(), str(state))]
 
 
 def _states(folder: Path) -> list[Path]:

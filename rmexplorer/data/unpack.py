@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import tarfile
 import zipfile
@@ -72,6 +73,7 @@ _DATA_SUFFIXES = {
 
 
 HEAD = 1 << 16
+MOST_STATE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,37 @@ def _too_large(shown: str, limit: int) -> Problem:
     )
 
 
+def named_by_state(content: bytes, shown: str) -> list[str]:
+    """The names of the data files that a state.json of `save_to_disk` gives: plain names beside it, nothing elsewhere.
+
+    Raises Problem where rows are kept by a list of indices or a name climbs out, and what JSON raises where it is none.
+    """
+    said = json.loads(content)
+    names = [entry["filename"] for entry in said.get("_data_files") or []]
+    if said.get("_indices_data_files"):
+        raise Problem(
+            f"{shown}: keeps its rows by a list of indices, which is not read here",
+            "call flatten_indices() on it and save it again",
+        )
+    if any(PurePosixPath(name).name != name for name in names):
+        raise Problem(f"{shown}: names files outside of its folder", "save the dataset again")
+    return names
+
+
+def _saved(archive: zipfile.ZipFile, shown: str) -> set[str]:
+    """The data files of the `save_to_disk` folders of an archive, whose caches are no data; empty where it has none."""
+    found = set()
+    for info in archive.infolist():
+        place = PurePosixPath(info.filename)
+        if place.name == "state.json" and info.file_size <= MOST_STATE:
+            try:
+                names = named_by_state(archive.read(info), f"{shown}: {info.filename}")
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # another program's state
+            found |= {str(place.parent / name) for name in names}
+    return found
+
+
 def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -272,6 +305,8 @@ def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator
                 (info for info in archive.infolist() if not info.is_dir() and is_data(info.filename)),
                 key=lambda info: info.filename.split("/"),
             )
+            if saved := _saved(archive, shown):
+                files = [info for info in files if info.filename in saved]
             if not files:
                 raise Problem(
                     f"{shown}: this archive holds no data files", "choose one with .jsonl, .json, .csv or .parquet"

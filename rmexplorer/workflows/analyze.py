@@ -88,13 +88,16 @@ def _errors(scores: Scores) -> dict[str, float | None]:
 def _length(given: Columns) -> dict[str, Any]:
     if given.has_rewards:
         found: LengthStyle = run("length_style", given)
-        return {
-            "chosen_longer": found.chosen_longer.value,
-            "length_only_accuracy": found.length_only.value,
-            "accuracy_chosen_longer": found.accuracy_chosen_longer.value,
-            "accuracy_chosen_shorter": found.accuracy_chosen_shorter.value,
-            "reward_length_correlation": found.correlation.value,
-            "matched_length_accuracy": found.matched.value,
+        figures = {
+            "chosen_longer": found.chosen_longer,
+            "length_only_accuracy": found.length_only,
+            "accuracy_chosen_longer": found.accuracy_chosen_longer,
+            "accuracy_chosen_shorter": found.accuracy_chosen_shorter,
+            "reward_length_correlation": found.correlation,
+            "matched_length_accuracy": found.matched,
+        }
+        return {name: one.value for name, one in figures.items()} | {
+            "intervals": {name: {"ci": one.ci, "n": one.n} for name, one in figures.items()}
         }
     gap, pairs = given["length_gap"], given.pairs
     return {

@@ -142,6 +142,10 @@ def test_that_analyze_gives_the_golden_numbers(build: Build, golden_margin: np.n
     assert found["calibration"]["temperature"] == pytest.approx(2.052289, abs=1e-6)
     assert sum(part["n"] for part in found["calibration"]["bins"]) == 10
     assert set(found["by"]["subset"]) == {"a", "b"}
+    intervals = found["length"].pop("intervals")
+    assert set(intervals) == set(found["length"])
+    low, high = intervals["chosen_longer"]["ci"]
+    assert low <= found["length"]["chosen_longer"] <= high and intervals["chosen_longer"]["n"] == n
     assert set(found["length"]) == {"chosen_longer", "length_only_accuracy", "accuracy_chosen_longer",
                                     "accuracy_chosen_shorter", "reward_length_correlation", "matched_length_accuracy"}
     assert "win_rates" not in found

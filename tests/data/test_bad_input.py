@@ -305,3 +305,18 @@ def test_that_a_whole_number_beyond_all_floats_is_a_missing_value(load: Any) -> 
     dataset = load([{**record, "prompt": f"p{n}", "size": size} for n, size in enumerate((10**400, 2, -(10**400)))])
     (size,) = [column for column in dataset.extras if column.name == "size"]
     assert size.to_list() == [None, 2.0, None]
+
+
+def test_that_a_zipped_save_to_disk_folder_reads_only_what_its_state_names(tmp_path: Path) -> None:
+    table = io.BytesIO()
+    pl.DataFrame([PAIR]).write_ipc_stream(table)
+    path = tmp_path / "saved.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train/state.json", json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+        for name in ("data-00000-of-00001.arrow", "cache-0123456789abcdef.arrow"):
+            archive.writestr(f"train/{name}", table.getvalue())
+    assert len(finish(read(path))) == 1
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("state.json", '{"mine": 1}')
+        archive.writestr("pairs.jsonl", json.dumps(PAIR))
+    assert len(finish(read(path))) == 1, "the state of another program says nothing"
