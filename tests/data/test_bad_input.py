@@ -320,3 +320,13 @@ def test_that_a_zipped_save_to_disk_folder_reads_only_what_its_state_names(tmp_p
         archive.writestr("state.json", '{"mine": 1}')
         archive.writestr("pairs.jsonl", json.dumps(PAIR))
     assert len(finish(read(path))) == 1, "the state of another program says nothing"
+
+
+def test_that_a_quotation_mark_without_an_end_costs_one_line(load: Any) -> None:
+    lines = ["prompt,chosen,rejected", *(f"p{row},good {row},bad {row}" for row in range(500))]
+    lines[7] = '"p6,good 6,bad 6'
+    dataset = load("\n".join(lines).encode(), "pairs.csv")
+    assert len(dataset) == 499 and dataset.skipped["line"].to_list() == [8]
+    assert "never closed" in dataset.skipped["detail"][0]
+    lines[480] = '"cut,\nin the middle'
+    assert len(load("\n".join(lines[:7] + lines[8:482]).encode(), "pairs.csv")) == 478, "what is short is one cut record"

@@ -24,6 +24,8 @@ from rmexplorer.problem import Problem
 
 SEPARATORS = (",", "\t", ";", "|")
 DECLARED = re.compile(r'"?sep=(?:(\\t)|(\t|[^\w\s"]))"?[ ,;\t|]*\r?\n', re.IGNORECASE)
+SWALLOWED = 100  # lines that a quoted cell without an end may take before the fault is its quotation mark
+MOST_AGAIN = 20  # each costs a look at all that follows
 csv.field_size_limit(2**31 - 1)
 
 
@@ -54,14 +56,21 @@ class SeparatedTable(Table):
         head: list[str] | None = None
         for _ in range(self._above):
             stream.readline()
+        above, again = self._above, 0
         while True:
-            line = reader.line_num + 1 + self._above
+            line, start = reader.line_num + 1 + above, stream.tell()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Row(None, line, f"Line {line} is no row of a table ({error}).")
+                if reader.line_num + above - line < SWALLOWED or again == MOST_AGAIN:
+                    yield Row(None, line, f"Line {line} is no row of a table ({error}).")
+                    continue
+                yield Row(None, line, f"Line {line} opens a quotation mark that is never closed.")
+                stream.seek(start)  # only this line is lost, not all below it
+                stream.readline()
+                above, again, reader = line, again + 1, csv.reader(stream, delimiter=self._separator, strict=True)
                 continue
             self.done = stream.tell() if head is None else self.done + sum(map(len, cells)) + len(cells)
             if not cells or (len(cells) == 1 and head is not None and len(head) > 1 and not cells[0].strip()):
