@@ -23,7 +23,10 @@ LEAF_FOLDERS: dict[str, set[str]] = {
     "app.commands": set(), "gui.panes": set(),
 }
 # Late on purpose: they are slow to load, and most commands do without.
-LATE = {"sklearn", "scipy", "torch", "polars", "PySide6", "pyqtgraph", "rmexplorer.gui", "python_calamine", "rensa"}
+LATE = {
+    "sklearn", "scipy", "torch", "polars", "PySide6", "pyqtgraph", "rmexplorer.gui", "python_calamine", "rensa",
+    "charset_normalizer",
+}  # fmt: skip
 # The command line loads what a command needs when it is called: --help answers within 0.3 s. It is itself loaded when
 # Ctrl+C is looked after.
 LATE_IN_CLI = {"rmexplorer"}

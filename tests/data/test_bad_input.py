@@ -178,6 +178,32 @@ def test_that_other_encodings_are_read_with_a_warning(load: Any) -> None:
         assert "Windows-1252" in dataset.warnings[0]
 
 
+LANGUAGES = {
+    "gb18030": ("GB18030", "法国的首都是哪里？第{}个问题", "巴黎是法国的首都，第{}", "里昂，我想，第{}"),
+    "shift_jis": ("Shift-JIS", "フランスの首都はどこですか？表{}", "パリです、それは首都です{}", "リヨンだと思います{}"),
+    "cp1251": ("Windows-1251", "Какая столица Франции? {}", "Париж, конечно {}", "Лион, наверное {}"),
+    "cp1250": ("Windows-1250", "Jaka jest stolica Francji? Źródło {}", "Paryż, oczywiście {}", "Myślę że Łódź {}"),
+    "cp949": ("CP949", "프랑스의 수도는 어디입니까 {}?", "파리입니다 {}", "리옹이라고 생각합니다 {}"),
+    "cp1252": ("Windows-1252", "Où est le café près de la gare {}?", "Là-bas à côté du théâtre {}", "Très loin déjà {}"),
+}
+
+
+@pytest.mark.parametrize("encoding", LANGUAGES)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
+def test_that_the_encoding_of_a_language_is_recognised(load: Any, encoding: str, name: str) -> None:
+    called, *texts = LANGUAGES[encoding]
+    rows = [dict(zip(PAIR, (text.format(number) for text in texts), strict=True)) for number in range(30)]
+    content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    if name == "a.csv":
+        content = "\n".join(["prompt,chosen,rejected", *(",".join(f'"{cell}"' for cell in row.values()) for row in rows)])
+    elif name == "a.json":
+        content = json.dumps(rows, ensure_ascii=False)
+    dataset = load(content.encode(encoding), name)
+    assert dataset.prompts["text"].to_list() == [row["prompt"] for row in rows]
+    assert set(dataset.responses["text"]) == {row[side] for row in rows for side in ("chosen", "rejected")}
+    assert called in dataset.warnings[0]
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_that_tables_keep_quoted_newlines_and_count_bad_rows(load: Any, separator: str) -> None:
     rows = ["prompt,chosen,rejected", 'p,"a\r\nb ""c""",d', "q,x", "r,e,f"]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
+from rmexplorer.data.encoding import WESTERN
 from rmexplorer.data.texts import encodable
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
@@ -104,24 +105,29 @@ def told_apart(head: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def load_json(data: bytes | str) -> Any:
-    """Parse JSON; what orjson refuses but people write (bare NaN, lone surrogates) is tolerated. Raises ValueError."""
+    """Parse JSON; what orjson refuses but people write (bare NaN, lone surrogates) is tolerated. Raises ValueError.
+
+    Bytes that are not UTF-8 are read as Windows-1252: enough to know JSON, decode them first to read them.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
-    text = decoded(data)[0] if isinstance(data, bytes) else data
+    text = data
+    if isinstance(text, bytes):
+        text = text.decode("utf-8" if _is_utf8(text) else WESTERN, "replace")
     try:
         return encodable(json.loads(text))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def decoded(data: bytes) -> tuple[str, bool]:
-    """Text of UTF-8 bytes; what is no UTF-8 is read as Windows-1252, and then the second value is False."""
+def _is_utf8(data: bytes) -> bool:
     try:
-        return data.decode("utf-8"), True
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace"), False
+        return False
+    return True
 
 
 def text_bytes(data: bytes) -> bytes:

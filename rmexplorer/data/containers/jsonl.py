@@ -14,12 +14,12 @@ from rmexplorer.data.containers import (
     Container,
     Row,
     Table,
-    decoded,
     load_json,
     looks_like_text,
     spread,
     text_bytes,
 )
+from rmexplorer.data.encoding import NAMES, decoded, encoding_of
 from rmexplorer.data.texts import is_messages
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
@@ -34,6 +34,7 @@ class JsonLines(Table):
     def __init__(self, member: Member) -> None:
         super().__init__(member.size)
         self._member, self._name = member, member.name
+        self._assumed = ""
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
@@ -44,13 +45,22 @@ class JsonLines(Table):
                 if start:
                     stream.readline()
                 lines = (text_bytes(line) for line in islice(stream, 50 * count))
-                found = (value for line in lines if (value := _parsed(line)) is not None)
+                found = (value for line in lines if (value := _parsed(self._text(line))) is not None)
                 records += islice(found, count if large else 3 * count)
         return records
 
     def _lines(self) -> Iterator[bytes]:
         with self._member.stream() as stream:
             yield from stream
+
+    def _text(self, line: bytes) -> bytes | str:
+        """A line, decoded where it is not UTF-8, as all such lines of the file are."""
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            self._assumed = self._assumed or encoding_of(self._lines())
+            return line.decode(self._assumed, "replace")
+        return line
 
     def rows(self) -> Iterator[Row]:
         self.done = foreign = 0
@@ -64,9 +74,10 @@ class JsonLines(Table):
             try:
                 value = orjson.loads(line)
             except orjson.JSONDecodeError:
-                foreign += not decoded(line)[1]
+                text = self._text(line)
+                foreign += isinstance(text, str)
                 try:
-                    value = load_json(line)
+                    value = load_json(text)
                 except ValueError as error:
                     yield Row(None, number, f"Line {number} is not JSON ({error}).")
                     continue
@@ -76,7 +87,7 @@ class JsonLines(Table):
                 yield Row(None, number, f"Line {number} is not a JSON object.")
         if foreign:
             said = "lines are" if foreign > 1 else "line is"
-            self.warnings.append(f"{self._name}: {foreign} {said} not UTF-8 and read as Windows-1252")
+            self.warnings.append(f"{self._name}: {foreign} {said} not UTF-8 and read as {NAMES[self._assumed]}")
 
 
 class Document(Table):
@@ -99,7 +110,7 @@ class Document(Table):
                 yield Row(None, None, f"Record {number} is not a JSON object.")
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes | str) -> dict[str, Any] | None:
     try:
         value = load_json(line)
     except ValueError:
@@ -125,6 +136,9 @@ def open_json(member: Member) -> Table:
     with member.stream() as stream:
         first = next((line for line in stream if not text_bytes(line).isspace()), b"")
         rest = stream.read(WINDOW)
+    plain, encoding = decoded(first) if len(first) <= WINDOW else ("", "")
+    if encoding:  # in Shift-JIS a letter may end in a backslash, which hides the quotation mark after it
+        first, rest = plain.encode(), rest.decode(encoding_of([first]), "replace").encode()
     first = text = text_bytes(first).lstrip()
     if text[:1] == b"[":
         whole = not _parsed_list_line(first, rest)
@@ -136,11 +150,11 @@ def open_json(member: Member) -> Table:
         whole = False
     if not whole:
         return JsonLines(member)
-    text = text_bytes(member.data)
-    records, said = _whole(text)
+    plain, encoding = decoded(text_bytes(member.data))
+    records, said = _whole(plain)
     table = Document(records, [f"{member.name}: {one}" for one in said])
-    if not decoded(text)[1]:
-        table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
+    if encoding:
+        table.warnings.append(f"{member.name} is not UTF-8; it was read as {encoding}")
     return table
 
 
@@ -158,7 +172,7 @@ def _any_line(rest: bytes) -> bool:
     return any(_parsed(line) is not None for line in rest.split(b"\n")[:50] if line.strip()[:1] == b"{")
 
 
-def _whole(text: bytes) -> tuple[list[Any], list[str]]:
+def _whole(text: str) -> tuple[list[Any], list[str]]:
     try:
         value = load_json(text)
     except ValueError as error:

@@ -13,12 +13,12 @@ from rmexplorer.data.containers import (
     Container,
     Row,
     Table,
-    decoded,
     looks_like_text,
     spread,
     text_bytes,
     told_apart,
 )
+from rmexplorer.data.encoding import decoded
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
@@ -122,14 +122,14 @@ def recognises(head: bytes) -> bool:
 
 
 def open_table(member: Member) -> Table:
-    """Open a table; text that is not UTF-8 is read as Windows-1252, with a warning."""
-    text, whole = decoded(text_bytes(member.data))
+    """Open a table; of text that is not UTF-8 the encoding is guessed, with a warning."""
+    text, encoding = decoded(text_bytes(member.data))
     separator = _separator(text[: 1 << 16])
     assert separator is not None
     table = SeparatedTable(text, separator, 1 if DECLARED.match(text) else 0)
     table.warnings += [f"{member.name}: {said}" for said in table.said]
-    if not whole:
-        table.warnings.append(f"{member.name} is not UTF-8; it was read as Windows-1252")
+    if encoding:
+        table.warnings.append(f"{member.name} is not UTF-8; it was read as {encoding}")
     return table
 
 

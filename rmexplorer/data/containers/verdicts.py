@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, decoded, looks_like_text, spread, text_bytes
+from rmexplorer.data.containers import CONTAINERS, Container, Row, Table, looks_like_text, spread, text_bytes
 from rmexplorer.data.unpack import Member
 
 _WORD = re.compile(r"[A-Z][A-Z0-9_.\-]*$")
@@ -29,7 +29,7 @@ class Verdicts(Table):
 
 
 def _words(data: bytes) -> list[tuple[int, str]]:
-    lines = decoded(text_bytes(data))[0].splitlines()
+    lines = text_bytes(data).decode("utf-8", "replace").splitlines()
     return [(line, word.strip()) for line, word in enumerate(lines, 1) if word.strip()]
 
 
