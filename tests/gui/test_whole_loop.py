@@ -60,7 +60,7 @@ def test_the_whole_loop(window: Window, shared: Path, settle: Settle, wait_until
         window.show_pane(name)
         settle(window)
         pane = window.panes[name]
-        assert pane.header.headline.text, name
+        assert pane.header.headline.text or pane.why_empty(desk.state), name
         assert not pane.error.isVisible(), name
 
     window.show_pane("calibration")
