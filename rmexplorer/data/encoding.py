@@ -9,6 +9,7 @@ from collections.abc import Iterable
 SAMPLE = 1 << 16
 SEARCH = 1 << 24
 WESTERN = "cp1252"
+FEWEST = 3  # different bytes beyond ASCII that say something of the language: a pound sign alone does not
 # Names that people know, in the order in which they are believed where two fit equally.
 NAMES = {
     WESTERN: "Windows-1252",
@@ -60,6 +61,8 @@ def encoding_of(lines: Iterable[bytes]) -> str:
 
 def _likely(sample: bytes) -> str:
     """The encoding in which a sample reads best; Windows-1252 where none reads better."""
+    if len({byte for byte in sample if byte >= 0x80}) < FEWEST:
+        return WESTERN
     import charset_normalizer
 
     order = list(NAMES)
@@ -70,4 +73,5 @@ def _likely(sample: bytes) -> str:
         strange = match.chaos - match.coherence + 0.001 * order.index(name)
         if strange < least:
             best, least = name, strange
-    return best
+    text = sample.decode(best, "replace")
+    return next(name for name in NAMES if sample.decode(name, "replace") == text)  # the best known that gives this text

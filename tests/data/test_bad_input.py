@@ -204,6 +204,13 @@ def test_that_the_encoding_of_a_language_is_recognised(load: Any, encoding: str,
     assert called in dataset.warnings[0]
 
 
+@pytest.mark.parametrize("word", ["costs £5", "naïve café", "Zoë", "für Größe über Straße", "façade – “quotes”", "mañana"])
+def test_that_a_few_western_letters_stay_western(load: Any, word: str) -> None:
+    rows = [f"tell me how this works in detail please {row},{word},no {row}" for row in range(20)]
+    dataset = load("\n".join(["prompt,chosen,rejected", *rows]).encode("cp1252"), "a.csv")
+    assert word in dataset.responses["text"].to_list() and "Windows-1252" in dataset.warnings[0]
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_that_tables_keep_quoted_newlines_and_count_bad_rows(load: Any, separator: str) -> None:
     rows = ["prompt,chosen,rejected", 'p,"a\r\nb ""c""",d', "q,x", "r,e,f"]
