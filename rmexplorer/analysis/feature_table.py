@@ -145,8 +145,7 @@ def _contrasts(differences: np.ndarray, clusters: Clusters) -> list[Contrast]:
 def feature_table(
     prompt: np.ndarray,
     subset: np.ndarray,
-    chars_chosen: np.ndarray,
-    chars_rejected: np.ndarray,
+    length_gap: np.ndarray,
     words_chosen: np.ndarray,
     words_rejected: np.ndarray,
     style_chosen: np.ndarray,
@@ -161,10 +160,9 @@ def feature_table(
     of: the number of pairs that these are a sample of. Features that are equal in all pairs are left out.
     """
     names = (*LENGTHS, *style_names)
-    lengths = [np.log1p(np.asarray(a, float)) - np.log1p(np.asarray(b, float))
-               for a, b in ((chars_chosen, chars_rejected), (words_chosen, words_rejected))]
+    words = np.log1p(np.asarray(words_chosen, float)) - np.log1p(np.asarray(words_rejected, float))
     style = np.asarray(style_chosen, float) - np.asarray(style_rejected, float)
-    whole = np.column_stack([*lengths, style])
+    whole = np.column_stack([length_gap, words, style])
     n = len(whole)
     sd = np.sqrt((whole**2).mean(axis=0) / 2.0) if n else np.zeros(len(names))
     kept = np.flatnonzero(sd > 0)

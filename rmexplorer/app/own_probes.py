@@ -24,3 +24,14 @@ def stock_phrases(desk: Desk) -> list[str]:
     """Phrases that a reward may follow: the closing offer, and the endings that a person kept as probes, as of a hunt."""
     kept = [probe for probe in known_probes(desk) if probe.kind == "append" and (probe.own or probe.name == "closing_offer")]
     return list(dict.fromkeys(text for probe in kept for text in probe.text if text.strip()))
+
+
+def keep_probe(desk: Desk, probe: Probe) -> bool:
+    """Keep a probe in the project and say so; False where that failed, which is reported."""
+    try:
+        desk.project.put_probe(probe.name, probe.as_dict())
+    except Problem as problem:
+        desk.report(problem)
+        return False
+    desk.notice.emit(f"Probes now has “{probe.shown}”")
+    return True

@@ -29,10 +29,10 @@ def planted(margin: bool = True) -> FeatureTable:
     chosen[:, 1] -= 0.5
     chosen[:, 4] = rejected[:, 4] = 1.0
     gap = chosen - rejected
-    length = np.full(N, 100)
+    length, equal = np.full(N, 100), np.zeros(N)
     pull = gap[:, 0] - gap[:, 1] + 1.5 * gap[:, 2] + random.standard_normal(N)
     subset = np.where(np.arange(N) % 2 == 0, "even", "odd").astype(object)
-    return feature_table(np.arange(N), subset, length, length, length, length, chosen, rejected,
+    return feature_table(np.arange(N), subset, equal, length, length, chosen, rejected,
                          ("a", "b", "c", "d", "same"), pull if margin else None)
 
 

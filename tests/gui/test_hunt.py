@@ -17,6 +17,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.hunt import NEEDS_HEAD, HuntPane
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
+from rmexplorer.workflows.edits import built_in
 from rmexplorer.workflows.hunting import Phrases, count_folder, hunt_columns
 from rmexplorer.workflows.opening import open_files
 
@@ -97,6 +98,7 @@ def test_that_a_phrase_becomes_a_probe_of_the_project(hunting: HuntPane, settle:
     phrase = hunting.listed[0][1]
     kept = next(probe for probe in known_probes(hunting.desk) if probe.own)
     assert kept.text == (phrase,) and (kept.kind, kept.expected) == ("append", "none")
+    assert {probe.name for probe in built_in()} < {probe.name for probe in known_probes(hunting.desk)}, "none is replaced"
     hunting.row_actions.buttons[2].click()
     assert sum(probe.own for probe in known_probes(hunting.desk)) == 1, "twice the same is once"
 

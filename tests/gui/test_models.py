@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +9,11 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.models import ModelsPane
 from rmexplorer.gui.window import Window
-from rmexplorer.job import finish
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.models import rank_models
-from rmexplorer.workflows.opening import open_files
+from tests.made import dataset_of
 
 Settle = Callable[[Window], None]
 STRENGTH = {"alpha": 1.0, "beta": 0.0, "windbag": 0.0, "delta": -1.0}
@@ -38,10 +35,7 @@ def arena(names: list[str], games: int = 900) -> list[dict[str, str]]:
 
 
 def show(window: Window, rows: list[dict[str, str]], folder: Path, settle: Settle) -> ModelsPane:
-    path = folder / "arena.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)))
-    kept = Path(finish(open_files([str(path)])))
-    window.desk.show_dataset(Dataset.open(kept), kept)
+    window.desk.show_dataset(*dataset_of(rows, folder))
     window.show_pane("models")
     settle(window)
     pane = window.panes["models"]

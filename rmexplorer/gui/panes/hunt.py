@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.attribution import WordEffect, WordEffects
 from rmexplorer.analysis.hunt import PhraseEffect, Search
+from rmexplorer.app.own_probes import keep_probe
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.hunt_cards import ActionsRow, ForestCard, SearchCard, phrase_row, word_row
@@ -275,13 +276,8 @@ class HuntPane(Pane):
             return
         text = self.listed[self.place][1]
         name = re.sub(r"\W+", "_", text.lower()).strip("_")[:40] or "phrase"
-        probe = Probe(name, "append", title=f"Append “{text}”", text=(text,), own=True)
-        try:
-            self.desk.project.put_probe(probe.name, probe.as_dict())
-        except Problem as problem:
-            self.desk.report(problem)
-            return
-        self.desk.notice.emit(f"Probes now has “{probe.shown}”")
+        # a name of its own: a phrase such as "praise" must not take the place of a built-in probe
+        keep_probe(self.desk, Probe(f"append_{name}", "append", title=f"Append “{text}”", text=(text,), own=True))
 
     def _search(self, own: str) -> None:
         state = self.desk.state

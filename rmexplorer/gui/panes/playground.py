@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWid
 from rmexplorer import wording
 from rmexplorer.analysis.attribution import Attribution
 from rmexplorer.app.desk import Desk
-from rmexplorer.app.own_probes import known_probes
+from rmexplorer.app.own_probes import keep_probe, known_probes
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.pane import Pane, pane
@@ -543,15 +543,8 @@ class PlaygroundPane(Pane):
         """The edit of the step becomes a probe of the project."""
         self.settle_step()
         probe = self._probe()
-        if probe is None:
-            return
-        try:
-            self.desk.project.put_probe(probe.name, probe.as_dict())
-        except Problem as problem:
-            self.desk.report(problem)
-            return
-        self.desk.notice.emit(f"Probes now has “{probe.shown}”")
-        self._show_chips()
+        if probe is not None and keep_probe(self.desk, probe):
+            self._show_chips()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look anew for what the probes have found meanwhile."""
