@@ -70,7 +70,10 @@ class Ranking:
             return said
         most = max(moved, key=lambda model: abs(model.change))
         falls = "rises" if most.change > 0 else "falls"
-        return wording.headline(said, f"{most.name} {falls} from {most.rank_raw} to {most.rank_controlled}.")
+        at = most.controlled
+        points = "" if at.value is None else " " + wording.bracket(
+            f"{wording.number(at.value, 0, signed=True)} Elo, 95% CI {wording.between(at.low, at.high, 0)}")
+        return wording.headline(said, f"{most.name} {falls} from {most.rank_raw} to {most.rank_controlled}{points}.")
 
     def method(self, split: str = "") -> str:
         """Number of comparisons, the model, its intervals and what a rank is."""

@@ -220,8 +220,10 @@ class Standing:
         error = rate["se"]
         raw = "" if error is None else " " + wording.bracket(
             "95% CI " + wording.between(rate["win_rate"] - Z95 * error, rate["win_rate"] + Z95 * error, 1))
-        equal = "" if rate["length_controlled"] is None else f", at equal length {wording.number(rate['length_controlled'], 1)}%"
-        return wording.headline(f"{name} wins {wording.number(rate['win_rate'], 1)}%{raw} against {rate['against']}{equal}.")
+        equal, ends = rate["length_controlled"], rate["length_controlled_ci"]
+        more = "" if equal is None or ends is None else (
+            f"At equal length it is {wording.number(equal, 1)}% {wording.bracket(wording.between(ends[0], ends[1], 1))}.")
+        return wording.headline(f"{name} wins {wording.number(rate['win_rate'], 1)}%{raw} against {rate['against']}.", more)
 
     def method(self, split: str = "") -> str:
         """Of the ranking, or of the win rates."""

@@ -54,7 +54,8 @@ def test_that_an_arena_is_ranked_and_rows_select_their_pairs(window: Window, tmp
     at = pane.names.index("windbag")
     assert pane.models.columns["controlled_value"][at] == windbag.controlled.value
     assert pane.models.columns["raw_low"][at] == windbag.raw.low
-    assert "moves" in pane.header.headline.text and pane.styles.columns["style"][0] == "Length"
+    assert "moves" in pane.header.headline.text and "95%\u00a0CI" in pane.header.headline.text
+    assert pane.styles.columns["style"][0] == "Length"
     assert pane.styles.columns["low"][0] > 0
     pane.models.forest.list.setFocus()
     pane.models.select(at)
@@ -83,7 +84,7 @@ def test_that_two_models_have_a_win_rate_raw_and_at_equal_length(window: Window,
     rate = pane.result.rates[name]
     assert pane.models.columns["raw_value"] == [rate["win_rate"]]
     assert pane.models.columns["controlled_low"] == [rate["length_controlled_ci"][0]]
-    assert name in pane.header.headline.text and "at equal length" in pane.header.headline.text
+    assert name in pane.header.headline.text and f"At equal length it is {rate['length_controlled']:.1f}% (" in pane.header.headline.text
     assert pane.models.forest.shape.reference == 50.0
 
 

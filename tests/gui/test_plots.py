@@ -565,3 +565,21 @@ def test_that_legends_are_wide_enough(qtbot: QtBot) -> None:
     marks = MarkLegend((("people", "people"), ("model", "model")))
     qtbot.addWidget(marks)
     assert marks.sizeHint().width() > 40
+
+
+def test_that_a_label_at_the_end_of_the_axis_stays_whole(card: PlotCard) -> None:
+    axis = card.view.axis("bottom")
+    drawn: list[QRectF] = []
+
+    class Spy(QPainter):
+        def drawText(self, rect: Any, flags: int, text: str) -> None:
+            drawn.append(QRectF(rect))
+
+    image = QImage(10, 10, QImage.Format.Format_RGB32)
+    painter = Spy(image)
+    room = axis.boundingRect()
+    line = (axis.pen(), room.topLeft(), room.topRight())
+    ends = [QRectF(room.left() - 9, 2, 20, 12), QRectF(room.right() - 11, 2, 20, 12)]
+    axis.drawPicture(painter, line, [], [(QRectF(end), 0, "512") for end in ends])
+    painter.end()
+    assert [rect.left() for rect in drawn] == [room.left(), room.right() - 20]

@@ -44,7 +44,7 @@ class ModelsPane(Pane):
     def build(self) -> None:
         """The models above, what style is worth below."""
         self.header.set_computed(FORMULA, "rmexplorer analyze FILE --json")
-        self.models = ForestCard("Models", ELO, name_width=200, right_width=120, row_height=30)
+        self.models = ForestCard("Models", ELO, name_width=200, right_width=140, row_height=30)
         self.models.set_legend(MarkLegend((("people", "raw"), ("model", "controlled"))))
         self.models.chosen.connect(self._select)
         self.styles = ForestCard("What style is worth", "Log-odds of winning for one SD more, 95% CI →", name_width=200, right_width=120)

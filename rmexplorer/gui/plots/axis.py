@@ -94,7 +94,10 @@ class RoundAxis(pg.AxisItem):
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
         p.setFont(font("small"))
         p.setPen(color("text3"))
+        room = self.boundingRect()
         for rect, flags, text in textSpecs:
+            if self.orientation == "bottom":  # a label at the end of the axis stays whole
+                rect.moveLeft(max(min(rect.left(), room.right() - rect.width()), room.left()))
             p.drawText(rect, int(flags), text)
 
 
