@@ -572,7 +572,7 @@ def test_that_a_label_at_the_end_of_the_axis_stays_whole(card: PlotCard) -> None
     drawn: list[QRectF] = []
 
     class Spy(QPainter):
-        def drawText(self, rect: Any, flags: int, text: str) -> None:
+        def drawText(self, rect: QRectF, flags: int, text: str) -> None:
             drawn.append(QRectF(rect))
 
     image = QImage(10, 10, QImage.Format.Format_RGB32)
