@@ -13,12 +13,12 @@ KEY = "features"
 
 
 def kept(project: Project, report: Callable[[Problem], Any]) -> tuple[OwnFeature, ...]:
-    """The features of a project; one that can no longer be used is reported and left out."""
+    """The features of a project, each tried out before it was kept; one that is none any more is reported and left out."""
     found = []
     records = project.view().get(KEY)
     for record in records if isinstance(records, list) else []:
         try:
-            found.append(OwnFeature.from_dict(record))
+            found.append(OwnFeature.from_dict(record, tried=False))
         except Problem as problem:
             report(problem)
     return tuple(found)

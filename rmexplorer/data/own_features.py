@@ -36,7 +36,7 @@ class OwnFeature:
 
     regex: counted in the stripped text as it stands, `(?i)` ignores case; words: whole words or phrases, a comma between
     them, upper and lower case alike; sql: over the columns `prompt`, `text` and the names of FEATURES.
-    Raises Problem where the definition cannot be used.
+    Raises Problem for a name or kind that cannot be, and without a definition; `try_out` finds what cannot be measured.
     """
 
     name: str
@@ -52,12 +52,18 @@ class OwnFeature:
             raise Problem(f"the feature {self.name} is neither regex, words nor sql", "give one of the three")
         if not self.definition.strip():
             raise Problem(f"the feature {self.name} is empty", f"give its {self.kind}")
+
+    def try_out(self) -> None:
+        """Measure it on two short texts: raises Problem where it could not be measured on any."""
         asked, said = _TRIAL
         measure((self,), pl.Series([asked] * len(said)), pl.Series(said))
 
     @classmethod
-    def from_dict(cls, record: Any) -> OwnFeature:
-        """A feature from {"name": …, and one of "regex", "words" (text or a list) and "sql"}. Raises Problem."""
+    def from_dict(cls, record: Any, tried: bool = True) -> OwnFeature:
+        """A feature from {"name": …, and one of "regex", "words" (text or a list) and "sql"}. Raises Problem.
+
+        tried: try it out, which takes 10 ms for SQL; not needed for one that was tried before.
+        """
         if not isinstance(record, dict) or not isinstance(record.get("name"), str):
             raise Problem("a feature needs a name", 'give {"name": …, "regex": …}')
         name, kinds = record["name"], [kind for kind in KINDS if kind in record]
@@ -69,7 +75,10 @@ class OwnFeature:
             definition = ", ".join(definition)
         if not isinstance(definition, str):
             raise Problem(f"the {kinds[0]} of the feature {name} is no text", "write it between quotation marks")
-        return cls(name, kinds[0], definition)
+        feature = cls(name, kinds[0], definition)
+        if tried:
+            feature.try_out()
+        return feature
 
     def as_dict(self) -> dict[str, str]:
         """What `from_dict` reads."""

@@ -502,7 +502,9 @@ def test_that_a_feature_of_ones_own_stands_beside_the_others_and_survives(
     settle(window)
     assert window.desk.state.selection.count > 0
     assert [feature.name for feature in window.desk.own_features()] == ["my_and"], "it is in the project at once"
-    window.desk.use_run(window.desk.state.run)
+    state = window.desk.state
+    window.desk.show_rewards(state.rewards, state.checkpoint, state.run)
+    assert [feature.name for feature in window.desk.state.columns.own] == ["my_and"], "other rewards are measured alike"
     settle(window)
     assert "my_and" in pane.styles.names
     QTest.mouseClick(pane.styles.tool_add, Qt.MouseButton.LeftButton)
@@ -511,3 +513,18 @@ def test_that_a_feature_of_ones_own_stands_beside_the_others_and_survives(
     QTest.mouseClick(remove, Qt.MouseButton.LeftButton)
     settle(window)
     assert "my_and" not in pane.styles.names and not window.desk.own_features()
+
+
+def test_that_a_kept_feature_that_fails_is_said_in_its_card_and_can_be_removed(
+    pane: LengthStylePane, window: Window, settle: Settle
+) -> None:
+    window.desk.project.put_view(features=[{"name": "broken", "sql": "no_such_column + 1"}, {"name": 5}])
+    said: list[str] = []
+    window.desk.problem.connect(lambda problem: said.append(str(problem)))
+    state = window.desk.state
+    window.desk.show_rewards(state.rewards, state.checkpoint, state.run)
+    settle(window)
+    assert pane.styles.error.isVisible() and not pane.accuracies.error.isVisible() and "needs a name" in said[0]
+    window.desk.measure_own(())
+    settle(window)
+    assert not pane.styles.error.isVisible() and pane.styles.names
