@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
+from rmexplorer.app.ui import Ui
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.own_features import OwnFeature
@@ -36,31 +37,6 @@ if TYPE_CHECKING:
     from rmexplorer.workflows.rewards import Rewards
 
 SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
-
-
-class Ui(Protocol):
-    """What commands may ask of the window."""
-
-    zoom: float
-
-    def choose_open(self, title: str, kinds: str) -> str: ...
-    def choose_folder(self, title: str) -> str: ...
-    def choose_save(self, title: str, name: str, kinds: str) -> str: ...
-    def confirm(self, question: str, detail: str, yes: str) -> bool: ...
-    def clipboard(self) -> str: ...
-    def set_clipboard(self, text: str) -> None: ...
-    def edit_note(self) -> None: ...
-    def focus_filter(self) -> None: ...
-    def show_palette(self) -> None: ...
-    def toggle_theme(self) -> None: ...
-    def toggle_inspector(self) -> None: ...
-    def open_inspector(self) -> None: ...
-    def toggle_rail(self) -> None: ...
-    def toggle_presentation(self) -> None: ...
-    def set_zoom(self, zoom: float) -> None: ...
-    def next_region(self) -> None: ...
-    def show_help(self) -> None: ...
-    def quit(self) -> None: ...
 
 
 class Desk(QObject):
@@ -558,9 +534,8 @@ class Desk(QObject):
         state = self.state
         if state.dataset is None:
             return
-        mask = state.selection.mask if state.selection.mask is not None else state.matching
-        if mask is not None and state.excluded is not None:
-            mask = mask & ~state.excluded
+        selected = state.selection.mask
+        mask = state.matching if selected is None else self._without(selected)
         if mask is not None and not mask.any():
             self.report(Problem("there are no pairs to export: all selected ones are left out",
                                 "clear the selection, or take the pairs in again"))
