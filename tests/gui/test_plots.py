@@ -577,7 +577,7 @@ def test_that_a_label_at_the_end_of_the_axis_stays_whole(card: PlotCard) -> None
 
     image = QImage(10, 10, QImage.Format.Format_RGB32)
     painter = Spy(image)
-    room = axis.boundingRect()
+    room = axis.mapRectFromParent(axis.geometry())
     line = (axis.pen(), room.topLeft(), room.topRight())
     ends = [QRectF(room.left() - 9, 2, 20, 12), QRectF(room.right() - 11, 2, 20, 12)]
     axis.drawPicture(painter, line, [], [(QRectF(end), 0, "512") for end in ends])

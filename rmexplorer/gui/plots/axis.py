@@ -94,7 +94,7 @@ class RoundAxis(pg.AxisItem):
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
         p.setFont(font("small"))
         p.setPen(color("text3"))
-        room = self.boundingRect()
+        room = self.mapRectFromParent(self.geometry())  # boundingRect reaches 15 px beyond what is in sight
         for rect, flags, text in textSpecs:
             if self.orientation == "bottom":  # a label at the end of the axis stays whole
                 rect.moveLeft(max(min(rect.left(), room.right() - rect.width()), room.left()))
