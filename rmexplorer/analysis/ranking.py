@@ -18,13 +18,15 @@ FEWEST = 20
 FEWEST_MODELS = 3
 RIDGE = 1e-6
 NAMED = 5
+RUNAWAY = 10.0  # log-odds for one SD of style beyond this have no maximum: style separates wins from losses
 
 
 @dataclass(frozen=True)
 class ModelStrength:
     """One model: `n` comparisons; strengths in Elo points, mean 0 over the models; ranks from 1, shared where unclear.
 
-    A rank is 1 + the number of models whose whole interval lies above this one's.
+    A rank is 1 + the number of models whose whole interval lies above this one's. Where style decides alone there is no
+    controlled strength, and the controlled rank is the raw one.
     """
 
     name: str
@@ -44,7 +46,7 @@ class ModelStrength:
 class Ranking:
     """Models by controlled rank; `style`: log-odds of winning for one SD more of a feature, all features at once.
 
-    `left_out`: (why, models) of those without a strength.
+    `left_out`: (why, models) of those without a strength; `separated`: style alone decides, so nothing is said at equal style.
     """
 
     models: tuple[ModelStrength, ...]
@@ -52,6 +54,7 @@ class Ranking:
     comparisons: int
     prompts: int
     left_out: tuple[tuple[str, tuple[str, ...]], ...]
+    separated: bool = False
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -63,6 +66,8 @@ class Ranking:
         moved = [model for model in self.models if model.change]
         if not self.models:
             return "Too few comparisons between models to rank them."
+        if self.separated:
+            return "Style alone decides who wins here, so nothing can be said at equal style."
         if not self.style:
             return f"The responses of {wording.counted(len(self.models), 'model')} do not differ in style."
         said = f"Controlling for style moves {len(moved) or 'none'} of {wording.counted(len(self.models), 'model')}."
@@ -88,7 +93,9 @@ class Ranking:
     def warnings(self) -> list[str]:
         """Why there is no ranking, and which models are left out of it."""
         none = f"no ranking of models: it needs {FEWEST_MODELS} that are compared with one another, on {FEW_PROMPTS} prompts"
-        return ([] if self.models else [none]) + [f"not in the ranking: {_few(names)} ({why})" for why, names in self.left_out]
+        alone = "no ranking at equal style: style alone decides who wins"
+        said = ([] if self.models else [none]) + ([alone] if self.separated else [])
+        return said + [f"not in the ranking: {_few(names)} ({why})" for why, names in self.left_out]
 
 
 def _few(names: tuple[str, ...]) -> str:
@@ -259,18 +266,21 @@ def ranking(
     difference = style_difference(style_first[inside], style_second[inside])
     varies = np.flatnonzero((difference != 0).sum(axis=0) >= max(10, n // 1000))
     games = np.bincount(np.concatenate([home, away]), minlength=len(models))
-    sides = []
+    sides, separated = [], False
     for style in (difference[:, :0], difference[:, varies]):
         weights, covariance = _fit(_Design(home, away, style, len(models)), score, clusters)
+        separated = bool((np.abs(weights[len(models) :]) > RUNAWAY).any())
         scale = np.concatenate([np.full(len(models), ELO), np.ones(style.shape[1])])
         counts = np.concatenate([games, np.full(style.shape[1], n)])
         sides.append(_estimates(scale * weights, covariance * np.outer(scale, scale), counts, clusters.how))
     raw, controlled = sides[0], sides[1][: len(models)]
-    ranks = [_ranks(*np.array([(one.low, one.high) for one in side], float).T) for side in (raw, controlled)]
+    if separated:
+        varies, controlled = varies[:0], [Estimate(None, None, None, one.n) for one in raw]
+    ranks = [_ranks(*np.array([(one.low, one.high) for one in side], float).T) for side in (raw, raw if separated else controlled)]
     found = [
         ModelStrength(names[model], int(games[row]), raw[row], controlled[row], int(ranks[0][row]), int(ranks[1][row]))
         for row, model in enumerate(models)
     ]
-    found.sort(key=lambda model: (model.rank_controlled, -(model.controlled.value or 0.0)))
-    style_found = zip((style_names[column] for column in varies), sides[1][len(models) :], strict=True)
-    return Ranking(tuple(found), tuple(style_found), n, clusters.prompts, left_out)
+    found.sort(key=lambda model: (model.rank_controlled, -((model.raw if separated else model.controlled).value or 0.0)))
+    style_found = zip((style_names[column] for column in varies), [] if separated else sides[1][len(models) :], strict=True)
+    return Ranking(tuple(found), tuple(style_found), n, clusters.prompts, left_out, separated)

@@ -213,6 +213,7 @@ class Desk(QObject):
         dataset, frame = self.state.dataset, self.state.frame
         assert dataset is not None and frame is not None
         self.training.awaited = None  # a head asked for before these came too late
+        own = self.state.columns.own if self.state.columns is not None else self.own_features()
         second_won = dataset.winner == -1
         margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
         frame = frame.with_columns(
@@ -231,7 +232,7 @@ class Desk(QObject):
             run=run,
             frame=frame,
             scope=scope,
-            columns=tables.columns(dataset, rewards.first, rewards.second).with_own(self.own_features()),
+            columns=tables.columns(dataset, rewards.first, rewards.second).with_own(own),
             **more,
         )
         if self.state.query:

@@ -52,11 +52,22 @@ class OwnFeature:
             raise Problem(f"the feature {self.name} is neither regex, words nor sql", "give one of the three")
         if not self.definition.strip():
             raise Problem(f"the feature {self.name} is empty", f"give its {self.kind}")
+        if self.kind == "words" and not self.words():
+            raise Problem(f"the feature {self.name} has no word", "write words, a comma between them")
 
     def try_out(self) -> None:
-        """Measure it on two short texts: raises Problem where it could not be measured on any."""
+        """Measure two short texts, together and alone: raises Problem where that fails or a text changes the other's."""
         asked, said = _TRIAL
-        measure((self,), pl.Series([asked] * len(said)), pl.Series(said))
+
+        def found(*texts: str) -> list[float]:
+            return measure((self,), pl.Series([asked] * len(texts)), pl.Series(texts))[self.name].to_list()
+
+        if found(*said) != [found(text)[0] for text in said]:
+            raise Problem(f"the feature {self.name} depends on what other responses say", "use an expression over one response")
+
+    def words(self) -> list[str]:
+        """The words or phrases of a word list."""
+        return [word.strip() for word in self.definition.replace("\n", ",").split(",") if word.strip()]
 
     @classmethod
     def from_dict(cls, record: Any, tried: bool = True) -> OwnFeature:
@@ -89,15 +100,15 @@ class OwnFeature:
         if self.kind == "regex":
             return pl.col("text").str.count_matches(self.definition)
         if self.kind == "words":
-            words = [word.strip() for word in self.definition.replace("\n", ",").split(",") if word.strip()]
-            return folded(pl.col("text")).str.count_matches("|".join(_whole(word.lower()) for word in words))
+            return folded(pl.col("text")).str.count_matches("|".join(_whole(word.lower()) for word in self.words()))
         try:
             return pl.sql_expr(self.definition)
         except pl.exceptions.PolarsError as error:
             raise self._problem(error) from error
 
     def _problem(self, error: BaseException) -> Problem:
-        said = next((line.strip() for line in reversed(str(error).splitlines()[:4]) if line.strip(" ^|")), "")
+        lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^|")]
+        said = next((line for line in lines if line.startswith("error:")), lines[0] if lines else type(error).__name__)
         return Problem(f"the {self.kind} of the feature {self.name} cannot be used: {said}"[:300], "mend its definition")
 
     def of(self, frame: pl.DataFrame) -> pl.Series:
@@ -108,8 +119,8 @@ class OwnFeature:
             raise self._problem(error) from error
         if not (found.dtype.is_numeric() or found.dtype == pl.Boolean):
             raise Problem(f"the feature {self.name} gives {found.dtype} instead of a number", "mend its definition")
-        if len(found) == 1 and len(frame) > 1:
-            raise Problem(f"the feature {self.name} gives one number for all responses together",
+        if len(found) != len(frame):
+            raise Problem(f"the feature {self.name} does not give one number for each response ({len(found)} for {len(frame)})",
                           "use an expression over one response")
         value = found.cast(pl.Float32)
         return value.set(~value.is_finite().fill_null(False), 0.0)

@@ -158,7 +158,7 @@ def _ranking_lines(ranking: dict[str, Any]) -> list[tuple[str, str]]:
     """A line a model, by its rank at equal style, and a line a style feature."""
 
     def points(model: dict[str, Any], key: str) -> str:
-        low, high = model[f"{key}_ci"]
+        low, high = model[f"{key}_ci"] or (None, None)
         return f"{number(model[key], 0, signed=True)} ({between(low, high, 0)})"
 
     lines = [

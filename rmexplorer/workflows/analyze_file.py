@@ -13,10 +13,10 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Estimate
 from rmexplorer.workflows import attributing
-from rmexplorer.workflows.columns import Columns, run
+from rmexplorer.workflows.columns import STYLE_PAIRS, Columns, run
 from rmexplorer.workflows.hunting import hunt_dataset
 from rmexplorer.workflows.opening import keep
-from rmexplorer.workflows.scoring import analyze_columns, analyze_dataset
+from rmexplorer.workflows.scoring import analyze_columns, analyze_given
 from rmexplorer.workflows.sets import SetSpec
 from rmexplorer.workflows.shifting import as_json, compare_sets
 
@@ -29,19 +29,19 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     own: a person's features, measured beside the others in `style`.
     Raises Problem where phrases are asked for and there are no rewards.
     """
+    styled = style or bool(own)
+    given = yield from analyze_columns(dataset, checkpoint, labels_enough=styled)
     if phrases:
-        given = yield from analyze_columns(dataset, checkpoint)
         if not given.has_rewards:
             raise Problem(f"{dataset.name}: phrases need rewards", "add --model, or give a file with scores")
         found = yield from hunt_dataset(given)
         if checkpoint is not None:
             found["words"] = attributing.as_json((yield from attributing.words_that_pay(dataset, checkpoint)))
-    styled = style or bool(own)
-    result = yield from analyze_dataset(dataset, checkpoint, styled)
+    yield Progress(0, 0, "analysing")
+    result = analyze_given(given, checkpoint)
     if phrases:
         result["phrases"] = found
     if styled:
-        given = yield from analyze_columns(dataset, checkpoint, labels_enough=True)
         yield Progress(0, 0, "measuring features")
         result["style"] = style_as_json(given.with_own(own))
     if against is not None:
@@ -54,8 +54,8 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
 
 def style_as_json(given: Columns) -> dict[str, Any]:
     """Every surface feature: chosen against rejected, high against low reward, wrong picks against chosen, by subset."""
-    found: FeatureTable = run("feature_table", given, **({} if given.has_rewards else {"margin": None}))
-    given = given.sample(found.pairs)
+    found: FeatureTable = run("feature_table", given)
+    given = given.sample(STYLE_PAIRS)  # the pairs that `run` measured
     records, pair = given.dataset.pairs["record"].to_numpy(), given["pair"]
     return {
         "pairs": found.pairs,
@@ -77,6 +77,10 @@ def style_as_json(given: Columns) -> dict[str, Any]:
     }
 
 
+def _clear(contrast: dict[str, Any]) -> bool:
+    return contrast["q"] < 0.05 and contrast["ci"] is not None and not contrast["ci"][0] <= 0 <= contrast["ci"][1]
+
+
 def _plain(one: Estimate) -> dict[str, Any]:
     return {"value": one.value, "ci": one.ci, "n": one.n}
 
@@ -89,10 +93,10 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         alone = found["style_only_accuracy"]
         lines += ["", found["headline"], f"  style alone, cross-validated: {wording.number(alone['value'])}, n = {found['pairs']:,}"]
         for row in found["features"][:most]:
-            parts = [f"{said} {wording.number(row[key]['value'], signed=True)}{'*' if row[key]['q'] < 0.05 else ''}"
+            parts = [f"{said} {wording.number(row[key]['value'], signed=True)}{'*' if _clear(row[key]) else ''}"
                      for key, said in (("labels", "chosen"), ("model", "high reward"), ("errors", "wrong picks")) if row[key]]
             lines.append(f"  {row['name'].replace('_', ' '):<22} {', '.join(parts)} SD")
-        lines.append("  * q < 0.05, Benjamini–Hochberg over the features")
+        lines.append("  * q < 0.05, Benjamini–Hochberg over the features, and the interval over prompts without 0")
     if "phrases" in result:
         lines += ["", result["phrases"]["headline"]]
         for row in result["phrases"]["pays"][:most]:

@@ -294,8 +294,8 @@ def columns(
 def run(name: str, given: Columns, **settings: Any) -> Any:
     """The result of an analysis: columns are filled in by parameter name, and facts of the dataset as settings.
 
-    Style is measured on at most 20,000 pairs, drawn with a seed. Raises Problem where the analysis needs rewards and
-    there are none, or has no such name.
+    Style is measured on at most 20,000 pairs, drawn with a seed. Without rewards, an analysis that has a default for
+    their columns is run with that. Raises Problem where it needs rewards and there are none, or has no such name.
     """
     function = ANALYSES[name]
     parameters = inspect.signature(function).parameters
@@ -305,7 +305,11 @@ def run(name: str, given: Columns, **settings: Any) -> Any:
             f"{name} has no setting {min(unknown)!r}",
             f"it has {', '.join(key for key in parameters if key not in COLUMNS)}",
         )
-    wanted = [key for key in parameters if key in COLUMNS and key not in settings]
+    wanted = [
+        key for key, parameter in parameters.items()
+        if key in COLUMNS and key not in settings
+        and (given.has_rewards or key not in REWARD_COLUMNS or parameter.default is inspect.Parameter.empty)
+    ]
     if not given.has_rewards and REWARD_COLUMNS & set(wanted):
         raise Problem(
             f"{name.replace('_', ' ').capitalize()} needs rewards", "train a head, or load a file with scores"

@@ -10,10 +10,10 @@ import polars as pl
 
 from rmexplorer import wording
 from rmexplorer.analysis.ranking import FEWEST_MODELS, Ranking, ranking
-from rmexplorer.analysis.win_rate import win_rate
+from rmexplorer.analysis.win_rate import FEWEST, win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.features import LAYOUT
-from rmexplorer.statistics import Z95, Estimate, encode
+from rmexplorer.statistics import Estimate, encode
 from rmexplorer.workflows.columns import Columns
 
 MOST_MODELS = 200
@@ -144,6 +144,7 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
             "against": against,
             "win_rate": found.win_rate,
             "se": found.se,
+            "ci": list(found.ci),
             "length_controlled": found.length_controlled,
             "length_controlled_ci": None if found.length_controlled_ci is None else list(found.length_controlled_ci),
             "n": found.n,
@@ -217,9 +218,9 @@ class Standing:
         if not self.rates:
             return "No comparison here is between two named models."
         name, rate = max(self.rates.items(), key=lambda one: one[1]["n"])
-        error = rate["se"]
-        raw = "" if error is None else " " + wording.bracket(
-            "95% CI " + wording.between(rate["win_rate"] - Z95 * error, rate["win_rate"] + Z95 * error, 1))
+        if rate["n"] < FEWEST:
+            return f"Too few comparisons to say {wording.bracket(str(rate['n']))}: {name} against {rate['against']}."
+        raw = " " + wording.bracket("95% CI " + wording.between(rate["ci"][0], rate["ci"][1], 1))
         equal, ends = rate["length_controlled"], rate["length_controlled_ci"]
         more = "" if equal is None or ends is None else (
             f"At equal length it is {wording.number(equal, 1)}% {wording.bracket(wording.between(ends[0], ends[1], 1))}.")
@@ -231,7 +232,8 @@ class Standing:
             return self.ranking.method(split)
         return wording.method_line(
             wording.counted(len(self.games.first), "comparison"), "ties and identical outputs as half",
-            "equal length: logistic regression on tanh(Δ characters / SD), read off at Δ = 0", "normal intervals")
+            "equal length: logistic regression on tanh(Δ characters / SD), read off at Δ = 0",
+            "Wilson intervals, at equal length robust ones")
 
     def pairs_of(self, name: str) -> np.ndarray:
         """Rows of Dataset.pairs that a model is in."""

@@ -125,16 +125,19 @@ def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None, labels_enou
     return columns(dataset, first, second, mask=held if held.any() else None)
 
 
-def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None, labels_enough: bool = False) -> Job[dict[str, Any]]:
+def analyze_dataset(dataset: Dataset, checkpoint: Checkpoint | None) -> Job[dict[str, Any]]:
     """Job: everything of `analyze --json`, by a head or by the file's own scores.
 
     Without either, a file that names the models behind its responses still gives their win rates.
     """
-    given = yield from analyze_columns(dataset, checkpoint, labels_enough)
+    given = yield from analyze_columns(dataset, checkpoint)
     yield Progress(0, 0, "analysing")
-    if checkpoint is None:
-        return analyze(given, "columns")
-    return analyze(given, "model", checkpoint.temperature)
+    return analyze_given(given, checkpoint)
+
+
+def analyze_given(given: Columns, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """The same of columns that `analyze_columns` gave."""
+    return analyze(given, "columns") if checkpoint is None else analyze(given, "model", checkpoint.temperature)
 
 
 def describe_pair(

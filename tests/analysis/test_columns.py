@@ -17,6 +17,7 @@ from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.problem import Problem
 from rmexplorer.reward.sources.columns import from_columns
+from rmexplorer.statistics import wilson
 from rmexplorer.workflows.analyze import analyze, describe
 from rmexplorer.workflows.columns import STYLE, columns, run
 
@@ -262,6 +263,23 @@ def test_that_a_win_rate_at_equal_length_is_the_planted_one() -> None:
     assert found.win_rate > found.length_controlled + 2.0
     other = win_rate(1.0 - (random_.random(4000) < truth), -gap)
     assert other is not None and other.length_controlled == pytest.approx(100 - found.length_controlled, abs=4.0)
+
+
+def test_that_nothing_is_said_at_equal_length_where_length_decides_alone() -> None:
+    gap = np.random.default_rng(0).normal(0, 100, 60)
+    found = win_rate((gap > 0).astype(float), gap)
+    assert found is not None and found.length_controlled is None and found.length_controlled_ci is None
+    assert found.why_not == "length decides its comparisons alone"
+
+
+def test_that_the_interval_of_a_win_rate_is_wilsons_and_narrower_for_soft_labels() -> None:
+    hard = np.repeat([1.0, 0.0], [1, 23])
+    found = win_rate(hard, np.zeros(24))
+    assert found is not None and 0 < found.ci[0] < found.win_rate < found.ci[1] < 25
+    assert np.allclose(found.ci, 100 * np.array(wilson(1, 24)), atol=1.0)
+    soft, flat = win_rate(np.full(24, 0.5) + np.resize([0.1, -0.1], 24), np.zeros(24)), win_rate(np.ones(3), np.zeros(3))
+    assert soft is not None and 40 < soft.ci[0] < 50 < soft.ci[1] < 60
+    assert flat is not None and np.allclose(flat.ci, 100 * np.array(wilson(3, 3)))
 
 
 def test_that_the_interval_at_equal_length_is_that_of_a_bootstrap() -> None:

@@ -72,7 +72,7 @@ def test_that_style_alone_is_cross_validated() -> None:
 
 def test_that_own_features_stand_beside_the_others() -> None:
     given = columns(finish(read(demo_path()))).with_own((OwnFeature("hope", "regex", "I hope this helps"),))
-    table: FeatureTable = run("feature_table", given, margin=None)
+    table: FeatureTable = run("feature_table", given)
     hope = next(row for row in table.rows if row.name == "hope")
     assert hope.labels.q < 0.05 and (hope.labels.effect.value or 0) > 0
     chosen, rejected = (given.dataset.responses["text"].gather(given[f"response_{side}"]) for side in ("chosen", "rejected"))

@@ -134,6 +134,15 @@ def test_that_too_little_gives_no_ranking_and_equal_style_no_controls() -> None:
     assert ranking(**perfect).models == ()
 
 
+def test_that_style_that_decides_alone_is_said_and_not_estimated() -> None:
+    games = arena(1500, seed=4)
+    difference = games["style_first"][:, 0] - games["style_second"][:, 0]
+    found = ranking(**{**games, "won": (difference > 0).astype(float), "first": games["first"] % 3, "second": (games["first"] + 1) % 3})
+    assert found.separated and not found.style and found.headline().startswith("Style alone decides")
+    assert all(model.controlled.value is None and model.rank_controlled == model.rank_raw for model in found.models)
+    assert any("style alone decides" in warning for warning in found.warnings())
+
+
 def test_that_a_large_arena_is_ranked_within_seconds() -> None:
     games = arena(100_000, models=50)
     start = time.perf_counter()

@@ -101,6 +101,11 @@ def test_that_a_phrase_becomes_a_probe_of_the_project(hunting: HuntPane, settle:
     assert {probe.name for probe in built_in()} < {probe.name for probe in known_probes(hunting.desk)}, "none is replaced"
     hunting.row_actions.buttons[2].click()
     assert sum(probe.own for probe in known_probes(hunting.desk)) == 1, "twice the same is once"
+    place = hunting.place
+    for text in ("C++", "C#"):
+        hunting.listed[place] = ("", text, hunting.listed[place][2])
+        hunting.row_actions.buttons[2].click()
+    assert sum(probe.own for probe in known_probes(hunting.desk)) == 3
 
 
 def test_that_scores_of_a_file_are_hunted_and_say_what_needs_a_head(

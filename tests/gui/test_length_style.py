@@ -518,11 +518,11 @@ def test_that_a_feature_of_ones_own_stands_beside_the_others_and_survives(
 def test_that_a_kept_feature_that_fails_is_said_in_its_card_and_can_be_removed(
     pane: LengthStylePane, window: Window, settle: Settle
 ) -> None:
-    window.desk.project.put_view(features=[{"name": "broken", "sql": "no_such_column + 1"}, {"name": 5}])
+    broken = {"name": "broken", "sql": "no_such_column + 1"}
+    window.desk.project.put_view(features=[broken, {"name": 5}])
     said: list[str] = []
     window.desk.problem.connect(lambda problem: said.append(str(problem)))
-    state = window.desk.state
-    window.desk.show_rewards(state.rewards, state.checkpoint, state.run)
+    window.desk.measure_own(window.desk.own_features())
     settle(window)
     assert pane.styles.error.isVisible() and not pane.accuracies.error.isVisible() and "needs a name" in said[0]
     window.desk.measure_own(())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -275,9 +276,10 @@ class HuntPane(Pane):
         if not self.listed:
             return
         text = self.listed[self.place][1]
-        name = re.sub(r"\W+", "_", text.lower()).strip("_")[:40] or "phrase"
-        # a name of its own: a phrase such as "praise" must not take the place of a built-in probe
-        keep_probe(self.desk, Probe(f"append_{name}", "append", title=f"Append “{text}”", text=(text,), own=True))
+        slug = re.sub(r"\W+", "_", text.lower()).strip("_")[:40]
+        # a name of its own: "praise" must not take the place of a built-in probe, nor "C#" that of "C++"
+        name = f"append_{slug}_{zlib.crc32(text.encode()):08x}"
+        keep_probe(self.desk, Probe(name, "append", title=f"Append “{text}”", text=(text,), own=True))
 
     def _search(self, own: str) -> None:
         state = self.desk.state

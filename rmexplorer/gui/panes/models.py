@@ -12,16 +12,16 @@ from rmexplorer.app.state import State
 from rmexplorer.gui.hunt_cards import ForestCard
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestMark, ForestRow, MarkLegend
-from rmexplorer.statistics import Z95
-from rmexplorer.wording import between, bracket, method_line, number, style
+from rmexplorer.wording import DASH, between, bracket, method_line, number, style
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.models import Standing, names_models, standing
 
 FORMULA = (
     "Strengths are those of a Bradley–Terry model over all comparisons between named models, ties and identical outputs as half, in "
-    "Elo points (400 / ln 10 a unit of log-odds), mean 0. At equal style the differences in log characters, list items, headings "
-    "and bold spans, standardised, stand beside the models in the regression. Intervals are cluster-robust by prompt. A rank is 1 + the "
-    "number of models whose whole interval lies above. With two models: the win rate, and at equal length that of a logistic "
+    "Elo points (400 / ln 10 a unit of log-odds), mean 0. At equal style the differences in characters, list items, headings "
+    "and bold spans, each divided by their sum and standardised, stand beside the models in the regression. Intervals are "
+    "cluster-robust by prompt. A rank is 1 + the number of models whose whole interval lies above. With two "
+    "models: the win rate, and at equal length that of a logistic "
     "regression on tanh(Δ characters / SD) read off at Δ = 0; none where one is longer in more than 75% of the pairs. "
     "The labels are taken as they are: nothing here depends on a reward model."
 )
@@ -120,14 +120,14 @@ def strength_row(one: ModelStrength) -> ForestRow:
     moved = "" if not one.change else f" ({'up' if one.change > 0 else 'down'} {abs(one.change)})"
     tip = (f"At equal style {_interval(one.controlled.value, one.controlled.ci, 0)}, rank {one.rank_controlled}{moved}\n"
            f"Raw {_interval(one.raw.value, one.raw.ci, 0)}, rank {one.rank_raw}\nn = {one.n:,}. Click to select its pairs")
-    return ForestRow(one.name, marks=marks, right=f"{one.rank_controlled}\t{one.rank_raw}\t{one.n:,}",
+    rank = DASH if one.controlled.value is None else one.rank_controlled
+    return ForestRow(one.name, marks=marks, right=f"{rank}\t{one.rank_raw}\t{one.n:,}",
                      right_strong=bool(one.change), tip=tip)
 
 
 def rate_row(name: str, rate: dict[str, Any]) -> ForestRow:
     """A model with its win rate against another: raw, and at equal length where that can be said."""
-    half = Z95 * rate["se"] if rate["se"] is not None else float("nan")
-    marks = [ForestMark(rate["win_rate"], rate["win_rate"] - half, rate["win_rate"] + half, "people")]
+    marks = [ForestMark(rate["win_rate"], rate["ci"][0], rate["ci"][1], "people")]
     equal = rate["length_controlled"]
     if equal is not None:
         low, high = rate["length_controlled_ci"] or (float("nan"), float("nan"))
