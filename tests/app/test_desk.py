@@ -13,13 +13,14 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer import encoders
+from rmexplorer.app import desk as desk_module
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.fixing import Fixing
 from rmexplorer.app.jobs import Run
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.job import Job, Progress, finish
 from rmexplorer.project import Project
-from rmexplorer.workflows import files, fixing, training
+from rmexplorer.workflows import fixing, training
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.rewards import Rewards
 from rmexplorer.workflows.settings import RunSettings
@@ -60,6 +61,7 @@ def test_that_of_two_files_the_one_asked_for_last_stays_whichever_loads_first(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, quick = kept(tmp_path, "slow"), kept(tmp_path, "quick")
+    files = desk_module.files  # the one that it uses: after tests of the window that is a stand-in of the module
     right, loaded = files.load, []
 
     def load(folder: Path) -> Job[Any]:
