@@ -395,6 +395,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not words or _names_data(words[0]):
             return open_window(words)
+        if words[0] not in COMMANDS and not words[0].startswith("-") and {"/", "."} & set(words[0]):
+            raise Problem(f"{words[0]}: there is no such file", "check the name, or see rmexplorer --help")
         parsed = build_parser().parse_args(words)
         if parsed.command is None:
             return open_window([])

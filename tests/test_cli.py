@@ -206,6 +206,8 @@ def test_that_holdout_0_trains_on_all_and_judges_nothing(
         (["convert", "{pairs}", "-o", "{tmp}/nowhere/x"], "folder that exists"),
         (["train", "{pairs}"], "required"),
         (["inof", "{pairs}"], "invalid choice"),
+        (["{tmp}/nothere.jsonl"], "there is no such file"),
+        (["nothere.jsonl"], "there is no such file"),
         (["{long}"], "File name too long"),
         (["info", "{long}"], "File name too long"),
         (["convert", "{pairs}", "-o", "{long}"], "File name too long"),

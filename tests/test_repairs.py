@@ -225,3 +225,8 @@ def test_that_a_head_of_fewer_phrases_has_its_own_vectors_and_older_programs_ref
 def test_that_an_empty_phrase_is_one_line(polite: Path, tmp_path: Path, capsys: Capture) -> None:
     assert cli.main(["train", str(polite), "-o", str(tmp_path / "m.safetensors"), "--remove-phrase", " "]) == 2
     assert "a phrase to remove is empty" in capsys.readouterr().err
+
+
+def test_that_a_phrase_that_no_response_has_is_said(polite: Path, tmp_path: Path, capsys: Capture) -> None:
+    found = trained(polite, tmp_path, capsys, "--remove-phrase", "zzz not there")
+    assert any("No response has “zzz not there”" in str(warning) for warning in list(found["warnings"]))

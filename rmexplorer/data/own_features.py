@@ -144,6 +144,8 @@ def collect(records: Iterable[tuple[str, Any]]) -> tuple[OwnFeature, ...]:
         except Problem as problem:
             raise Problem(f"{where}: {problem.what}", problem.remedy) from problem
         found[feature.name] = feature
+    if not found:
+        raise Problem("there is no feature", 'give lines such as {"name": "thanks", "words": ["thank you", "thanks"]}')
     if len(found) > MOST:
         raise Problem(f"{len(found)} features of your own are too many", f"give at most {MOST}")
     return tuple(found.values())
@@ -151,4 +153,7 @@ def collect(records: Iterable[tuple[str, Any]]) -> tuple[OwnFeature, ...]:
 
 def read_features(path: Path) -> tuple[OwnFeature, ...]:
     """Features of a person's file: JSON lines, or a table (.csv, .tsv) with the same names as header. Raises Problem."""
-    return collect((f"{path}: line {line}", record) for line, record in definitions(path))
+    try:
+        return collect((f"{path}: line {line}", record) for line, record in definitions(path))
+    except Problem as problem:
+        raise problem if str(path) in problem.what else Problem(f"{path}: {problem.what}", problem.remedy) from problem

@@ -13,12 +13,14 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Estimate
 from rmexplorer.workflows import attributing
-from rmexplorer.workflows.columns import STYLE_PAIRS, Columns, run
+from rmexplorer.workflows.columns import STYLE, STYLE_PAIRS, Columns, run
 from rmexplorer.workflows.hunting import hunt_dataset
 from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import analyze_columns, analyze_given
 from rmexplorer.workflows.sets import SetSpec
 from rmexplorer.workflows.shifting import as_json, compare_sets
+
+KNOWN = {*STYLE, "characters", "words"}
 
 
 def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
@@ -92,10 +94,13 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         found = result["style"]
         alone = found["style_only_accuracy"]
         lines += ["", found["headline"], f"  style alone, cross-validated: {wording.number(alone['value'])}, n = {found['pairs']:,}"]
-        for row in found["features"][:most]:
+        shown = [row for place, row in enumerate(found["features"]) if place < most or row["name"] not in KNOWN]
+        for row in shown:
             parts = [f"{said} {wording.number(row[key]['value'], signed=True)}{'*' if _clear(row[key]) else ''}"
                      for key, said in (("labels", "chosen"), ("model", "high reward"), ("errors", "wrong picks")) if row[key]]
             lines.append(f"  {row['name'].replace('_', ' '):<22} {', '.join(parts)} SD")
+        if len(shown) < len(found["features"]):
+            lines.append(f"  {len(found['features']) - len(shown)} more with --json")
         lines.append("  * q < 0.05, Benjamini–Hochberg over the features, and the interval over prompts without 0")
     if "phrases" in result:
         lines += ["", result["phrases"]["headline"]]

@@ -14,6 +14,7 @@ from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
+from rmexplorer.data.phrases import without_phrases
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
@@ -260,6 +261,13 @@ def assess(
     return Trained(checkpoint, metrics, _history(fitted), rewards, verdict)
 
 
+def _absent(dataset: Dataset, settings: RunSettings) -> list[str]:
+    """A sentence for each phrase to remove that no response has."""
+    texts = dataset.responses["text"]
+    absent = [phrase for phrase in settings.removed_phrases if without_phrases(texts, (phrase,)).equals(texts)]
+    return [f"No response has “{phrase}”, so there was nothing to remove." for phrase in absent]
+
+
 def _metrics(
     dataset: Dataset,
     encoded: np.ndarray,
@@ -300,7 +308,7 @@ def _metrics(
         "stopped": fitted.stopped,
         "refitted": fitted.refitted,
         "pairs_per_second": round(fitted.pairs_per_second),
-        "warnings": list(fitted.warnings),
+        "warnings": [*fitted.warnings, *_absent(dataset, settings)],
         "headline": None,
     }
     if verdict is None:

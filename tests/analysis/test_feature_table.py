@@ -90,6 +90,12 @@ def test_that_the_command_line_gives_it(tmp_path: Path, capsys: pytest.CaptureFi
     assert found["features"][0]["labels"]["ci"] and set(found["features"][0]["by"]) > {"forum", "handbook"}
     assert main(["analyze", str(demo_path()), "--style"]) == 0
     assert "style alone, cross-validated" in capsys.readouterr().out
+    assert main(["analyze", str(demo_path()), "--features", str(own)]) == 0
+    said = capsys.readouterr().out
+    assert "  hope " in said and "  long " in said and "more with --json" in said, "one's own are told, however little they tell"
+    own.write_text("\n")
+    assert main(["analyze", str(demo_path()), "--features", str(own)]) == 2
+    assert "own.jsonl: there is no feature" in capsys.readouterr().err
     own.write_text('{"name": "bad", "regex": "("}\n')
     assert main(["analyze", str(demo_path()), "--features", str(own)]) == 2
     assert "line 1: the regex of the feature bad" in capsys.readouterr().err

@@ -279,3 +279,8 @@ def test_that_attributes_axes_and_pools_are_criteria(load: Any) -> None:
     assert said(load, pool) == "1" and said(load, pool, criterion="harmless") == "2"
     assert load([pool]).criteria == ("overall", "helpful", "truthful", "harmless")
     assert load([pool], criterion="harmless").criterion == "harmless"
+
+
+def test_that_a_and_b_beside_names_of_models_are_sides(load: Any) -> None:
+    record = {"prompt": "q", "response_a": "one", "response_b": "two", "model_a": "gpt-4", "model_b": "Claude"}
+    assert said(load, *with_label(record, "winner", "a", "B", "tie", "response_b")) == "12=2"

@@ -65,7 +65,9 @@ def _arena_prompt(fields: Fields) -> Any:
     return prompts[0] if len(prompts) == 1 else ""
 
 
-_by_name = simple("winner", {"model_a": 1, "model_b": -1, "tie": 0, "tie (bothbad)": 0})
+_by_name = simple("winner", {
+    "model_a": 1, "model_b": -1, "a": 1, "b": -1, "response_a": 1, "response_b": -1, "tie": 0, "tie (bothbad)": 0,
+})
 
 
 def _one_hot(fields: Fields, criterion: str | None) -> Label:
