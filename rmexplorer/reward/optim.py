@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmexplorer.reward.kernels import adam
+
 
 class Adam:
     """Adam (Kingma and Ba 2015) with decoupled weight decay (AdamW, Loshchilov and Hutter 2019).
@@ -21,25 +23,14 @@ class Adam:
         self.steps = 0
         self._first = np.zeros_like(parameters)
         self._second = np.zeros_like(parameters)
-        self._work = np.empty_like(parameters)
 
     def step(self, gradient: np.ndarray, learning_rate: float) -> None:
         """Move the parameters one step against `gradient` (as long as they are)."""
         self.steps += 1
         beta1, beta2 = self.betas
-        kind = self.parameters.dtype.type
-        self._first *= kind(beta1)
-        self._first += gradient
-        self._second *= kind(beta2)
-        np.multiply(gradient, gradient, out=self._work)
-        self._second += self._work
         # m̂ / (√v̂ + ε) with m̂ = c1·first and v̂ = c2·second equals (c1/√c2)·first / (√second + ε/√c2)
         c1 = (1 - beta1) / (1 - beta1 ** self.steps)
         c2 = (1 - beta2) / (1 - beta2 ** self.steps)
-        if self.weight_decay:
-            self.parameters *= kind(1 - learning_rate * self.weight_decay)
-        np.sqrt(self._second, out=self._work)
-        self._work += kind(self.epsilon / c2 ** 0.5)
-        np.divide(self._first, self._work, out=self._work)
-        self._work *= kind(learning_rate * c1 / c2 ** 0.5)
-        self.parameters -= self._work
+        scalars = (beta1, beta2, self.epsilon / c2 ** 0.5, learning_rate * c1 / c2 ** 0.5,
+                   1 - learning_rate * self.weight_decay)
+        adam(self.parameters, gradient, self._first, self._second, *map(self.parameters.dtype.type, scalars))

@@ -6,6 +6,7 @@ import numpy as np
 
 from rmexplorer.reward.fixes import correlation_penalty
 from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.kernels import backward, forward
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 
@@ -14,7 +15,7 @@ class Stepper:
     """Takes training steps of one head; every large array is made once, for at most `batch_size` pairs.
 
     Chosen and rejected vectors are gathered into the two halves of one buffer, so that a step is one matrix product
-    forward and one back. ReLU and dropout are one mask. Dropout keeps a hidden unit where a random byte is below
+    forward and one back. ReLU and dropout are one pass over the hidden layer. Dropout keeps a hidden unit where a random byte is below
     256·(1 − dropout), so its share is exact to 1/256, and scales by the share kept (inverted dropout).
     """
 
@@ -29,16 +30,13 @@ class Stepper:
         self.gradient = np.zeros_like(model.flat)
         self.optimiser = Adam(model.flat, weight_decay)
         kept = round(256 * (1 - dropout)) if model.hidden_dim else 256
-        self._kept = np.uint8(min(max(kept, 1), 255)) if kept < 256 else None
-        self._scale = model.flat.dtype.type(1 if self._kept is None else 256 / float(self._kept))
+        self._kept = min(max(kept, 1), 255) if kept < 256 else 256
+        self._scale = model.flat.dtype.type(256 / self._kept)
         self._random = random or np.random.default_rng(0)
         self._parts = model.views(self.gradient)
         rows, width, kind = 2 * batch_size, max(1, model.hidden_dim), model.flat.dtype
         self._x = np.empty((rows, model.input_dim), dtype=kind)
         self._hidden = np.empty((rows, width), dtype=kind)
-        self._mask = np.empty((rows, width), dtype=kind)
-        self._on = np.empty((rows, width), dtype=bool)
-        self._low = np.empty((rows, width), dtype=bool)
         self._rewards = np.empty(rows, dtype=kind)
         self._slopes = np.empty(rows, dtype=kind)
 
@@ -90,30 +88,23 @@ class Stepper:
 
     def _through_hidden(self, x: np.ndarray, target: np.ndarray | None, weight: np.ndarray | None) -> float:
         model, parts, rows = self.model, self._parts, len(x)
-        hidden, mask, on = self._hidden[:rows], self._mask[:rows], self._on[:rows]
+        hidden = self._hidden[:rows]
         np.matmul(x, model.hidden_weight, out=hidden)
-        hidden += model.hidden_bias
-        np.greater(hidden, 0, out=on)
-        if self._kept is not None:
-            np.logical_and(on, self._draw(rows, self._kept), out=on)
-        np.copyto(mask, on)  # a float mask: numpy multiplies float by bool three times slower
-        hidden *= mask
-        rewards = np.matmul(hidden, model.output_weight, out=self._rewards[:rows])
+        rewards = self._rewards[:rows]
+        forward(hidden, model.hidden_bias, self._draw(rows), self._kept, model.output_weight, rewards)
         rewards *= self._scale
         rewards += model.output_bias
         loss, slopes = self._margins_back(rewards, target, weight)
-        np.matmul(slopes, hidden, out=parts["output_weight"])
-        parts["output_weight"] *= self._scale
-        back = model.output_weight * self._scale
-        # xᵀ(slopes · mask · back) = (xᵀ(slopes · mask)) · back: the last factor touches the small matrix alone
-        np.matmul(slopes, mask, out=parts["hidden_bias"])
-        parts["hidden_bias"] *= back
-        mask *= slopes[:, None]
-        np.matmul(x.T, mask, out=parts["hidden_weight"])
-        parts["hidden_weight"] *= back
+        slopes *= self._scale
+        backward(hidden, slopes, model.output_weight, parts["output_weight"], parts["hidden_bias"])
+        np.matmul(x.T, hidden, out=parts["hidden_weight"])
         return loss
 
-    def _draw(self, rows: int, kept: np.uint8) -> np.ndarray:
-        units = rows * self._low.shape[1]
+    def _draw(self, rows: int) -> np.ndarray | None:
+        """Random bytes (rows, hidden_dim) for dropout; None without dropout."""
+        if self._kept == 256:
+            return None
+        units = rows * self._hidden.shape[1]
         words = self._random.integers(0, 2 ** 64, -(-units // 8), dtype=np.uint64)
-        return np.less(words.view(np.uint8)[:units].reshape(rows, -1), kept, out=self._low[:rows])
+        drawn: np.ndarray = words.view(np.uint8)[:units].reshape(rows, -1)
+        return drawn
