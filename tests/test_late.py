@@ -13,7 +13,7 @@ def run(code: str) -> str:
 def test_that_the_window_is_imported_without_the_slow_libraries() -> None:
     code = (
         "import sys, rmexplorer.gui.main\n"
-        "print([name for name in ('sklearn', 'scipy', 'torch') if name in sys.modules], type(sys.modules['polars']).__name__)"
+        "print([name for name in ('sklearn', 'scipy', 'torch', 'numba') if name in sys.modules], type(sys.modules['polars']).__name__)"
     )
     assert run(code) == "[] LateModule"
 

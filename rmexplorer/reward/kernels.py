@@ -1,8 +1,8 @@
 """The passes of a training step between its matrix products, compiled by numba: one pass where numpy needs several.
 
-Each works on one or two arrays of the size of the hidden layer, so that it is bound by memory: numpy takes 250 µs a step
-for what these take 60 µs for (input 256, hidden 256, batch 256). They run without the interpreter's lock, so a window
-stays alive meanwhile. Sums are in a fixed order for one machine: the same arguments give the same numbers.
+Each is bound by memory, so passes are what counts: numpy takes 170 µs a step for what these take 100 µs for (input 256,
+hidden 256, batch 256). They run without the interpreter's lock, so a window stays alive meanwhile. Sums are in a
+fixed order for one machine: the same arguments give the same numbers.
 """
 
 from __future__ import annotations

@@ -1,0 +1,51 @@
+"""The compiled passes against the same in numpy; that nothing hangs on a folder that can be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rmexplorer.reward import kernels
+
+
+@pytest.mark.parametrize("kept", [256, 100])
+def test_that_forward_and_backward_agree_with_numpy(kept: int) -> None:
+    random = np.random.default_rng(2)
+    before, bias, weight = (random.standard_normal(shape).astype(np.float32) for shape in ((31, 17), (17,), (17,)))
+    drawn = random.integers(0, 256, before.shape, dtype=np.uint8) if kept < 256 else None
+    hidden, rewards = before.copy(), np.empty(31, dtype=np.float32)
+    kernels.forward(hidden, bias, drawn, kept, weight, rewards)
+    active = np.maximum(before + bias, 0) * (True if drawn is None else drawn < kept)
+    assert hidden == pytest.approx(active, abs=1e-6)
+    assert rewards == pytest.approx(active @ weight, abs=1e-5)
+
+    slopes = random.standard_normal(31).astype(np.float32)
+    by_weight, by_bias = np.full(17, np.nan, dtype=np.float32), np.full(17, np.nan, dtype=np.float32)
+    kernels.backward(hidden, slopes, weight, by_weight, by_bias)
+    below = np.outer(slopes, weight) * (active > 0)
+    assert hidden == pytest.approx(below, abs=1e-6)
+    assert by_weight == pytest.approx(slopes @ active, abs=1e-5)
+    assert by_bias == pytest.approx(below.sum(axis=0), abs=1e-5)
+
+
+def test_that_a_value_that_is_not_finite_reaches_the_reward() -> None:
+    hidden = np.array([[np.nan, 1], [np.inf, 1], [-np.inf, 1]], dtype=np.float32)
+    rewards = np.zeros(3, dtype=np.float32)
+    kernels.forward(hidden, np.zeros(2, dtype=np.float32), None, 256, np.ones(2, dtype=np.float32), rewards)
+    assert np.isnan(rewards[0]) and rewards[1] == np.inf and rewards[2] == 1
+
+
+def test_that_a_pass_is_compiled_where_no_folder_can_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def njit(*, cache: bool, **options: Any) -> Callable[..., Any]:
+        seen.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(kernels.numba, "njit", njit)
+    assert kernels._compiled(kernels.adam) is kernels.adam and seen == [True, False]
