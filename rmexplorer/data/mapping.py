@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Format, Outcome
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
 from rmexplorer.data.shapes import Absent, Item, all_pairs, name, number, prompt_of, row_a_response, sign, split
@@ -93,12 +94,17 @@ def check(mapping: Mapping) -> Mapping:
 
 
 def at(fields: dict[str, Any], path: str) -> Any:
-    """The value of a column, or of `a.b` within it (of a list: of each entry); Absent where it is not there."""
+    """The value of a column, or of `a.b` within it (of a list: of each entry); Absent where it is not there.
+
+    A list or an object may also be a text in a cell.
+    """
     if path in fields:
         return fields[path]
     head, dot, rest = path.partition(".")
     while dot:
         inner = fields.get(head)
+        if isinstance(inner, str):
+            inner = parsed_cell(inner)
         if isinstance(inner, dict):
             return at(inner, rest)
         if isinstance(inner, list):
@@ -186,13 +192,20 @@ def _subset(mapping: Mapping, fields: dict[str, Any]) -> dict[str, Any]:
     return {"subset": " / ".join(parts) or None} if mapping.columns("subset") else {}
 
 
+def _list(fields: dict[str, Any], column: str) -> Any:
+    """The value of a column, parsed where it is a list in a cell of a table."""
+    value = at(fields, column)
+    found = parsed_cell(value)
+    return found if isinstance(found, list) else value
+
+
 def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
     """Records with a list of responses and one of ranks or scores; or with one response and its rank or score a row."""
     column, ranked = mapping.column("responses") or "", mapping.column("ranks") is not None
     measure = mapping.column("ranks") or mapping.column("score") or ""
     group, rows = mapping.column("group"), iter(records)
     start = list(islice(rows, 50))
-    listed = any(isinstance(at(record.value, column), list) for record in start)
+    listed = any(isinstance(_list(record.value, column), list) for record in start)
 
     def score(value: Any) -> float | None:
         found = number(value)
@@ -213,7 +226,7 @@ def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
         yield from reader(whole(), None)
         return
     for record in whole():
-        responses, measures = at(record.value, column), at(record.value, measure)
+        responses, measures = _list(record.value, column), _list(record.value, measure)
         if not isinstance(responses, list) or not isinstance(measures, list) or len(responses) != len(measures):
             yield Skip(record, "missing_response" if not isinstance(responses, list) else "unranked")
             continue
