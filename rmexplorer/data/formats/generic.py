@@ -7,7 +7,7 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import Mapping, as_format
+from rmexplorer.data.mapping import SPOKEN, Mapping, as_format
 from rmexplorer.problem import Problem
 
 
@@ -15,10 +15,9 @@ def sentence(mapping: Mapping) -> str:
     """What was taken for what, in one sentence."""
     parts = [f"{column} as {role.replace('_', ' ')}" for column, role in mapping.roles.items()]
     meanings = ", ".join(f"{value} = {said}" for value, said in mapping.values.items())
-    column = mapping.column("winner")
-    return f"the columns were recognised by name: {', '.join(parts)}" + (
-        f"; {column}: {meanings or mapping.rule}" if column else ""
-    )
+    column = next(iter([*mapping.verdicts, *mapping.columns("ranks")]), None)
+    rule = meanings or SPOKEN.get(mapping.rule, "")
+    return f"the columns were recognised by name: {', '.join(parts)}" + (f"; {column}: {rule}" if column and rule else "")
 
 
 def _prepared(sample: list[dict[str, Any]]) -> tuple[Format, list[str]]:
