@@ -37,6 +37,12 @@ ANNOTATORS = frozenset(
     "annotator annotators ann annot worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
 )
 FAME = ("winner", "preferred", "preference", "better", "best", "verdict", "label", "choice", "chosen")
+OPINIONS = frozenset("reason reasons reasoning explanation rationale critique comment comments feedback justification note notes".split())
+BESIDE = OPINIONS | frozenset(
+    "round count counts time times timestamp date source type url link by language lang version batch model models tokens "
+    "length hash status agreement duration seconds".split()
+)
+LISTED = ("responses", "ranks", "score")
 MAIN = frozenset("overall final majority gold general".split())
 LETTERS = "abcdefghij"
 GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())
@@ -104,6 +110,12 @@ class _Guess:
         return [column for column, values in self.columns.items() if column not in self.roles and _mostly(values, test)]
 
 
+def _aside(column: str) -> bool:
+    """Whether a name says that the column is about a response, or what somebody thinks of it, rather than one."""
+    words = set(tokens(column)) - GOOD - BAD - {side for sides in SIDES for side in sides}
+    return bool(words) and words <= ABOUT | OPINIONS
+
+
 def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
     """Two columns of replies of which the names differ in better and worse alone.
 
@@ -114,6 +126,7 @@ def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
     shortest = min((_length(guess.columns[column]) for column in sided), default=0.0)
     codes = [column for column in free if column not in sided and _length(guess.columns[column]) < min(12, shortest)]
     replies = {column: tokens(column) for column in free if column not in codes}
+    found: list[tuple[str, str]] = []
     for good, words in replies.items():
         for place, word in enumerate(words):
             if word not in GOOD and word != "j":
@@ -124,8 +137,9 @@ def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
                     continue
                 odd = [word for word in others if word in bad_words]
                 if odd and sorted([*words[:place], *words[place + 1 :]]) == sorted(w for w in others if w != odd[0]):
-                    return good, bad
-    return None
+                    found.append((good, bad))
+    found = [both for both in found if not _aside(both[0])]  # better_model and worse_model are no responses
+    return min(found, key=lambda both: (len(replies[both[0]]), _stem_rank(both[0]), both), default=None)
 
 
 def _two_sides(columns: Iterable[str]) -> list[tuple[str, str, tuple[str, str]]]:
@@ -153,7 +167,7 @@ def _families(columns: Iterable[str]) -> list[list[str]]:
                 kind = (word.isdecimal(), place, *words[:place], *words[place + 1 :])
                 found.setdefault(kind, {})[rank] = column
     counted = [[numbered[rank] for rank in sorted(numbered)] for numbered in found.values() if _counts(sorted(numbered))]
-    return sorted(counted, key=lambda family: (_stem_rank(family[0]), -len(family), family))
+    return sorted(counted, key=lambda family: (_plainness(family[0]), -len(family), family))
 
 
 def _counts(ranks: list[int]) -> bool:
@@ -161,8 +175,13 @@ def _counts(ranks: list[int]) -> bool:
 
 
 def _stem_rank(column: str) -> int:
-    said = f"{column.lower()} {' '.join(tokens(column))}"
+    said = f"{column.lower()} {' '.join(tokens(column))}".replace("context", "")
     return next((place for place, stem in enumerate(STEMS) if stem in said), len(STEMS))
+
+
+def _plainness(column: str) -> tuple[bool, int]:
+    """How plainly a name says that the column holds a response; the smallest first."""
+    return _aside(column), _stem_rank(column)
 
 
 class _Found(NamedTuple):
@@ -195,7 +214,7 @@ def _verdict_columns(guess: _Guess) -> dict[str, list[Any]]:
         words = set(tokens(column))
         if column in guess.roles or not values or not (words & (WINNERS | ANNOTATORS) or names_loser(column)):
             continue
-        if any(isinstance(value, list | dict) for value in values) or _is_strength(column, values):
+        if any(isinstance(value, list | dict) for value in values) or _is_strength(column, values) or words & BESIDE:
             continue
         if not words & WINNERS and not names_loser(column) and not any(word.isdecimal() for word in words):
             continue  # it names the annotator, not what one of them says
@@ -212,7 +231,7 @@ def _fame(column: str) -> tuple[int, int]:
 
 def _is_strength(column: str, values: list[Any]) -> bool:
     """Whether a column holds how much better the winner is: by its name, and by numbers or words of degree."""
-    if not names_strength(column):
+    if not values or not names_strength(column):
         return False
     numbers = [one for value in values if (one := number(value)) is not None]
     if len(numbers) < 0.8 * len(values):
@@ -343,17 +362,18 @@ def _prompt(guess: _Guess, whole: bool = False) -> None:
     free = [
         column for column in guess.free(_reply) if "." not in column or tokens(column)[-1:] in (("text",), ("content",))
     ]
-    for wanted in PROMPTS:
+    sided = {column for one, two, _ in _two_sides(free) for column in (one, two)}
+    sure = [column for column in free if column not in sided and not "".join(tokens(column)[-1:]).isdecimal()]
+    for wanted, there in [*((wanted, sure) for wanted in PROMPTS), *((wanted, free) for wanted in PROMPTS)]:
         if whole and wanted == "user":
             continue
-        exact = [column for column in free if " ".join(tokens(column)) == wanted]
         near = [
             column
-            for column in free
+            for column in there
             if set(wanted.split()) <= set(tokens(column)) and not ABOUT & set(tokens(column)[-1:])
         ]
-        if exact or near:
-            guess.give((exact or near)[0], "prompt", "by its name")
+        if near:
+            guess.give(min(near, key=lambda one: (len(tokens(one)), one)), "prompt", "by its name")
             if wanted == "instruction" and "input" in free and "input" not in guess.roles:
                 guess.give("input", "prompt", "it goes on with the instruction")
             return
@@ -376,7 +396,7 @@ def _rest(guess: _Guess) -> None:
         elif (
             scalar
             and set(words) & ANNOTATORS
-            and "annotator" not in taken
+            and not {"annotator", "vote"} & taken
             and set(words) <= ANNOTATORS | {"id", "name"}
         ):
             guess.give(column, "annotator", "by its name")
@@ -397,7 +417,7 @@ def _lists(guess: _Guess) -> str:
         for column in sorted(replies, key=lambda one: (_stem_rank(one), one)):
             if _stem_rank(column) == len(STEMS):
                 continue
-            for other in numbers:
+            for other in sorted(numbers, key=lambda one: (len(tokens(one)), one)):
                 kind = "ranks" if set(tokens(other)) & RANKS else "score" if set(tokens(other)) & SCORES else ""
                 if kind and not names_strength(other) and column.rpartition(".")[0] == other.rpartition(".")[0]:
                     guess.give(column, "responses", "a list of texts" if listed else "by its name")
@@ -426,11 +446,14 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
             _prompt(found, shared)
     else:
         sided = _two_sides(found.free(_reply))
-        sided.sort(key=lambda both: (_stem_rank(both[0]), -_length(found.columns[both[0]]), both))
+        sided.sort(key=lambda both: (_plainness(both[0]), -_length(found.columns[both[0]]), both))
         many = _families(found.free(_reply))
-        if many and (not sided or _stem_rank(many[0][0]) <= _stem_rank(sided[0][0])):
+        lists = sorted(found.free(_replies), key=_plainness)
+        starts = [family[0] for family in many[:1]] + [one for one, _, _ in sided[:1]] + lists[:1]
+        first = min(starts, key=_plainness, default="")
+        if many and first == many[0][0]:
             rule = _many(found, many[0])
-        elif sided:
+        elif sided and first == sided[0][0]:
             one, two, sides = sided[0]
             found.give(one, "response_a", "the names of the two differ in their side")
             found.give(two, "response_b", "the names of the two differ in their side")
@@ -446,7 +469,8 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         _prompt(found)
     _how_much(found)
     _rest(found)
-    order = [column for column in found.columns if column in found.roles]
+    order = [column for column in found.columns if found.roles.get(column, "responses") not in LISTED]
+    order += [column for column, role in found.roles.items() if role in LISTED]  # in the order of their numbers
     return Mapping(
         {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts)
     )

@@ -7,8 +7,10 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import SPOKEN, Mapping, as_format
+from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping, as_format
 from rmexplorer.problem import Problem
+
+DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "ignore"}
 
 
 def sentence(mapping: Mapping) -> str:
@@ -36,7 +38,7 @@ def _fit(sample: list[dict[str, Any]]) -> tuple[float, str]:
     mapping = guess(sample)
     if mapping.missing():
         return 0.0, ""
-    roles = [column for column, role in mapping.roles.items() if role not in ("annotator", "group", "subset")]
+    roles = set(mapping.roles.values()) & DECISIVE
     return 0.5 if mapping.doubts else len(roles) - 0.5, "; ".join(mapping.reasons)
 
 
