@@ -1,4 +1,4 @@
-"""Text cells that hold JSON: chats and lists written into a column of a table."""
+"""Text cells that hold JSON, or a list or dict as Python prints it: chats and lists written into a table."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 import polars as pl
 
 from rmexplorer.data.containers import Row, Table, load_json
+from rmexplorer.data.literals import literal
 from rmexplorer.data.texts import is_messages
 
 
 def chat_keys(sample: list[dict[str, Any]]) -> frozenset[str]:
-    """The fields whose texts are all chats in JSON."""
-    return frozenset(key for key, values in _filled(sample).items() if all(is_messages(value) for value in values))
+    """The fields whose texts are all chats, some of them perhaps without a message."""
+    return frozenset(
+        key
+        for key, values in _filled(sample).items()
+        if any(values) and all(is_messages(value) for value in values if value)
+    )
 
 
-def json_keys(sample: list[dict[str, Any]]) -> frozenset[str]:
-    """The fields whose texts are all JSON objects or lists."""
-    return frozenset(_filled(sample))
+def nested_keys(sample: list[dict[str, Any]]) -> frozenset[str]:
+    """The fields whose texts are all lists or objects, not all of them empty."""
+    return frozenset(key for key, values in _filled(sample).items() if any(values))
 
 
 def _filled(sample: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The parsed values of each field of which every text that is not empty is a JSON object or list."""
+    """The parsed values of each field of which every text that is not empty is a list or an object."""
     found: dict[str, list[Any]] = {}
     wrong: set[str] = set()
     for record in sample:
@@ -38,18 +43,28 @@ def _filled(sample: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def parsed_cell(value: Any) -> Any:
-    """The object or list that a text holds as JSON; None where it is no text or no such JSON."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+    """The list or object that a text holds as JSON or as Python prints it; None where it is no text or holds none."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
         return None
     try:
-        parsed = load_json(value)
+        parsed = load_json(text)
     except ValueError:
-        return None
-    return parsed if isinstance(parsed, list | dict) and parsed else None
+        return literal(text)
+    return parsed if isinstance(parsed, list | dict) else None
+
+
+def parsed_record(record: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    """The record with the texts of these fields parsed; what is no list or object there becomes null."""
+    return {
+        key: parsed_cell(value) if key in keys and isinstance(value, str) else value for key, value in record.items()
+    }
 
 
 class JsonCells(Table):
-    """A table of which the texts of some fields are parsed; what is no JSON there becomes null."""
+    """A table of which the texts of some fields are parsed; what is no list or object there becomes null."""
 
     def __init__(self, table: Table, keys: frozenset[str]) -> None:
         super().__init__(table.size)
@@ -57,18 +72,12 @@ class JsonCells(Table):
         self.warnings = table.warnings
 
     def sample(self, count: int) -> list[dict[str, Any]]:
-        return [self._parsed(record) for record in self._table.sample(count)]
+        return [parsed_record(record, self._keys) for record in self._table.sample(count)]
 
     def rows(self) -> Iterator[Row]:
         for row in self._table.rows():
             self.done, self.warnings = self._table.done, self._table.warnings
-            yield row if row.value is None else row._replace(value=self._parsed(row.value))
+            yield row if row.value is None else row._replace(value=parsed_record(row.value, self._keys))
 
     def frame(self) -> pl.DataFrame | None:
         return None
-
-    def _parsed(self, record: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: parsed_cell(value) if key in self._keys and isinstance(value, str) else value
-            for key, value in record.items()
-        }

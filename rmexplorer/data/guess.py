@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from rmexplorer.data.mapping import Mapping, at, said
+from rmexplorer.data.mapping import Mapping, at, best_place, named_place, ranks_of_order, responses_of, said
 from rmexplorer.data.meanings import (
     BAD,
     GOOD,
+    STRENGTHS,
     TURNED,
     WINNERS,
+    degree,
     is_signed,
     loser_doubt,
     meaning,
     meanings,
     names_loser,
+    names_strength,
     tokens,
 )
 from rmexplorer.data.shapes import Absent, number
@@ -31,11 +34,20 @@ STEMS = (
 )  # fmt: skip
 SIDES = (("a", "b"), ("1", "2"), ("0", "1"), ("first", "second"), ("left", "right"), ("one", "two"), ("x", "y"))
 ANNOTATORS = frozenset(
-    "annotator worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
+    "annotator annotators ann annot worker judge rater evaluator labeler labeller participant assessor reviewer voter".split()
 )
+FAME = ("winner", "preferred", "preference", "better", "best", "verdict", "label", "choice", "chosen")
+OPINIONS = frozenset("reason reasons reasoning explanation rationale critique comment comments feedback justification note notes".split())
+BESIDE = OPINIONS | frozenset(
+    "round count counts time times timestamp date source type url link by language lang version batch model models tokens "
+    "length hash status agreement duration seconds".split()
+)
+LISTED = ("responses", "ranks", "score")
+MAIN = frozenset("overall final majority gold general".split())
+LETTERS = "abcdefghij"
 GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())
 SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
-RANKS = frozenset("rank ranks ranking rankings order position".split())
+RANKS = frozenset("rank ranks ranking rankings ranked order position sorted argsort".split())
 SYSTEMS = frozenset({"system", "system_prompt", "system_message"})
 ABOUT = frozenset(
     "id ids uid uuid hash key index type kind source src url uri link category topic domain tag name model language lang "
@@ -98,6 +110,12 @@ class _Guess:
         return [column for column, values in self.columns.items() if column not in self.roles and _mostly(values, test)]
 
 
+def _aside(column: str) -> bool:
+    """Whether a name says that the column is about a response, or what somebody thinks of it, rather than one."""
+    words = set(tokens(column)) - GOOD - BAD - {side for sides in SIDES for side in sides}
+    return bool(words) and words <= ABOUT | OPINIONS
+
+
 def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
     """Two columns of replies of which the names differ in better and worse alone.
 
@@ -108,6 +126,7 @@ def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
     shortest = min((_length(guess.columns[column]) for column in sided), default=0.0)
     codes = [column for column in free if column not in sided and _length(guess.columns[column]) < min(12, shortest)]
     replies = {column: tokens(column) for column in free if column not in codes}
+    found: list[tuple[str, str]] = []
     for good, words in replies.items():
         for place, word in enumerate(words):
             if word not in GOOD and word != "j":
@@ -118,8 +137,9 @@ def _good_and_bad(guess: _Guess) -> tuple[str, str] | None:
                     continue
                 odd = [word for word in others if word in bad_words]
                 if odd and sorted([*words[:place], *words[place + 1 :]]) == sorted(w for w in others if w != odd[0]):
-                    return good, bad
-    return None
+                    found.append((good, bad))
+    found = [both for both in found if not _aside(both[0])]  # better_model and worse_model are no responses
+    return min(found, key=lambda both: (len(replies[both[0]]), _stem_rank(both[0]), both), default=None)
 
 
 def _two_sides(columns: Iterable[str]) -> list[tuple[str, str, tuple[str, str]]]:
@@ -136,55 +156,177 @@ def _two_sides(columns: Iterable[str]) -> list[tuple[str, str, tuple[str, str]]]
     return found
 
 
+def _families(columns: Iterable[str]) -> list[list[str]]:
+    """Columns whose names differ in one word alone, where that counts them: at least three of 1, 2, 3 or a, b, c."""
+    found: dict[tuple[Any, ...], dict[int, str]] = {}
+    for column in columns:
+        words = tokens(column)
+        for place, word in enumerate(words):
+            rank = int(word) if word.isdecimal() and len(word) < 3 else LETTERS.find(word) if len(word) == 1 else -1
+            if rank >= 0:
+                kind = (word.isdecimal(), place, *words[:place], *words[place + 1 :])
+                found.setdefault(kind, {})[rank] = column
+    counted = [[numbered[rank] for rank in sorted(numbered)] for numbered in found.values() if _counts(sorted(numbered))]
+    return sorted(counted, key=lambda family: (_plainness(family[0]), -len(family), family))
+
+
+def _counts(ranks: list[int]) -> bool:
+    return len(ranks) > 2 and ranks[0] in (0, 1) and ranks == list(range(ranks[0], ranks[0] + len(ranks)))
+
+
 def _stem_rank(column: str) -> int:
-    return next((place for place, stem in enumerate(STEMS) if stem in column.lower()), len(STEMS))
+    said = f"{column.lower()} {' '.join(tokens(column))}".replace("context", "")
+    return next((place for place, stem in enumerate(STEMS) if stem in said), len(STEMS))
 
 
-_Found = tuple[float, str, dict[str, str], str, str]
-_NOTHING: _Found = (0.0, "", {}, "", "")
+def _plainness(column: str) -> tuple[bool, int]:
+    """How plainly a name says that the column holds a response; the smallest first."""
+    return _aside(column), _stem_rank(column)
+
+
+class _Found(NamedTuple):
+    """A column that may name the winner: how much of it is understood, what its values mean, and what speaks against."""
+
+    share: float
+    column: str
+    values: dict[str, str]
+    rule: str = ""
+    doubt: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.share >= 0.8 and not self.doubt
+
+
 _SIGNED = "a negative number may favour either of the two"
 
 
-def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str] | None:
-    """The winner column gets its role; its values and rule are returned, None where there is no such column."""
-    best: _Found | None = None
-    for column, values in sorted(guess.columns.items(), key=lambda entry: names_loser(entry[0])):
+def _verdict_words(column: str) -> tuple[str, ...]:
+    """The words of a winner column without what tells one annotator from another: their number, and that they are one."""
+    return tuple(word for word in tokens(column) if not word.isdecimal() and word not in ANNOTATORS)
+
+
+def _verdict_columns(guess: _Guess) -> dict[str, list[Any]]:
+    """The free columns that may name a winner by their names, the one that says so most clearly first."""
+    found = {}
+    for column, values in guess.columns.items():
         words = set(tokens(column))
-        if column in guess.roles or not values or not (words & WINNERS or names_loser(column)):
+        if column in guess.roles or not values or not (words & (WINNERS | ANNOTATORS) or names_loser(column)):
             continue
-        if any(isinstance(value, list | dict) for value in values):
+        if any(isinstance(value, list | dict) for value in values) or _is_strength(column, values) or words & BESIDE:
+            continue
+        if not words & WINNERS and not names_loser(column) and not any(word.isdecimal() for word in words):
+            continue  # it names the annotator, not what one of them says
+        found[column] = values
+    return dict(sorted(found.items(), key=lambda entry: (names_loser(entry[0]), _fame(entry[0]), entry[0])))
+
+
+def _fame(column: str) -> tuple[int, int]:
+    """How plainly a name says that the column holds the final winner; the smallest first."""
+    words = set(tokens(column))
+    plain = 0 if words & MAIN else 1 if len(words) == 1 or words & {"helpful", "helpfulness", "quality"} else 2
+    return plain, min((place for place, word in enumerate(FAME) if word in words), default=len(FAME))
+
+
+def _is_strength(column: str, values: list[Any]) -> bool:
+    """Whether a column holds how much better the winner is: by its name, and by numbers or words of degree."""
+    if not values or not names_strength(column):
+        return False
+    numbers = [one for value in values if (one := number(value)) is not None]
+    if len(numbers) < 0.8 * len(values):
+        return _mostly(values, lambda value: degree(value) is not None) and not _mostly(values, _names_side)
+    return min(numbers) >= 0 or not set(tokens(column)) & WINNERS
+
+
+def _names_side(value: Any) -> bool:
+    return meaning(value, ("a", "b"), ("", "")) in ("first", "second")
+
+
+def _repeats(guess: _Guess, column: str, pair: tuple[str, str]) -> float:
+    """The share of records in which a column repeats exactly one of the two responses."""
+    there = same = 0
+    for record in guess.sample:
+        value, one, two = (at(record, name) for name in (column, *pair))
+        if isinstance(value, str) and value.strip():
+            there += 1
+            same += (value == one) != (value == two)
+    return same / there if there else 0.0
+
+
+def _candidates(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> list[_Found]:
+    """All columns that may name the winner of two responses, with what their values mean."""
+    columns = _verdict_columns(guess)
+    alike: dict[tuple[str, ...], set[str]] = {}
+    for column, values in columns.items():
+        alike.setdefault(_verdict_words(column), set()).update(map(said, values))
+    found = []
+    for column, values in columns.items():
+        numbers = [one for value in values if (one := number(value)) is not None]
+        if len(numbers) == len(values) and is_signed(numbers):
+            found.append(_Found(0.9, column, {}, "negative_first", _SIGNED))
             continue
         distinct = {said(value) for value in values}
-        signed = [number(value) for value in values if number(value) is not None]
-        if len(signed) == len(values) and is_signed([one for one in signed if one is not None]):
-            best = max(best or _NOTHING, (0.9, column, {}, "negative_first", _SIGNED), key=lambda found: found[0])
-            continue
-        texts = [guess.columns[one] for one in pair]
-        if len(distinct) > 12:
-            both = {value for values in texts for value in values if isinstance(value, str)}
-            same = sum(value in both for value in values) / len(values)
-            if same > 0.8 and not names_loser(column):
-                best = max(
-                    best or (0.0, "", {}, "", ""), (same, column, {}, "same_text", ""), key=lambda found: found[0]
-                )
-            continue
-        known, doubt = meanings(column, distinct, sides, pair)
+        together = alike[_verdict_words(column)]
+        known, doubt = meanings(column, together if len(together) <= 12 else distinct, sides, pair)
         share = sum(said(value) in known for value in values) / len(values)
-        if share > 0.5 and (best is None or share > best[0]):
-            best = (share, column, {value: known.get(value, "skip") for value in sorted(distinct)}, "", doubt)
-    best = best if best is not None and best[1] else _by_values(guess, sides, pair)
+        same = _repeats(guess, column, pair)
+        if same > max(0.8, share) and not names_loser(column):
+            found.append(_Found(same, column, {}, "same_text"))
+        elif share > 0.5 and len(distinct) <= 12:
+            doubt = doubt or ("it may name a side or repeat a response" if same > 0.8 else "")
+            values_of = {value: known.get(value, "skip") for value in sorted(together if len(together) <= 12 else distinct)}
+            found.append(_Found(share, column, values_of, "", doubt))
+    return found
+
+
+def _winner(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str] | None:
+    """The winner columns get their roles; their values and rule are returned, None where there is no such column."""
+    found = _candidates(guess, sides, pair)
+    best = max(found, key=lambda one: (one.clear, round(one.share, 1)), default=None) or _by_values(guess, sides, pair)
     if best is None:
         return None
     share, column, values_of, rule, doubt = best
     if loses := names_loser(column):
         values_of = {value: TURNED.get(side, side) for value, side in values_of.items()}
         rule, doubt = TURNED.get(rule, rule), doubt or loser_doubt(column)
-    guess.give(column, "winner", "its values name the one that loses" if loses else "by its name and its values")
+    votes, others = _beside(best, found, sides)
+    if column not in votes:
+        guess.give(column, "winner", "its values name the one that loses" if loses else "by its name and its values")
+    for vote in votes:
+        guess.give(vote, "vote", "it names the winner by one annotator")
+    for other in others:
+        guess.give(other, "criterion", "it names the winner too, by something else")
     if doubt:
         guess.doubts.append(f"{column}: {doubt}")
     if share < 0.8:
         guess.doubts.append(f"{column}: {1 - share:.0%} of its values have no clear meaning")
-    return values_of, rule
+    more = [one.values for one in found if one.column in (*votes, *others)]
+    return {value: side for values in (*more, values_of) for value, side in sorted(values.items())}, rule
+
+
+def _beside(best: _Found, found: list[_Found], sides: tuple[str, str]) -> tuple[list[str], list[str]]:
+    """The columns that name the winner as the best one does: by an annotator each, and by another criterion."""
+    alike = [
+        one
+        for one in found
+        if one.clear == best.clear
+        and one.rule == best.rule == ""
+        and not names_loser(one.column)
+        and all(best.values.get(value, side) == side for value, side in one.values.items())
+    ]
+    if best not in alike:
+        return [], []
+    kind = _verdict_words(best.column)
+    same = [one.column for one in alike if _verdict_words(one.column) == kind]
+    votes = [column for column in same if tokens(column) != kind]
+    numbers = [word for column in votes for word in tokens(column) if word.isdecimal()]
+    marked = any(set(tokens(column)) & ANNOTATORS for column in votes)
+    coded = all(value.isdecimal() for value in best.values)
+    if len(votes) < 2 or (coded and not marked and sorted(numbers) == sorted(sides)):
+        votes = []  # label_1 and label_2 beside response_1 and response_2 say something of each
+    others = [one.column for one in alike if one.column not in (*votes, best.column) and _verdict_words(one.column) != kind]
+    return votes, others if best.clear else []
 
 
 def _by_values(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> _Found | None:
@@ -201,7 +343,7 @@ def _by_values(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> 
             continue
         known = {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}
         if known.keys() == distinct and {"first", "second"} & set(known.values()):
-            return 1.0, column, known, "", "only its values speak for it"
+            return _Found(1.0, column, known, "", "only its values speak for it")
     return None
 
 
@@ -220,17 +362,18 @@ def _prompt(guess: _Guess, whole: bool = False) -> None:
     free = [
         column for column in guess.free(_reply) if "." not in column or tokens(column)[-1:] in (("text",), ("content",))
     ]
-    for wanted in PROMPTS:
+    sided = {column for one, two, _ in _two_sides(free) for column in (one, two)}
+    sure = [column for column in free if column not in sided and not "".join(tokens(column)[-1:]).isdecimal()]
+    for wanted, there in [*((wanted, sure) for wanted in PROMPTS), *((wanted, free) for wanted in PROMPTS)]:
         if whole and wanted == "user":
             continue
-        exact = [column for column in free if " ".join(tokens(column)) == wanted]
         near = [
             column
-            for column in free
+            for column in there
             if set(wanted.split()) <= set(tokens(column)) and not ABOUT & set(tokens(column)[-1:])
         ]
-        if exact or near:
-            guess.give((exact or near)[0], "prompt", "by its name")
+        if near:
+            guess.give(min(near, key=lambda one: (len(tokens(one)), one)), "prompt", "by its name")
             if wanted == "instruction" and "input" in free and "input" not in guess.roles:
                 guess.give("input", "prompt", "it goes on with the instruction")
             return
@@ -253,7 +396,7 @@ def _rest(guess: _Guess) -> None:
         elif (
             scalar
             and set(words) & ANNOTATORS
-            and "annotator" not in taken
+            and not {"annotator", "vote"} & taken
             and set(words) <= ANNOTATORS | {"id", "name"}
         ):
             guess.give(column, "annotator", "by its name")
@@ -263,21 +406,27 @@ def _rest(guess: _Guess) -> None:
             guess.give(column, "subset", "by its name")
 
 
-def _lists(guess: _Guess) -> bool:
-    """Several responses in a list with ranks or scores, or one response a row with a score."""
+def _lists(guess: _Guess) -> str:
+    """Several responses in a list with ranks, scores or the best of them, or one response a row with a score.
+
+    Returns the rule of the mapping.
+    """
     for listed in (True, False):
         replies = guess.free(_replies if listed else _reply)
         numbers = guess.free(_numbers if listed else lambda value: number(value) is not None)
-        for column in sorted(replies, key=_stem_rank):
+        for column in sorted(replies, key=lambda one: (_stem_rank(one), one)):
             if _stem_rank(column) == len(STEMS):
                 continue
-            for other in numbers:
+            for other in sorted(numbers, key=lambda one: (len(tokens(one)), one)):
                 kind = "ranks" if set(tokens(other)) & RANKS else "score" if set(tokens(other)) & SCORES else ""
-                if kind and column.rpartition(".")[0] == other.rpartition(".")[0]:
+                if kind and not names_strength(other) and column.rpartition(".")[0] == other.rpartition(".")[0]:
                     guess.give(column, "responses", "a list of texts" if listed else "by its name")
                     guess.give(other, kind, "by its name")
-                    return True
-    return False
+                    return _order(guess, other) if listed and kind == "ranks" else ""
+            if listed and (rule := _best(guess, [column], max(map(len, guess.columns[column])))):
+                guess.give(column, "responses", "a list of texts")
+                return rule
+    return ""
 
 
 def guess(sample: list[dict[str, Any]]) -> Mapping:
@@ -297,8 +446,15 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
             _prompt(found, shared)
     else:
         sided = _two_sides(found.free(_reply))
-        sided.sort(key=lambda both: (_stem_rank(both[0]), -_length(found.columns[both[0]])))
-        for one, two, sides in sided[:1]:
+        sided.sort(key=lambda both: (_plainness(both[0]), -_length(found.columns[both[0]]), both))
+        many = _families(found.free(_reply))
+        lists = sorted(found.free(_replies), key=_plainness)
+        starts = [family[0] for family in many[:1]] + [one for one, _, _ in sided[:1]] + lists[:1]
+        first = min(starts, key=_plainness, default="")
+        if many and first == many[0][0]:
+            rule = _many(found, many[0])
+        elif sided and first == sided[0][0]:
+            one, two, sides = sided[0]
             found.give(one, "response_a", "the names of the two differ in their side")
             found.give(two, "response_b", "the names of the two differ in their side")
             decided = _winner(found, sides, (one, two))
@@ -306,13 +462,15 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
                 values, rule = decided
             else:
                 _two_scores(found)
-        if not sided:
+        else:
             _prompt(found)
-            _lists(found)
+            rule = _lists(found)
     if pair is None and "prompt" not in found.roles.values():
         _prompt(found)
+    _how_much(found)
     _rest(found)
-    order = [column for column in found.columns if column in found.roles]
+    order = [column for column in found.columns if found.roles.get(column, "responses") not in LISTED]
+    order += [column for column, role in found.roles.items() if role in LISTED]  # in the order of their numbers
     return Mapping(
         {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts)
     )
@@ -323,3 +481,128 @@ def _two_scores(guess: _Guess) -> None:
     for one, two, _ in _two_sides(scores)[:1]:
         guess.give(one, "score", "no column names the winner; the larger score wins")
         guess.give(two, "score", "no column names the winner; the larger score wins")
+
+
+def _how_much(guess: _Guess) -> None:
+    """A column of how much better the winner is."""
+    if "responses" in guess.roles.values() and "winner" not in guess.roles.values():
+        return
+    free = [column for column, values in guess.columns.items() if column not in guess.roles and _is_strength(column, values)]
+    if free and {"chosen", "winner", "vote"} & set(guess.roles.values()):
+        guess.give(min(free, key=_strength_rank), "strength", "by its name: how much better the winner is")
+
+
+def _strength_rank(column: str) -> tuple[int, str]:
+    words = set(tokens(column))
+    return 2 if words & {"confidence", "certainty"} else 0 if words & STRENGTHS else 1, column
+
+
+def _many(guess: _Guess, family: list[str]) -> str:
+    """Three or more columns of responses get their role, and what ranks them or names the best; returns the rule."""
+    for column in family:
+        guess.give(column, "responses", "the names differ in their number alone")
+    numeric = guess.free(lambda value: number(value) is not None)
+    for role, words in (("ranks", RANKS), ("score", SCORES)):
+        for other in _families(column for column in numeric if set(tokens(column)) & words):
+            if len(other) == len(family) and not any(map(names_strength, other)):
+                for column in other:
+                    guess.give(column, role, "by its name: one for each response")
+                return ""
+    listed = [column for column in guess.free(_numbers) if _fits_all(guess, column, len(family))]
+    for role, words in (("ranks", RANKS), ("score", SCORES)):
+        for column in listed:
+            if set(tokens(column)) & words:
+                guess.give(column, role, "by its name")
+                return _order(guess, column) if role == "ranks" else ""
+    return _best(guess, family, len(family))
+
+
+def _fits_all(guess: _Guess, column: str, count: int) -> bool:
+    return all(len(value) == count for value in guess.columns[column] if isinstance(value, list))
+
+
+def _best(guess: _Guess, columns: list[str], count: int) -> str:
+    """The column that names the best of several responses gets its role; returns how it does, "" where none does.
+
+    count: the most responses that a record has.
+    """
+    for column, values in _verdict_columns(guess).items():
+        if names_loser(column):
+            continue
+        numbers = [one for value in values if (one := number(value)) is not None and one.is_integer()]
+        coded = len(numbers) >= 0.8 * len(values) and 0 <= min(numbers) <= max(numbers) <= count
+        for rule in ("by_name", "same_text"):
+            tried = Mapping(dict.fromkeys(columns, "responses"), {}, rule)
+            if _share_of_places(guess, column, tried) >= (1.0 if coded else 0.8):
+                guess.give(column, "winner", "it names the best response")
+                return rule
+        if not coded:
+            continue
+        guess.give(column, "winner", "it gives the number of the best response")
+        from_one = bool(named_place("1", columns, count) == 0) and len(columns) > 1
+        if min(numbers) == 0 and (max(numbers) == count or from_one):
+            guess.doubts.append(f"{column}: 0 may be the first response, or say that none is the best")
+        elif min(numbers) > 0 and max(numbers) < count:
+            guess.doubts.append(
+                f'{column}: it may count the responses from 0 (rule = "from_zero") or from 1 (rule = "from_one")'
+            )
+        return "from_one" if min(numbers) > 0 else "from_zero"
+    return ""
+
+
+def _share_of_places(guess: _Guess, column: str, mapping: Mapping) -> float:
+    """The share of the values of a column that name one of the responses by the rule of a mapping."""
+    there = named = 0
+    for record in guess.sample:
+        value = at(record, column)
+        responses = responses_of(record, mapping.columns("responses"))
+        if value in (None, Absent, "") or responses is None:
+            continue
+        there += 1
+        named += best_place(mapping, value, responses) is not None
+    return named / there if there else 0.0
+
+
+def _order(guess: _Guess, column: str) -> str:
+    """Whether a list of ranks holds the rank of each response, or their numbers best first: "" or "best_first".
+
+    The two agree where each list undoes itself, as every order of two does. Else scores beside or the name decide, and
+    where they do not it is asked.
+    """
+    lists = [value for value in guess.columns[column] if isinstance(value, list)]
+    orders = [ranks_of_order(value) for value in lists]
+    if None in orders or all(_ranks(value) == order for value, order in zip(lists, orders, strict=True)):
+        return ""
+    for scores in guess.free(_numbers):
+        if set(tokens(scores)) & SCORES:
+            rule = _agreeing(guess, column, scores)
+            if rule is not None:
+                return rule
+    words = set(tokens(column))
+    if words & {"index", "indices", "idx", "argsort", "sorted"}:
+        return "best_first"
+    if not words & {"rank", "ranks"}:
+        shown = ", ".join(map(said, next(value for value in lists if _ranks(value) != ranks_of_order(value))))
+        guess.doubts.append(
+            f'{column}: {shown} may be the rank of each response (rule = "") or the numbers of the responses, best first '
+            '(rule = "best_first")'
+        )
+    return ""
+
+
+def _ranks(value: list[Any]) -> list[int]:
+    numbers = [int(one) for one in map(number, value) if one is not None]
+    return [one - min(numbers) + 1 for one in numbers]
+
+
+def _agreeing(guess: _Guess, column: str, scores: str) -> str | None:
+    """The reading of an order by which the scores fall from the first to the last rank; None where neither or both do."""
+    fits = {"": True, "best_first": True}
+    for record in guess.sample:
+        order, measured = at(record, column), at(record, scores)
+        if not isinstance(order, list) or not isinstance(measured, list) or len(order) != len(measured):
+            continue
+        for rule, ranks in (("", _ranks(order)), ("best_first", ranks_of_order(order) or [])):
+            by_rank = [number(measured[place]) or 0.0 for place in sorted(range(len(ranks)), key=ranks.__getitem__)]
+            fits[rule] &= by_rank == sorted(by_rank, reverse=True)
+    return next((rule for rule, fit in fits.items() if fit), None) if sum(fits.values()) == 1 else None

@@ -5,26 +5,40 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import cached_property
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
+from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Format, Outcome
+from rmexplorer.data.meanings import degree, is_graded, tokens
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
-from rmexplorer.data.shapes import Absent, Item, all_pairs, name, number, prompt_of, row_a_response, sign, split
-from rmexplorer.data.texts import encodable, joined
+from rmexplorer.data.shapes import Absent, Item, all_pairs, name, number, row_a_response, sign, split
+from rmexplorer.data.texts import Text, encodable, joined, reply_text
 from rmexplorer.paths import atomic, config_dir
 from rmexplorer.problem import Problem
 
 ROLES = (
-    "prompt", "system", "response_a", "response_b", "chosen", "rejected", "responses", "ranks", "winner", "annotator",
-    "score", "group", "subset", "ignore",
+    "prompt", "system", "response_a", "response_b", "chosen", "rejected", "responses", "ranks", "winner", "vote",
+    "criterion", "annotator", "score", "strength", "group", "subset", "ignore",
 )  # fmt: skip
-SINGLE = frozenset(ROLES) - {"prompt", "score", "subset", "ignore"}
+SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "score", "subset", "ignore"}
 MEANINGS = {"first": 1, "second": -1, "tie": 0, "skip": None}
-RULES = ("", "positive_first", "negative_first", "same_text")
+SPOKEN = {
+    "positive_first": "a positive number means the first",
+    "negative_first": "a negative number means the first",
+    "same_text": "it repeats the better response",
+    "from_zero": "the responses are counted from 0",
+    "from_one": "the responses are counted from 1",
+    "by_name": "it names the best response",
+    "best_first": "the numbers of the responses, best first",
+}
+RULES = ("", *SPOKEN)
+PLACES = ("from_zero", "from_one", "by_name", "same_text")
 _NAME = re.compile(r"[\w .()+-]{1,80}")
 
 
@@ -34,9 +48,13 @@ class Mapping:
 
     roles: column → one of ROLES; `a.b` is the field b within a, also of each entry of a list. Several prompt columns
     are joined, two score columns (of response A and B) are compared where no column names the winner; `responses` is
-    a list, or a text where each row holds one response. values: value of the winner column as text → a key of
-    MEANINGS. rule: instead of values, `positive_first` or `negative_first` (the sign of a number), or `same_text` (the
-    winner column repeats the better response). reasons: why each role was guessed; doubts: what a person should check.
+    a list, several columns of one response each, or a text where each row holds one response. `vote` columns name the
+    winner by one annotator each, `criterion` columns by another criterion than the winner column; `strength` says how
+    much better. values: value of these columns as text → a key of MEANINGS. rule: instead of values, `positive_first`
+    or `negative_first` (the sign of a number), or `same_text` (the winner column repeats the better response); of
+    several responses the winner column may give the number of the best (`from_zero`, `from_one`) or the word that tells
+    its column apart (`by_name`), and with `best_first` the ranks column lists numbers of responses, best first.
+    reasons: why each role was guessed; doubts: what a person should check.
     """
 
     roles: dict[str, str]
@@ -63,11 +81,37 @@ class Mapping:
         if have & {"response_a", "response_b"}:
             if not {"response_a", "response_b"} <= have:
                 return "a column for the other response"
-            decided = "winner" in have or len(self.columns("score")) == 2
+            decided = have & {"winner", "vote"} or len(self.columns("score")) == 2
             return "" if decided else "a column that names the winner, or two columns of scores"
         if "responses" in have:
-            return "" if have & {"ranks", "score"} else "a column of ranks or scores"
+            decided = have & {"ranks", "score"} or ("winner" in have and self.rule in PLACES)
+            return "" if decided else "a column of ranks or scores, or one that names the best and how it does"
         return "columns for the responses"
+
+    @cached_property
+    def folded(self) -> dict[str, str]:
+        """The meanings under the texts by which values are compared, so that one value has one meaning."""
+        return {said(key): meaning for key, meaning in self.values.items()}
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether the values of the winner column say how much better the winner is."""
+        return any(is_graded(value) for value in self.values)
+
+    @cached_property
+    def measures(self) -> list[str]:
+        """The columns of ranks, else of scores, in the order of the responses where their names say whose they are."""
+        columns = self.columns("ranks") or self.columns("score")
+        responses = self.columns("responses") or [*self.columns("response_a"), *self.columns("response_b")]
+        marks, wanted = marks_of(columns), marks_of(responses)
+        if len(columns) != len(responses) or not all(mark and marks.count(mark) == 1 for mark in wanted):
+            return columns
+        return [columns[marks.index(mark)] for mark in wanted]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The columns that name a winner: the final one, then those of annotators, then those of other criteria."""
+        return [column for role in ("winner", "vote", "criterion") for column in self.columns(role)]
 
 
 def check(mapping: Mapping) -> Mapping:
@@ -85,6 +129,11 @@ def check(mapping: Mapping) -> Mapping:
             raise Problem(
                 f"the mapping turns the value {value!r} into {meaning!r}", f"choose one of {', '.join(MEANINGS)}"
             )
+    if mapping.columns("vote") and mapping.columns("annotator"):
+        raise Problem(
+            f"the mapping gives votes both by column and by the annotator in {mapping.column('annotator')}",
+            "leave one of the two roles out",
+        )
     if mapping.rule not in RULES:
         raise Problem(f"the mapping has the unknown rule {mapping.rule!r}", f"choose one of {', '.join(RULES[1:])}")
     if mapping.missing():
@@ -93,12 +142,17 @@ def check(mapping: Mapping) -> Mapping:
 
 
 def at(fields: dict[str, Any], path: str) -> Any:
-    """The value of a column, or of `a.b` within it (of a list: of each entry); Absent where it is not there."""
+    """The value of a column, or of `a.b` within it (of a list: of each entry); Absent where it is not there.
+
+    A list or an object may also be a text in a cell.
+    """
     if path in fields:
         return fields[path]
     head, dot, rest = path.partition(".")
     while dot:
         inner = fields.get(head)
+        if isinstance(inner, str):
+            inner = parsed_cell(inner)
         if isinstance(inner, dict):
             return at(inner, rest)
         if isinstance(inner, list):
@@ -129,29 +183,46 @@ def said(value: Any) -> str:
     return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
 
 
-def _verdict(mapping: Mapping, fields: dict[str, Any], first: Any, second: Any) -> tuple[int | None, float | None]:
-    """The winner (None: no label) and the strength of a record of two responses."""
-    column = mapping.column("winner")
-    scores = [number(at(fields, score)) for score in mapping.columns("score")]
-    known = [score for score in scores if score is not None]
-    gap = known[0] - known[1] if len(scores) == len(known) == 2 else None
-    strength = None if gap is None else abs(gap)
-    if column is None:
-        return sign(gap), strength
-    value = at(fields, column)
+def _choice(mapping: Mapping, value: Any, first: Any, second: Any) -> int | None:
+    """The winner that a cell names; None for no label."""
     if value is Absent or value is None:
-        return None, None
+        return None
+    if mapping.rule in ("positive_first", "negative_first"):
+        return sign(number(value), 1 if mapping.rule == "positive_first" else -1)
+    if mapping.rule == "same_text":
+        return 1 if value == first else -1 if value == second else None
+    return MEANINGS[mapping.folded.get(said(value), "skip")]
+
+
+def _strength(mapping: Mapping, fields: dict[str, Any]) -> float | None:
+    """How much better the winner is: by the column of that, by two scores, or by the winner column's own words."""
+    column = mapping.column("strength")
+    if column is not None:
+        value = at(fields, column)
+        grade = number(value)
+        grade = degree(value) if grade is None else grade
+        return grade if grade is None or mapping.column("chosen") is not None else abs(grade)
+    gap = _gap(mapping, fields)
+    if gap is not None:
+        return abs(gap)
+    value = at(fields, mapping.column("winner") or "")
     if mapping.rule in ("positive_first", "negative_first"):
         signed = number(value)
-        return sign(signed, 1 if mapping.rule == "positive_first" else -1), None if signed is None else abs(signed)
-    if mapping.rule == "same_text":
-        return (1 if value == first else -1 if value == second else None), strength
-    folded = {said(key): meaning for key, meaning in mapping.values.items()}
-    return MEANINGS[folded.get(said(value), "skip")], strength
+        return None if signed is None else abs(signed)
+    return degree(value) if mapping.graded else None
 
 
-def comparisons(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
-    """The comparisons of records as a mapping says; what has no readable winner is skipped as `no_label`."""
+def _gap(mapping: Mapping, fields: dict[str, Any]) -> float | None:
+    """The difference of the scores of response A and B."""
+    known = [score for column in mapping.measures if (score := number(at(fields, column))) is not None]
+    return known[0] - known[1] if len(mapping.measures) == len(known) == 2 else None
+
+
+def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | None = None) -> Iterator[Outcome]:
+    """The comparisons of records as a mapping says; what has no readable winner is skipped as `no_label`.
+
+    criterion: the column of another criterion that names the winner instead.
+    """
     if mapping.column("responses") is not None:
         yield from _several(mapping, records)
         return
@@ -159,24 +230,40 @@ def comparisons(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome
     one, two = (
         mapping.column(role) or "" for role in (("chosen", "rejected") if chosen else ("response_a", "response_b"))
     )
-    system, judge, group = (mapping.column(role) for role in ("system", "annotator", "group"))
+    system, judge = (mapping.column(role) for role in ("system", "annotator"))
+    decisive = mapping.column("winner") if criterion is None else criterion
+    voters = mapping.columns("vote")
+    beside = [column for column in (mapping.column("winner"), *mapping.columns("criterion")) if column not in (None, decisive)]
     for record in records:
         fields = record.value
         first, second = at(fields, one), at(fields, two)
         if first is Absent and second is Absent:
             yield Skip(record, "missing_response")
             continue
-        winner, strength = (1, None) if chosen else _verdict(mapping, fields, first, second)
-        who = name(at(fields, judge)) if judge is not None and at(fields, judge) is not Absent else None
-        votes = (Vote(who, winner, None, strength),) if who is not None and winner is not None else ()
-        key = at(fields, group) if group is not None else None
+        votes: tuple[Vote, ...] = ()
+        if chosen:
+            winner: int | None = 1
+        elif decisive is not None:
+            winner = _choice(mapping, at(fields, decisive), first, second)
+        else:
+            winner = None if voters else sign(_gap(mapping, fields))
+        strength = _strength(mapping, fields) if chosen or winner is not None or voters else None
+        if voters:
+            said_by = [(column, _choice(mapping, at(fields, column), first, second)) for column in voters]
+            votes = tuple(Vote(column, choice) for column, choice in said_by if choice is not None)
+        elif judge is not None and winner is not None:
+            who = name(at(fields, judge)) if at(fields, judge) is not Absent else None
+            votes = (Vote(who, winner, None, strength),) if who is not None else ()
+            winner, strength = (None, None) if votes else (winner, strength)
+        others = [(column, _choice(mapping, at(fields, column), first, second)) for column in beside]
         yield Comparison(
             record,
             *split(_prompt(mapping, fields), first, second, at(fields, system) if system is not None else None),
-            winner=None if votes else winner,
+            winner=winner,
             votes=votes,
-            strength=None if votes else strength,
-            group=None if key is None or key is Absent else str(key),
+            strength=strength,
+            group=_group(mapping, fields),
+            others=tuple((column, other) for column, other in others if column is not None and other is not None),
             extras=_subset(mapping, fields),
         )
 
@@ -186,13 +273,20 @@ def _subset(mapping: Mapping, fields: dict[str, Any]) -> dict[str, Any]:
     return {"subset": " / ".join(parts) or None} if mapping.columns("subset") else {}
 
 
+def _list(fields: dict[str, Any], column: str) -> Any:
+    """The value of a column, parsed where it is a list in a cell of a table."""
+    value = at(fields, column)
+    found = parsed_cell(value)
+    return found if isinstance(found, list) else value
+
+
 def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
-    """Records with a list of responses and one of ranks or scores; or with one response and its rank or score a row."""
-    column, ranked = mapping.column("responses") or "", mapping.column("ranks") is not None
+    """Records with several responses, in a list or a column each; or with one response and its rank or score a row."""
+    columns, ranked = mapping.columns("responses"), bool(mapping.columns("ranks"))
     measure = mapping.column("ranks") or mapping.column("score") or ""
-    group, rows = mapping.column("group"), iter(records)
+    rows = iter(records)
     start = list(islice(rows, 50))
-    listed = any(isinstance(at(record.value, column), list) for record in start)
+    listed = len(columns) > 1 or any(isinstance(_list(record.value, columns[0]), list) for record in start)
 
     def score(value: Any) -> float | None:
         found = number(value)
@@ -204,8 +298,8 @@ def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
 
     if not listed:
         reader = row_a_response(
-            lambda fields: _prompt(mapping, fields),
-            lambda fields: None if (value := at(fields, column)) is Absent else value,
+            lambda fields: _whole_prompt(mapping, fields) if mapping.column("system") else _prompt(mapping, fields),
+            lambda fields: None if (value := at(fields, columns[0])) is Absent else value,
             lambda fields, criterion: score(at(fields, measure)),
             model="",
             ranks=ranked,
@@ -213,29 +307,150 @@ def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
         yield from reader(whole(), None)
         return
     for record in whole():
-        responses, measures = at(record.value, column), at(record.value, measure)
-        if not isinstance(responses, list) or not isinstance(measures, list) or len(responses) != len(measures):
-            yield Skip(record, "missing_response" if not isinstance(responses, list) else "unranked")
+        responses = responses_of(record.value, columns)
+        if responses is None:
+            yield Skip(record, "missing_response")
+        elif mapping.column("winner") is not None and not ranked and not mapping.columns("score"):
+            yield from (_judged(mapping, one) for one in _best_of(mapping, record, responses))
+        else:
+            yield from (_judged(mapping, one) for one in _measured(mapping, record, responses, score))
+
+
+def _judged(mapping: Mapping, outcome: Outcome) -> Outcome:
+    """The comparison as a vote of the annotator that the record names."""
+    judge = mapping.column("annotator")
+    value = at(outcome.record.value, judge) if judge is not None else None
+    if isinstance(outcome, Comparison) and outcome.winner is not None and (who := name(value)) and value is not Absent:
+        outcome.votes = (Vote(who, outcome.winner, None, outcome.strength),)
+        outcome.winner = outcome.strength = None
+    return outcome
+
+
+def _whole_prompt(mapping: Mapping, fields: dict[str, Any]) -> Text | None:
+    """The prompt with what the system column says before it."""
+    system = mapping.column("system")
+    return split(_prompt(mapping, fields), "", "", at(fields, system) if system is not None else None).prompt
+
+
+def responses_of(fields: dict[str, Any], columns: list[str]) -> list[Any] | None:
+    """The responses of a record; one that is not there is None."""
+    if len(columns) == 1:
+        found = _list(fields, columns[0])
+        return found if isinstance(found, list) else None
+    values = [at(fields, column) for column in columns]
+    found = [None if value is Absent or value == "" else value for value in values]
+    return found if any(value is not None for value in found) else None
+
+
+def _measured(
+    mapping: Mapping, record: Record, responses: list[Any], score: Callable[[Any], float | None]
+) -> Iterator[Outcome]:
+    """Each two responses by their ranks or scores, which are in a list or in as many columns as the responses."""
+    ranked = bool(mapping.columns("ranks"))
+    columns, fields = mapping.measures, record.value
+    measures = _list(fields, columns[0]) if len(columns) == 1 else [at(fields, column) for column in columns]
+    if mapping.rule == "best_first" and isinstance(measures, list):
+        measures = ranks_of_order(measures)
+    if not isinstance(measures, list) or len(responses) != len(measures):
+        yield Skip(record, "unranked")
+        return
+    items = [Item(one, score(value)) for one, value in zip(responses, measures, strict=True) if one is not None]
+    for _ in range(len(responses) - len(items)):
+        yield Skip(record, "missing_response")
+    yield from all_pairs(
+        record, _whole_prompt(mapping, fields), items, ranked, _group(mapping, fields), _subset(mapping, fields)
+    )
+
+
+def ranks_of_order(order: list[Any]) -> list[int] | None:
+    """The rank of each response, 1 the best, where their numbers (from 0 or from 1) are listed best first; None where
+    these are not the numbers of all of them."""
+    numbers = [number(value) for value in order]
+    places = [int(one) for one in numbers if one is not None and one.is_integer()]
+    lowest = min(places, default=0)
+    if lowest not in (0, 1) or sorted(places) != list(range(lowest, lowest + len(order))):
+        return None
+    return [places.index(place) + 1 for place in range(lowest, lowest + len(order))]
+
+
+def _best_of(mapping: Mapping, record: Record, responses: list[Any]) -> Iterator[Outcome]:
+    """The best response against each of the others, in the order of their places."""
+    fields = record.value
+    prompt = _whole_prompt(mapping, fields)
+    best = best_place(mapping, at(fields, mapping.column("winner") or ""), responses)
+    if best is None or responses[best] is None:
+        yield Skip(record, "no_label", prompt.text.strip() if prompt else "")
+        return
+    if len(responses) < 2:
+        yield Skip(record, "single_response", prompt.text.strip() if prompt else "")
+    for place, other in enumerate(responses):
+        if place == best:
             continue
-        key = at(record.value, group) if group is not None else None
-        items = [Item(response, score(value)) for response, value in zip(responses, measures, strict=True)]
-        named = None if key is None or key is Absent else str(key)
-        yield from all_pairs(
-            record, prompt_of(_prompt(mapping, record.value)), items, ranked, named, _subset(mapping, record.value)
+        if other is None:
+            yield Skip(record, "missing_response")
+            continue
+        first, second = (best, place) if best < place else (place, best)
+        yield Comparison(
+            record,
+            prompt,
+            reply_text(responses[first]),
+            reply_text(responses[second]),
+            winner=1 if first == best else -1,
+            strength=_strength(mapping, fields) if mapping.column("strength") is not None else None,
+            group=_group(mapping, fields),
+            extras=_subset(mapping, fields),
         )
+
+
+def best_place(mapping: Mapping, value: Any, responses: list[Any]) -> int | None:
+    """Which of several responses a cell names, from 0; None where it names none."""
+    if value is Absent or value is None:
+        return None
+    if mapping.rule == "same_text":
+        return next((place for place, response in enumerate(responses) if response == value), None)
+    if mapping.rule == "by_name":
+        return named_place(said(value), mapping.columns("responses"), len(responses))
+    found = number(value)
+    place = None if found is None or not found.is_integer() else int(found) - (mapping.rule == "from_one")
+    return place if place is not None and 0 <= place < len(responses) else None
+
+
+def marks_of(columns: list[str]) -> list[set[str]]:
+    """The words of each name that the other names do not all have."""
+    own = [set(tokens(column)) for column in columns]
+    shared = set.intersection(*own) if own else set[str]()
+    return [one - shared for one in own]
+
+
+def named_place(text: str, columns: list[str], count: int) -> int | None:
+    """Which response a name, a letter or a number means: by what tells their columns apart, else a, b, c; or None."""
+    if text in (folded := [column.lower() for column in columns]):
+        return folded.index(text)
+    words = set(tokens(text))
+    marks = marks_of(columns) if len(columns) > 1 else [{letter} for letter in ascii_lowercase[:count]]
+    places = [place for place, mark in enumerate(marks) if mark and mark <= words]
+    return places[0] if len(places) == 1 else None
+
+
+def _group(mapping: Mapping, fields: dict[str, Any]) -> str | None:
+    column = mapping.column("group")
+    key = at(fields, column) if column is not None else None
+    return None if key is None or key is Absent else str(key)
 
 
 def as_format(mapping: Mapping, identity: str = "mapped") -> Format:
     """The format of a mapping; raises Problem where it cannot be read by."""
     check(mapping)
+    decisive = [*mapping.columns("winner"), *mapping.columns("criterion")]
     used = frozenset(column for column, role in mapping.roles.items() if role != "subset")
     return Format(
         identity,
         f"the mapping {mapping.name}" if mapping.name else "columns recognised by name",
         (),
-        lambda records, criterion: comparisons(mapping, records),
+        lambda records, criterion: comparisons(mapping, records, criterion),
         used,
         merging=mapping.column("annotator") is not None,
+        criteria=tuple(decisive) if mapping.columns("criterion") else (),
         added=("subset",) if mapping.columns("subset") else (),
     )
 
@@ -255,10 +470,9 @@ def preview(mapping: Mapping, records: Sequence[dict[str, Any]], n: int = 5) -> 
 
     A mapping that lacks a role gives none. Never raises.
     """
-    column = mapping.column("winner")
     values: dict[str, int] = {}
-    for record in records if column is not None else ():
-        value = at(record, column or "")
+    for record, column in product(records, mapping.verdicts):
+        value = at(record, column)
         if value is not Absent and value is not None:
             values[said(value)] = values.get(said(value), 0) + 1
     if mapping.missing():

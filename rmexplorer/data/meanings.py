@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rmexplorer.data.shapes import number
+from rmexplorer.data.tongues import words as words_of
 
 GOOD = frozenset(
     "chosen preferred better best good accepted accept winner winning win positive pos liked superior correct".split()
@@ -23,14 +23,16 @@ TIES = frozenset("tie ties tied equal equally same draw both neither even undeci
 LOSERS = BAD | {"loses", "least", "less"}
 VAGUE = frozenset("bad negative neg incorrect refused disliked lost".split())
 TURNED = {"first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first"}
-WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
+STRENGTHS = frozenset("margin strength confidence certainty degree intensity magnitude".split())
+GAPS = frozenset("diff difference gap delta".split())
+SLIGHT = frozenset("slightly slight marginally marginal barely little somewhat".split())
+STRONG = frozenset("much significantly significant clearly clear strongly strong far considerably substantially lot".split())
 
 
 def tokens(column: str) -> tuple[str, ...]:
     """The words of a name in small letters: `betterAnswer_2` is better, answer, 2."""
-    words = [word.lower() for word in WORDS.findall(column)]
     plain: list[str] = []
-    for word in words:
+    for word in words_of(column):
         if plain and plain[-1] in ("non", "dis", "not", "un") and word in GOOD:
             plain[-1] = "nonpreferred"
         else:
@@ -55,7 +57,7 @@ def loser_doubt(column: str) -> str:
 
 def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str | None:
     """What a word in the winner column says: first, second or tie; None where that is not clear."""
-    text = str(value).strip().lower()
+    text = str(value).strip("[] \t\n").lower()
     for place, column in enumerate(columns):
         if text == column.lower():
             return ("first", "second")[place]
@@ -63,16 +65,45 @@ def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str
         return "first"
     if text in ("b>a", "b>>a", "a<b"):
         return "second"
-    words = set(tokens(str(value)))
-    if words & TIES or text in ("a=b", "b=a", "[[c]]", "="):
+    spoken = tokens(str(value))
+    words = set(spoken)
+    if words & TIES or text in ("a=b", "b=a", "=") or str(value).strip().lower() == "[[c]]":
         return "tie"
+    if "than" in words and words & GOOD and not words & (BAD | {"not"}):
+        words = set(spoken[: spoken.index("than")])
     if words & {"worse", "not", "worst", "loses", "lost", "inferior", "bad"} or ">" in text or "<" in text:
         return None
+    found = set()
     for pair in (sides, *_WORDED):
         here = [pair[0] in words, pair[1] in words]
         if sum(here) == 1:
-            return "first" if here[0] else "second"
-    return None
+            found.add("first" if here[0] else "second")
+    return found.pop() if len(found) == 1 else None  # "a la derecha" names no a
+
+
+def degree(value: Any) -> float | None:
+    """How much better words say that the winner is: 0 equal, 1 slightly, 2 better, 3 much better; None for others."""
+    if not isinstance(value, str):
+        return None
+    words = set(tokens(value))
+    if words & TIES:
+        return 0.0
+    if words & SLIGHT:
+        return 1.0
+    if words & STRONG or ">>" in value or "<<" in value:
+        return 3.0
+    return 2.0 if words & GOOD or ">" in value or "<" in value else None
+
+
+def is_graded(value: str) -> bool:
+    """Whether a word in the winner column says more than which one is better."""
+    return degree(value) in (1.0, 3.0)
+
+
+def names_strength(column: str) -> bool:
+    """Whether a column says by its name that it holds how much better the winner is: `margin`, `score_diff`."""
+    words = set(tokens(column))
+    return bool(words & STRENGTHS or words & GAPS)
 
 
 def _numbered(values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
-from rmexplorer.data.cells import JsonCells, chat_keys, json_keys
+from rmexplorer.data.cells import JsonCells, chat_keys
 from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.fast import fast_parts
@@ -19,6 +19,7 @@ from rmexplorer.data.guess import guess
 from rmexplorer.data.hub import fetched, is_address
 from rmexplorer.data.mapping import Mapping, as_format, at
 from rmexplorer.data.members import common_labels, is_folder, members
+from rmexplorer.data.nested import outcomes, worth_parsing
 from rmexplorer.data.records import Comparison, Record, Skip
 from rmexplorer.data.shapes import Absent
 from rmexplorer.job import Job, Progress
@@ -103,7 +104,7 @@ class Opened:
         return [record for records in self.samples for record in records]
 
     def parse(self, keys: frozenset[str]) -> None:
-        """Parse the JSON in the cells of some columns."""
+        """Parse the lists and objects in the cells of some columns."""
         if keys:
             self.tables = [(name, JsonCells(table, keys)) for name, table in self.tables]
             self.samples = [table.sample(SAMPLE) for _, table in self.tables]
@@ -242,17 +243,11 @@ def _format(opened: Opened, wanted: str | None, mapping: Mapping | None) -> tupl
             raise Problem(f"{opened.shown}: the mapping names columns that are not there: {', '.join(lost)}",
                           "choose another mapping, or write one for this file")  # fmt: skip
         return chosen, why
+    opened.parse(worth_parsing(opened.sample, None if wanted is None else FORMATS[wanted]))
     if wanted is not None:
         chosen, why = FORMATS[wanted], "named by the user"
     else:
         found = recognise(opened.sample)
-        keys = json_keys(opened.sample)
-        if keys and (not found or found[0][1].unsure(opened.sample)):
-            parsed = replace(opened)
-            parsed.parse(keys)
-            again = recognise(parsed.sample)
-            if again and not again[0][1].unsure(parsed.sample):
-                opened.tables, opened.samples, found = parsed.tables, parsed.samples, again
         if not found:
             raise _unknown(opened.sample, opened.shown)
         _, chosen, why = found[0]
@@ -270,27 +265,13 @@ def _has(sample: list[dict[str, Any]], column: str) -> bool:
 
 def _refuse_doubt(opened: Opened, one: Format, two: Format) -> None:
     """Raise a Problem where two formats fit equally and do not say the same of the sample."""
-    both = [_outcomes(format, opened.sample) for format in (one, two)]
-    if None not in both and both[0] != both[1]:
+    both = [outcomes(format, opened.sample) for format in (one, two)]
+    said = [None if read is None else [comparison[:5] for comparison in read] for read in both]
+    if None not in said and said[0] != said[1]:
         raise Problem(
             f"{opened.shown}: the formats {one.id} ({one.title}) and {two.id} ({two.title}) fit equally",
             f"choose one with --format {one.id} or --format {two.id}",
         )
-
-
-def _outcomes(format: Format, sample: list[dict[str, Any]]) -> list[tuple[Any, ...]] | None:
-    """The comparisons that a format makes of records; None where it makes none."""
-    if format.reader is None or format.prepare is not None:
-        return None
-    records = [Record(record, row) for row, record in enumerate(copy.deepcopy(sample))]
-    try:
-        return [
-            (outcome.prompt, outcome.first, outcome.second, outcome.winner, outcome.votes)
-            for outcome in format.reader(records, None)
-            if isinstance(outcome, Comparison) and None not in (outcome.prompt, outcome.first, outcome.second)
-        ]
-    except Problem:
-        return None
 
 
 def _unknown(sample: list[dict[str, Any]], shown: str) -> Problem:

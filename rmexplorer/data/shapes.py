@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Outcome, Reader
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
 from rmexplorer.data.texts import (
@@ -61,6 +62,8 @@ def summary_prompt(fields: Fields) -> Any:
 
 def number(value: Any) -> float | None:
     """A finite number, also from text or a list of one; None for anything else."""
+    if isinstance(value, str) and value[:1] == "[":
+        value = parsed_cell(value)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -98,7 +101,9 @@ def sign(value: float | None, first_is: int = 1) -> int | None:
 
 
 def name(value: Any) -> str | None:
-    """A model or annotator name as text; None where there is none."""
+    """A model or annotator name as text; None where there is none. The parts of one in a list are joined."""
+    if isinstance(value, str) and value.startswith("["):
+        value = parsed_cell(value) or value
     if isinstance(value, list):
         return "-".join(map(str, value)) or None
     return None if value is None or isinstance(value, dict) or value == "" else str(value)

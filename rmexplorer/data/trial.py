@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -149,11 +150,10 @@ def _judged_more(dataset: Dataset) -> int:
 
 
 def meanings(mapping: Mapping, rows: list[Row]) -> list[tuple[str, int]]:
-    """The values of the winner column as a mapping knows them, with counts, the most first; "" counts empty cells."""
-    column = mapping.column("winner")
+    """The values of the columns that name a winner as a mapping knows them, with counts, the most first; "" counts empty cells."""
     counts: dict[str, int] = {}
-    for record, _, _ in rows if column is not None else ():
-        value = at(record or {}, column or "")
+    for (record, _, _), column in product(rows, mapping.verdicts):
+        value = at(record or {}, column)
         key = "" if value is Absent or value is None else said(value)
         counts[key] = counts.get(key, 0) + 1
     return sorted(counts.items(), key=lambda entry: (entry[0] == "", -entry[1], entry[0]))

@@ -28,6 +28,13 @@ RULES = {
     "negative_first": "A number: negative means the first",
     "same_text": "The text of the better response",
 }
+BEST = {
+    "from_zero": "The number of the best response, from 0",
+    "from_one": "The number of the best response, from 1",
+    "by_name": "The name or letter of the best response",
+    "same_text": "The text of the best response",
+}
+RANKS = {"": "The rank of each response", "best_first": "The numbers of the responses, best first"}
 
 
 def role_title(role: str) -> str:
@@ -205,8 +212,6 @@ class ValuesCard(Card):
         self.setMinimumWidth(px(388))
         self.rule = CalmCombo()
         self.rule.setAccessibleName("How the winner column is read")
-        for key, title in RULES.items():
-            self.rule.addItem(title, key)
         self.rule.activated.connect(lambda _: self.ruled.emit(self.rule.currentData()))
         self.add(self.rule)
         self.rows = QVBoxLayout()
@@ -220,12 +225,17 @@ class ValuesCard(Card):
 
     def show_values(self, mapping: Mapping, values: Sequence[tuple[str, int]]) -> None:
         """Show values with their counts and what each counts as."""
-        column = mapping.column("winner")
-        self.rule.setVisible(column is not None)
-        self.rule.setCurrentIndex(max(0, self.rule.findData(mapping.rule)))
-        self.set_title(f"Values of {column}" if column else "Who wins")
-        by_value = column is not None and not mapping.rule
-        drawn = (column, mapping.rule, tuple(values))
+        column, rules = next(iter(mapping.verdicts), None), rules_of(mapping)
+        self.rule.setVisible(bool(rules))
+        if [self.rule.itemData(place) for place in range(self.rule.count())] != list(rules):
+            self.rule.clear()
+            for key, title in rules.items():
+                self.rule.addItem(title, key)
+        self.rule.setCurrentIndex(self.rule.findData(mapping.rule))
+        more = f" and {len(mapping.verdicts) - 1} more" if len(mapping.verdicts) > 1 else ""
+        self.set_title(f"Values of {column}{more}" if column else "Who wins")
+        by_value = column is not None and rules is RULES and not mapping.rule
+        drawn = (column, by_value, tuple(values))
         if drawn != self._drawn:
             self._drawn = drawn
             self._rebuild(values if by_value else ())
@@ -238,7 +248,10 @@ class ValuesCard(Card):
         if by_value:
             more = f"The other {count - MOST_VALUES:,} values are skipped. " if count > MOST_VALUES else ""
             return more + "A value met only in later records is skipped and listed."
-        if mapping.column("winner"):
+        rules = rules_of(mapping)
+        if rules is BEST:
+            return "The best response is compared with each of the others." if mapping.rule else "Choose how it names the best."
+        if rules is RULES:
             return f"{RULES[mapping.rule]}; a number of 0 is a tie."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
@@ -272,6 +285,13 @@ class ValuesCard(Card):
                 row.addWidget(label("always skipped", "secondary", "small"))
             self.rows.addWidget(line)
         self.rows.addStretch(1)
+
+
+def rules_of(mapping: Mapping) -> dict[str, str]:
+    """How the column that decides may be read, with titles; empty where there is nothing to choose."""
+    if mapping.column("responses") is not None:
+        return RANKS if mapping.column("ranks") else BEST if mapping.column("winner") and not mapping.column("score") else {}
+    return RULES if mapping.column("winner") or mapping.column("vote") else {}
 
 
 def meaning_of(mapping: Mapping, value: str) -> str:

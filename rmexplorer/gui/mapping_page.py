@@ -15,7 +15,7 @@ from rmexplorer.app.desk import Desk
 from rmexplorer.data.formats import FORMATS
 from rmexplorer.data.mapping import SINGLE, Mapping, load, offered, said, save
 from rmexplorer.data.trial import Question, Trial, meanings, tried
-from rmexplorer.gui.mapping_columns import ColumnsCard, ValuesCard, role_title
+from rmexplorer.gui.mapping_columns import ColumnsCard, ValuesCard, role_title, rules_of
 from rmexplorer.gui.mapping_pairs import FactsCard, PairsColumn
 from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.theme import px, themes
@@ -120,12 +120,14 @@ class MappingPage(QWidget):
             for other in [name for name, played in roles.items() if played == role and name != column]:
                 roles[other] = "ignore"
                 self.own.add(other)
-        before = self.mapping.column("winner")
+        before, rules = self.mapping.verdicts, rules_of(self.mapping)
         roles[column] = role
         self.own.add(column)
         mapping = replace(self.mapping, roles=roles, name="")
-        if mapping.column("winner") != before:
+        if not set(before) & set(mapping.verdicts):
             mapping = replace(mapping, values={}, rule="")
+        elif rules_of(mapping) != rules:
+            mapping = replace(mapping, rule="")
         self._take(mapping)
 
     def set_meaning(self, value: str, meaning: str) -> None:
@@ -183,7 +185,8 @@ class MappingPage(QWidget):
         self.facts.show_trial(trial)
         missing = self.mapping.missing()
         if trial is None:
-            said = f"{missing[0].upper()}{missing[1:]} is still to be named." if missing else f"{error}."
+            verb = "are" if missing.startswith("columns") else "is"
+            said = f"{missing[0].upper()}{missing[1:]} {verb} still to be named." if missing else f"{error}."
             self.header.set_headline(said)
         else:
             self.header.set_headline(self._counts(trial))

@@ -14,6 +14,7 @@ from rmexplorer.cli import main
 from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import (
     Mapping,
+    check,
     from_toml,
     load,
     offered,
@@ -187,14 +188,234 @@ def test_that_another_column_of_texts_is_no_prompt_beside_chosen_and_rejected(lo
     assert any(aside in warning for warning in dataset.warnings) == (kind == "texts apart")
 
 
-def test_that_names_of_another_language_are_guessed_for_a_person_to_confirm(load: Any) -> None:
-    records = rows(8, Frage="q", **{"Antwort A": "good", "Antwort B": "bad"}, Gewinner=["A", "B"])
+def test_that_names_of_a_language_that_is_not_known_are_guessed_for_a_person_to_confirm(load: Any) -> None:
+    records = rows(8, Soru="q", **{"Yanıt A": "good", "Yanıt B": "bad"}, Kazanan=["A", "B"])
     mapping = guess(records)
     assert list(mapping.roles.values()) == ["prompt", "response_a", "response_b", "winner"]
     assert not mapping.missing() and len(mapping.doubts) == 2
-    with pytest.raises(Problem, match="Gewinner"):
+    with pytest.raises(Problem, match="Kazanan"):
         load(records)
     assert verdicts(load(records, mapping=mapping)) == [">", "<"] * 4
+
+
+SPOKEN = {
+    "German": ({"Frage": "q", "Antwort_A": "good", "Antwort_B": "bad", "bevorzugt": ["Antwort A", "B", "unentschieden"]}, "><="),
+    "German pair": ({"Eingabe": "q", "bessere Antwort": "good", "schlechtere Antwort": "bad", "Notiz": "n"}, ">>>"),
+    "German sides": ({"Aufgabe": "q", "Ausgabe links": "good", "Ausgabe rechts": "bad", "Präferenz": ["links", "rechts"]}, "><"),
+    "Spanish": ({"pregunta": "q", "respuesta_a": "good", "respuesta_b": "bad", "mejor": ["a", "b", "empate"]}, "><="),
+    "Spanish sides": ({"instrucción": "q", "respuesta_izquierda": "good", "respuesta_derecha": "bad",
+                       "elección": ["a la izquierda", "a la derecha"]}, ""),
+    "French": ({"question": "q", "réponse_1": "good", "réponse_2": "bad", "préférée": ["1", "2", "égalité"]}, "><="),
+    "French pair": ({"consigne": "q", "réponse_choisie": "good", "réponse_rejetée": "bad"}, ">>>"),
+    "Russian": ({"вопрос": "q", "ответ_1": "good", "ответ_2": "bad", "победитель": ["первый", "второй", "ничья"]}, "><="),
+    "Russian letters": ({"запрос": "q", "Ответ А": "good", "Ответ Б": "bad", "лучший": ["А", "Б", "равны"]}, "><="),
+    "Chinese": ({"问题": "q", "回答A": "good", "回答B": "bad", "偏好": ["A", "B", "平局"]}, "><="),
+    "Chinese ordinals": ({"提示词": "q", "回复1": "good", "回复2": "bad", "获胜者": ["第一个", "第二个回复", "差不多"]}, "><="),
+    "Chinese pair": ({"指令": "q", "被拒绝的回答": "bad", "被选中的回答": "good"}, ">>>"),
+    "Chinese chosen": ({"提示": "q", "chosen": "good", "rejected": "bad"}, ">>>"),
+    "Japanese": ({"質問": "q", "回答A": "good", "回答B": "bad", "評価": ["Aの方が良い", "B", "引き分け"]}, "><="),
+    "Japanese full width": ({"指示": "q", "応答１": "good", "応答２": "bad", "勝者": ["１", "２", "同じ"]}, "><="),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tongue", SPOKEN)
+def test_that_names_and_values_of_six_languages_are_understood(load: Any, tongue: str) -> None:
+    columns, wanted = SPOKEN[tongue]
+    records = rows(6, **columns)
+    if not wanted:
+        with pytest.raises(Problem, match="--map"):
+            load(records)
+        return
+    dataset = load(records)
+    assert "".join(verdicts(dataset)) == wanted * (6 // len(wanted))
+    assert all(text.startswith("q ") for text in dataset.prompts["text"])
+
+
+AB = {"query": "q", "answer_a": "good", "answer_b": "bad"}
+THREE = {"query": "q", "response_1": "one", "response_2": "two", "response_3": "three"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"label_ann1": ["a", "b"], "label_ann2": ["a", "a"], "label_ann3": ["b", "b"]}, "><"),
+        ({"label_ann1": [1, 2], "label_ann2": [1, 2], "label_ann3": [2, 1]}, "><"),
+        ({"annotator1": [1, 2], "annotator2": [0, 2], "annotator3": [1, 0]}, "><"),
+        ({"vote_1": ["A", "B"], "vote_2": ["tie", "B"], "vote_3": ["A", "A"]}, "><"),
+        ({"rater_3_choice": ["A", "B"], "rater_1_choice": ["A", "B"]}, "><"),
+    ],
+)
+def test_that_a_column_for_each_annotator_is_a_vote_each(load: Any, columns: Any, wanted: str) -> None:
+    dataset = load(rows(6, **AB, **columns))
+    assert "".join(verdicts(dataset)) == wanted * 3
+    assert dataset.votes.height == 6 * len(columns)
+    assert set(dataset.votes["annotator"]) == set(columns)
+    assert not dataset.extras.columns and not dataset.criteria
+
+
+def test_that_a_final_label_counts_beside_the_votes(load: Any) -> None:
+    dataset = load(rows(4, **AB, label=["a", "b"], label_ann1=["b", "a"], label_ann2=["b", "b"]))
+    assert verdicts(dataset) == [">", "<"] * 2 and dataset.votes.height == 8
+    assert any("final label" in warning for warning in dataset.warnings)
+
+
+def test_that_columns_of_several_criteria_are_a_choice(load: Any) -> None:
+    records = rows(6, **AB, harmless_winner=["b", "b", "tie"], helpful_winner=["a", "b", "a"])
+    dataset = load(records)
+    assert dataset.criteria == ("helpful_winner", "harmless_winner") and dataset.criterion == "helpful_winner"
+    assert verdicts(dataset) == [">", "<", ">"] * 2
+    assert any("--criterion picks harmless_winner" in warning for warning in dataset.warnings)
+    assert any("4 records have another winner by harmless_winner" in warning for warning in dataset.warnings)
+    assert verdicts(load(records, criterion="harmless_winner")) == ["<", "<", "="] * 2
+    again = load(records, mapping=guess(records), criterion="harmless_winner")
+    assert verdicts(again) == ["<", "<", "="] * 2
+    overall = load(rows(6, **AB, a_style_preference=["b"], overall_preference=["a"]))
+    assert overall.criterion == "overall_preference" and verdicts(overall) == [">"] * 6
+
+
+def test_that_labels_of_each_response_are_no_votes(load: Any) -> None:
+    with pytest.raises(Problem, match="label_1"):
+        load(rows(6, query="q", response_1="good", response_2="bad", label_1=[0, 1], label_2=[1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        ({"ranking": [[1, 2, 0], [2, 0, 1]]}, None),
+        ({"order": [[2, 3, 1], [3, 1, 2]]}, None),
+        ({"ranks": [[1, 2, 0], [2, 0, 1]]}, ""),
+        ({"ranking": [[1, 0, 2], [2, 1, 0]]}, ""),
+        ({"ranking": [[1, 2, 0], [1, 1, 2]]}, ""),
+        ({"ranking": [[1, 2, 0]], "scores": [[1, 3, 2]]}, "best_first"),
+        ({"ranking": [[1, 2, 0]], "scores": [[2, 1, 3]]}, ""),
+        ({"ranked_indices": [[1, 2, 0], [2, 0, 1]]}, "best_first"),
+    ],
+)
+def test_that_ranks_and_orders_are_told_apart_or_asked_for(load: Any, columns: Any, rule: str | None) -> None:
+    records = rows(4, query="q", responses=[["x", "y", "z"]], **columns)
+    if rule is None:
+        with pytest.raises(Problem, match="best first") as raised:
+            load(records)
+        assert str(raised.value).count("may be") == 1
+        ranks = load(records, mapping=Mapping({**guess(records).roles})).winner.tolist()
+        order = load(records, mapping=Mapping({**guess(records).roles}, rule="best_first")).winner.tolist()
+        assert ranks != order
+        return
+    assert guess(records).rule == rule
+    first = [sign for row, sign in zip(load(records).pairs.iter_rows(named=True), load(records).winner, strict=True)
+             if row["record"] == 0]  # fmt: skip
+    by_rank, by_order = [1, -1, -1], [-1, -1, 1]
+    if next(iter(columns.values()))[0] == [1, 2, 0]:
+        assert first == (by_order if rule else by_rank)
+
+
+def best(dataset: Any) -> list[tuple[str, str]]:
+    """(chosen, rejected) of each pair."""
+    return [(row["chosen"].split()[0], row["rejected"].split()[0]) for row in pair_frame(dataset).iter_rows(named=True)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        ({"best": [1, 2, 3]}, "by_name"),
+        ({"best": ["response_1", "response_2", "response_3"]}, "by_name"),
+        ({"winner": ["Response 1", "2", "3"]}, "by_name"),
+        ({"preferred": ["one 0", "two 1", "three 2"]}, "same_text"),
+        ({"best": [0, 1, 2]}, None),
+        ({"best": [0, 1, 2, 3]}, None),
+    ],
+)
+def test_that_the_best_of_several_columns_is_compared_with_each_other(load: Any, columns: Any, rule: str | None) -> None:
+    records = rows(3 if rule else 4, **THREE, **columns, url=["http://x"])
+    if rule is None:
+        with pytest.raises(Problem, match="none is the best"):
+            load(records)
+        return
+    dataset = load(records)
+    assert guess(records).rule == rule and not dataset.skipped.height
+    assert best(dataset) == [("one", "two"), ("one", "three"), ("two", "one"), ("two", "three"), ("three", "one"),
+                             ("three", "two")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rule"),
+    [([0, 1, 2], "from_zero"), ([1, 2, 3], "from_one"), ([1, 1, 2], None), (["x", "y", "z"], "same_text"),
+     (["A", "b", "c"], "by_name"), (["0", "2", "1"], "from_zero")],
+)  # fmt: skip
+def test_that_the_best_of_a_list_is_found_by_number_letter_or_text(load: Any, chosen: Any, rule: str | None) -> None:
+    records = rows(3, query="q", responses=[["x", "y", "z"]], chosen=chosen)
+    if rule is None:
+        with pytest.raises(Problem, match="from 0"):
+            load(records)
+        return
+    assert guess(records).rule == rule
+    wanted = [{"0": "x", "1": "y", "2": "z"}[str(value)] if rule == "from_zero" else value for value in chosen]
+    wanted = [{1: "x", 2: "y", 3: "z", "A": "x", "b": "y", "c": "z"}.get(value, value) for value in wanted]
+    assert [good for good, _ in best(load(records))] == [text for text in wanted for _ in range(2)]
+
+
+def test_that_scores_and_ranks_of_several_columns_stay_with_their_responses(load: Any) -> None:
+    scored = load(rows(2, score_3=[2], **THREE, score_1=[1], score_2=[3]))
+    assert best(scored)[:3] == [("two", "one"), ("three", "one"), ("two", "three")]
+    assert scored.pairs["strength"].to_list()[:3] == [2, 1, 1]
+    ranked = load(rows(2, rank_3=[2], **THREE, rank_1=[1], rank_2=[3]))
+    assert best(ranked)[:3] == [("one", "two"), ("one", "three"), ("three", "two")]
+    listed = load(rows(2, **THREE, scores=[[1, 3, 2]]))
+    assert best(listed)[:3] == [("two", "one"), ("three", "one"), ("two", "three")]
+    gap = rows(3, **THREE, best=[1, 2, 1])
+    gap[0]["response_3"] = None
+    dataset = load(gap)
+    assert len(dataset) == 5 and dataset.skipped["reason"].to_list() == ["missing_response"]
+
+
+def test_that_several_responses_have_a_system_prompt_and_annotators(load: Any) -> None:
+    records = rows(2, system=["Be kind."], query=["q"], responses=[["x", "y"]], best=[0, 1], annotator=["ada", "ben"])
+    dataset = load(records)
+    assert dataset.prompts["text"].to_list() == ["Be kind.\n\nq"]
+    assert dataset.votes.rows() == [(0, "ada", 1, None), (0, "ben", -1, None)]
+
+
+def test_that_a_winner_that_repeats_one_of_few_texts_is_understood_or_asked_for(load: Any) -> None:
+    records = rows(6, **AB)
+    for number, record in enumerate(records):
+        record["winner"] = record["answer_b" if number % 3 == 0 else "answer_a"]
+    assert verdicts(load(records)) == ["<", ">", ">"] * 2
+    codes = rows(6, query="q", answer_a=["a", "b"], answer_b=["b", "a"], winner=["a", "b", "b"])
+    with pytest.raises(Problem, match="repeat a response"):
+        load(codes)
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"winner": ["a", "b"], "margin": [1, 2.5]}, [1, 2.5]),
+        ({"winner": ["a", "b"], "strength": [-1, 2]}, [1, 2]),
+        ({"winner": ["a", "b"], "confidence": ["0.5", "0.75"]}, [0.5, 0.75]),
+        ({"confidence": [9, 9], "winner": ["a", "b"], "score_diff": [1.5, -2]}, [1.5, 2]),
+        ({"preference_strength": ["slightly better", "much better"], "winner": ["a", "b"]}, [1, 3]),
+        ({"preference_strength": [1, 2], "winner": ["a", "b"]}, [1, 2]),
+        ({"winner": ["A is much better", "B is slightly better"]}, [3, 1]),
+        ({"winner": ["A>>B", "B>A"]}, [3, 2]),
+        ({"winner": ["A is clearly better than B", "B is better than A"]}, [3, 2]),
+    ],
+)
+def test_that_how_much_better_the_winner_is_is_kept(load: Any, columns: Any, wanted: list[float]) -> None:
+    dataset = load(rows(4, **AB, **columns))
+    assert verdicts(dataset) == [">", "<"] * 2
+    assert dataset.pairs["strength"].to_list() == wanted * 2
+
+
+def test_that_the_strength_beside_two_columns_named_better_and_worse_is_kept(load: Any) -> None:
+    dataset = load(rows(4, question="q", better="good", worse="bad", confidence=[1, 2]))
+    assert dataset.pairs["strength"].to_list() == [1, 2] * 2
+    voted = load(rows(4, **AB, vote_1=["a"], vote_2=["b"], vote_3=["a"], margin=[2]))
+    assert voted.pairs["strength"].to_list() == [2] * 4
+
+
+def test_that_votes_by_column_and_by_row_together_are_a_problem() -> None:
+    roles = {"a": "response_a", "b": "response_b", "v": "vote", "w": "vote", "who": "annotator"}
+    with pytest.raises(Problem, match="votes both by column"):
+        check(Mapping(roles))
 
 
 def test_that_columns_that_say_nothing_are_a_problem_that_names_them(load: Any) -> None:

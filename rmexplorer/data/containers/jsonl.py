@@ -204,7 +204,7 @@ def _records(value: Any) -> tuple[list[Any], list[str]]:
         len(columns) > 1
         and all(isinstance(column, list) for column in columns)
         and len({len(c) for c in columns}) == 1
-        and not any(key in value for key in _RECORD_KEYS if is_messages(value.get(key)))
+        and not any(map(is_messages, columns))
     ):
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)], []
     if (
@@ -242,6 +242,5 @@ def _unwrapped(records: list[Any], value: dict[str, Any], said: list[str]) -> tu
 _HOLDERS = ("data", "rows", "records", "examples", "instances")
 _SPLIT = re.compile(r"(train(ing)?|test|val|valid(ation)?|dev|eval(uation)?|held_?out)(?![a-z])", re.IGNORECASE)
 _WRAP = frozenset({"row_idx", "row", "truncated_cells"})
-_RECORD_KEYS = ("chosen", "rejected", "messages", "prompt")
 
 CONTAINERS.add("json", Container("json", recognises, open_json, order=20))

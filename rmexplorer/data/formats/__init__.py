@@ -154,11 +154,6 @@ def anything(value: Any) -> bool:
     return True
 
 
-def whole(value: Any) -> bool:
-    """A whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def digits(value: Any) -> bool:
     """A number, also as text in a table."""
     if isinstance(value, str):

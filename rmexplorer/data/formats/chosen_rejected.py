@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rmexplorer.data.formats import Format, Outcome, add, anything, digits, each, record, rows, text, texts, whole
+from rmexplorer.data.formats import Format, Outcome, add, anything, digits, each, record, rows, text, texts
 from rmexplorer.data.records import Comparison, Record
 from rmexplorer.data.shapes import Absent, Chosen, Fields, each_with_all, first_of, name, parts
 from rmexplorer.data.texts import is_messages
@@ -310,7 +310,7 @@ add(
     Format(
         "rewardbench2",
         "RewardBench 2",
-        ({"prompt": text, "chosen": texts, "rejected": texts, "num_correct": whole},),
+        ({"prompt": text, "chosen": texts, "rejected": texts, "num_correct": digits},),
         each(_lists),
         USED | {"id", "models", "num_correct", "num_rejected", "total_completions", "additional_metadata"},
     )

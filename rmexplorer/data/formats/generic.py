@@ -7,18 +7,19 @@ from typing import Any
 
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import Mapping, as_format
+from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping, as_format
 from rmexplorer.problem import Problem
+
+DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "ignore"}
 
 
 def sentence(mapping: Mapping) -> str:
     """What was taken for what, in one sentence."""
     parts = [f"{column} as {role.replace('_', ' ')}" for column, role in mapping.roles.items()]
     meanings = ", ".join(f"{value} = {said}" for value, said in mapping.values.items())
-    column = mapping.column("winner")
-    return f"the columns were recognised by name: {', '.join(parts)}" + (
-        f"; {column}: {meanings or mapping.rule}" if column else ""
-    )
+    column = next(iter([*mapping.verdicts, *mapping.columns("ranks")]), None)
+    rule = meanings or SPOKEN.get(mapping.rule, "")
+    return f"the columns were recognised by name: {', '.join(parts)}" + (f"; {column}: {rule}" if column and rule else "")
 
 
 def _prepared(sample: list[dict[str, Any]]) -> tuple[Format, list[str]]:
@@ -37,7 +38,7 @@ def _fit(sample: list[dict[str, Any]]) -> tuple[float, str]:
     mapping = guess(sample)
     if mapping.missing():
         return 0.0, ""
-    roles = [column for column, role in mapping.roles.items() if role not in ("annotator", "group", "subset")]
+    roles = set(mapping.roles.values()) & DECISIVE
     return 0.5 if mapping.doubts else len(roles) - 0.5, "; ".join(mapping.reasons)
 
 

@@ -222,8 +222,9 @@ add(
 def _turn(fields: Fields, side: str) -> tuple[list[Any], Any] | None:
     """The messages before the judged turn's reply, and that reply."""
     turns = fields.get(f"conversation_{side}")
-    turn = fields.get("turn")
-    if not isinstance(turns, list) or not is_messages(turns) or not isinstance(turn, int) or len(turns) < 2 * turn:
+    number_of = number(fields.get("turn"))
+    turn = int(number_of) if number_of is not None and number_of >= 1 else 0
+    if not isinstance(turns, list) or not is_messages(turns) or not turn or len(turns) < 2 * turn:
         return None
     return turns[: 2 * turn - 1], turns[2 * turn - 1]
 

@@ -11,6 +11,7 @@ from rmexplorer.data.shapes import (
     Fields,
     Item,
     all_pairs,
+    code,
     first_of,
     name,
     number,
@@ -258,6 +259,9 @@ add(
 )
 
 
+CHOSEN = {"true": 1, "1": 1}
+
+
 def _prism(source: Record) -> Iterator[Outcome]:
     """The chosen response of each turn against each of the rest; the prompt is the chosen path so far."""
     fields = source.value
@@ -270,7 +274,7 @@ def _prism(source: Record) -> Iterator[Outcome]:
     for entries in turns.values():
         path += [{"role": "user", "content": entry.get("content")} for entry in entries if entry.get("role") == "user"]
         answers = [entry for entry in entries if entry.get("role") != "user"]
-        best = next((entry for entry in answers if entry.get("if_chosen") is True), None)
+        best = next((entry for entry in answers if code(entry.get("if_chosen"), CHOSEN)), None)
         yield from _against_rest(source, list(path), answers, best, "content")
         if best is not None:
             path.append({"role": "assistant", "content": best.get("content")})
@@ -310,7 +314,7 @@ def _prism_rows(records: Any, criterion: str | None) -> Iterator[Outcome]:
             gathered.setdefault(name(source.value.get("interaction_id")), []).append(source)
     for entries in gathered.values():
         fields = [source.value for source in entries]
-        best = next((value for value in fields if value.get("if_chosen") is True), None)
+        best = next((value for value in fields if code(value.get("if_chosen"), CHOSEN)), None)
         yield from _against_rest(entries[0], first_of("user_prompt")(fields[0]), fields, best, "model_response")
 
 
