@@ -281,7 +281,8 @@ def a_weight(text: str) -> tuple[str, float]:
 
 
 def _input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
+    parser.add_argument("file", metavar="FILE", nargs="+",
+                        help="a file, a folder or hf://datasets/OWNER/NAME; several are read as one dataset")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--format", metavar="ID", help="read as this format instead of recognising it")
     parser.add_argument("--map", metavar="NAME|FILE", help="a mapping that says what the columns are (a saved one or TOML)")

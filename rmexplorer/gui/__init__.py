@@ -6,6 +6,7 @@ from rmexplorer.late import postpone
 
 LATE = (
     "polars",
+    "rmexplorer.data.hub",
     "rmexplorer.data.quality",
     "rmexplorer.data.query",
     "rmexplorer.data.table",
