@@ -119,10 +119,11 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False) -> Any:
 
 def command_info(arguments: argparse.Namespace) -> int:
     """What is in a dataset."""
-    from rmexplorer.data.summary import describe, summary
+    from rmexplorer.data.summary import describe
+    from rmexplorer.workflows.informing import inform
 
     dataset = read_dataset(arguments, answered=True)
-    facts = summary(dataset)
+    facts = run(inform(dataset, arguments.against, arguments.max_bytes))
     if arguments.json:
         write_json(facts)
     else:
@@ -345,7 +346,9 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--offscreen", type=a_path, metavar="DIR", help="run without a display and write a picture of each pane to DIR"
     )
-    _input(add("info"))
+    info = add("info")
+    _input(info)
+    info.add_argument("--against", metavar="FILE2", help="also: prompts that a second file holds too, exactly or nearly")
     convert = add("convert")
     _input(convert)
     _output(convert, "file to write")

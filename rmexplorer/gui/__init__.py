@@ -17,6 +17,7 @@ LATE = (
     "rmexplorer.workflows.attributing",
     "rmexplorer.workflows.columns",
     "rmexplorer.workflows.files",
+    "rmexplorer.workflows.informing",
     "rmexplorer.workflows.rewards",
     "rmexplorer.workflows.scoring",
     "rmexplorer.workflows.training",

@@ -189,7 +189,7 @@ class Welcome(Pane):
         for widget in (
             IconLabel("upload", "text3", 28),
             label("Drop a dataset here", font_role="empty"),
-            label("JSONL, JSON, CSV, Excel, Parquet, Arrow or SQLite, also compressed; several files or a folder", "secondary"),
+            label("JSONL, CSV, Excel, Parquet or SQLite, also compressed; several files or a folder", "secondary"),
         ):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(widget)
