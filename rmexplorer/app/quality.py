@@ -61,7 +61,8 @@ class Quality(QObject):
     def _compared(self, dataset: Dataset, name: str, found: tuple[Finding, ...]) -> None:
         if self._dataset is not dataset:
             return
-        self.findings = (*(self.findings or ()), *found)
+        titles = {finding.title for finding in found}
+        self.findings = (*(old for old in self.findings or () if old.title not in titles), *found)
         self.changed.emit()
         count = sum(finding.count for finding in found)
         self._desk.notice.emit(f"{count:,} pairs share their prompt with {name}" if found else f"No prompt stands in {name} too")

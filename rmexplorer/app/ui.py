@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rmexplorer.data.suffixes import DATA_SUFFIXES
+
+DATA_KINDS = f"Preference data ({' '.join(f'*{suffix}' for suffix in DATA_SUFFIXES)});;All files (*)"
+"""What a dialog offers that asks for preference data."""
+
 
 class Ui(Protocol):
     """What commands may ask of the window."""

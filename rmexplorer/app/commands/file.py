@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from rmexplorer.app.commands import command, with_dataset, with_rewards
 from rmexplorer.app.desk import Desk
-from rmexplorer.data.suffixes import DATA_SUFFIXES
-
-KINDS = f"Preference data ({' '.join(f'*{suffix}' for suffix in DATA_SUFFIXES)});;All files (*)"
+from rmexplorer.app.ui import DATA_KINDS
 
 
 @command("Open dataset…", "Ctrl+O", "File")
 def open_dataset(desk: Desk) -> None:
     """Choose a file of preference data, or several that are read as one dataset, and open them."""
-    paths = desk.ui.choose_several("Open preference data", KINDS)
+    paths = desk.ui.choose_several("Open preference data", DATA_KINDS)
     if paths:
         desk.open(paths)
 
