@@ -119,10 +119,11 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False) -> Any:
 
 def command_info(arguments: argparse.Namespace) -> int:
     """What is in a dataset."""
-    from rmexplorer.data.summary import describe, summary
+    from rmexplorer.data.summary import describe
+    from rmexplorer.workflows.informing import inform
 
     dataset = read_dataset(arguments, answered=True)
-    facts = summary(dataset)
+    facts = run(inform(dataset, arguments.against, arguments.max_bytes))
     if arguments.json:
         write_json(facts)
     else:
@@ -281,7 +282,8 @@ def a_weight(text: str) -> tuple[str, float]:
 
 
 def _input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a file or folder of preference data")
+    parser.add_argument("file", metavar="FILE", nargs="+",
+                        help="a file, a folder or hf://datasets/OWNER/NAME; several are read as one dataset")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--format", metavar="ID", help="read as this format instead of recognising it")
     parser.add_argument("--map", metavar="NAME|FILE", help="a mapping that says what the columns are (a saved one or TOML)")
@@ -344,7 +346,9 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--offscreen", type=a_path, metavar="DIR", help="run without a display and write a picture of each pane to DIR"
     )
-    _input(add("info"))
+    info = add("info")
+    _input(info)
+    info.add_argument("--against", metavar="FILE2", help="also: prompts that a second file holds too, exactly or nearly")
     convert = add("convert")
     _input(convert)
     _output(convert, "file to write")

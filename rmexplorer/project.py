@@ -48,12 +48,27 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Recent:
-    """A dataset that was opened: its path, and what a person recognises it by."""
+    """A dataset that was opened: its path (several: a line each), and what a person recognises it by."""
 
     path: str
     name: str
     pairs: int
     opened: float
+
+    @property
+    def paths(self) -> list[str]:
+        """Every file or folder of it, or its address."""
+        return self.path.split("\n")
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it is a dataset of the Hub rather than files."""
+        return self.path.startswith("hf:")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be opened again, as far as the disk shows."""
+        return self.is_address or all(Path(path).exists() for path in self.paths)
 
 
 def _first(connection: sqlite3.Connection) -> None:

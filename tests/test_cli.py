@@ -406,3 +406,25 @@ def test_that_analyze_adds_phrases_and_shift_where_they_are_asked_for(
     code, out, _ = run(capsys, "analyze", str(pairs), "--model", str(model), "--against", str(other))
     assert code == 0 and "PSI" in out
     assert run(capsys, "analyze", str(pairs), "--phrases")[0] == 2
+
+
+def test_that_several_files_are_one_dataset_for_every_command(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps({"prompt": f"other {i}", "chosen": f"fine {i}", "rejected": "no"}) + "\n" for i in range(40)))
+    code, out, _ = run(capsys, "info", str(pairs), str(more), "--json")
+    assert code == 0 and one_json(out)["pairs"] == 160
+    written = tmp_path / "all.csv"
+    assert run(capsys, "convert", str(pairs), str(more), "--to", "csv", "-o", str(written))[0] == 0
+    lines = written.read_text().splitlines()
+    assert len(lines) == 161 and lines[0].split(",")[-1] == "subset" and lines[-1].endswith(",more")
+    head = tmp_path / "head.safetensors"
+    code, out, _ = run(capsys, "train", str(pairs), str(more), "-o", str(head), "--json", "--epochs", "2")
+    metrics = one_json(out)
+    assert code == 0 and metrics["train_pairs"] + metrics["heldout_pairs"] == 160  # type: ignore[operator]
+    code, out, _ = run(capsys, "analyze", str(pairs), str(more), "--model", str(head), "--json")
+    by = one_json(out)["by"]
+    assert code == 0 and isinstance(by, dict) and set(by["subset"]) == {"pairs", "more"}
+    code, _, err = run(capsys, "info", str(pairs), str(tmp_path / "gone.jsonl"))
+    assert code == 2 and "gone.jsonl" in err and err.count("\n") == 1

@@ -20,7 +20,7 @@ from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.app.ui import Ui
-from rmexplorer.data import query, table
+from rmexplorer.data import hub, query, table
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.paths import keep_pasted
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from rmexplorer.workflows.rewards import Rewards
 
 SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
+
+
+def called(paths: list[str]) -> str:
+    """What files that are opened together are called while they are read."""
+    return f"{len(paths)} files" if len(paths) > 1 else Path(paths[0]).name or paths[0]
 
 
 class Desk(QObject):
@@ -102,7 +107,7 @@ class Desk(QObject):
         Where it is not clear what the columns are, `asked` is emitted with the Question instead; the answer is to open
         the same paths with a mapping or a format.
         """
-        name = Path(paths[0]).name or paths[0]
+        name = called(paths)
         how = {"format_id": format_id, "mapping": mapping}
         self._openings += 1
         number = self._openings
@@ -137,9 +142,12 @@ class Desk(QObject):
         self.open([str(files.demo_path())])
 
     def open_text(self, text: str) -> None:
-        """Read pasted text as a dataset; it is kept in the user's data folder."""
+        """Read pasted text as a dataset, kept in the user's data folder; the address of one of the Hub opens that."""
         if not text.strip():
             self.report(Problem("there is no text on the clipboard", "copy JSONL, JSON or a table with a header first"))
+            return
+        if text.strip().startswith(hub.PREFIX) and not any(sign.isspace() for sign in text.strip()):
+            self.open([text.strip()])
             return
         try:
             path = keep_pasted(text)
@@ -149,7 +157,7 @@ class Desk(QObject):
         self.open([str(path)])
 
     def _opened(self, number: int, folder: Path, paths: list[str], how: dict[str, Any]) -> None:
-        path = paths[0]
+        kept = "\n".join(path if hub.is_address(path) else str(Path(path).absolute()) for path in paths)
 
         def show(loaded: tuple[Dataset, pl.DataFrame]) -> None:
             if number < self._shown_opening:
@@ -159,11 +167,11 @@ class Desk(QObject):
             self._opened_as = (dataset.fingerprint, paths, how)
             self.show_dataset(dataset, folder, frame)
             try:
-                self.project.opened(str(Path(path).absolute()), dataset.name, len(dataset))
+                self.project.opened(kept, dataset.name, len(dataset))
             except Problem as problem:
                 self.report(problem)
 
-        self.jobs.start(f"Showing {Path(path).name or path}", files.load(folder), done=show, failed=self.report)
+        self.jobs.start(f"Showing {called(paths)}", files.load(folder), done=show, failed=self.report)
 
     def show_dataset(self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None) -> None:
         """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`."""

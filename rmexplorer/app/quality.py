@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.data import quality
 from rmexplorer.problem import Problem
+from rmexplorer.workflows import informing
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
@@ -36,11 +38,34 @@ class Quality(QObject):
         self._dataset, self.findings = dataset, None
         self._desk.jobs.start(
             "Looking at data quality",
-            quality.check(dataset, quick=len(dataset) > quality.QUICK),
+            quality.check(dataset, quick=len(dataset) > quality.QUICK, limit=informing.default_limit()),
             done=lambda found: self._found(dataset, tuple(found)),
             failed=lambda problem: self._failed(dataset, problem),
             quiet=True,
         )
+
+    def compare(self, path: str) -> None:
+        """Look in a second file for prompts of this dataset; what is found joins the other findings."""
+        dataset, folder, name = self._dataset, self._desk.state.folder, Path(path).name or path
+        if dataset is None or folder is None or self._desk.state.dataset is not dataset:
+            return
+        self._desk.jobs.order(
+            f"Comparing prompts with {name}",
+            "rmexplorer.workflows.informing",
+            "shared_prompts",
+            (folder, path),
+            done=lambda found: self._compared(dataset, name, tuple(found)),
+            failed=self._desk.report,
+        )
+
+    def _compared(self, dataset: Dataset, name: str, found: tuple[Finding, ...]) -> None:
+        if self._dataset is not dataset:
+            return
+        titles = {finding.title for finding in found}
+        self.findings = (*(old for old in self.findings or () if old.title not in titles), *found)
+        self.changed.emit()
+        count = sum(finding.count for finding in found)
+        self._desk.notice.emit(f"{count:,} pairs share their prompt with {name}" if found else f"No prompt stands in {name} too")
 
     def of(self, dataset: Dataset | None) -> tuple[Finding, ...] | None:
         """The findings of a dataset; None while they are not there yet."""

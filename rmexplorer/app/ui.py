@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rmexplorer.data.suffixes import DATA_SUFFIXES
+
+DATA_KINDS = f"Preference data ({' '.join(f'*{suffix}' for suffix in DATA_SUFFIXES)});;All files (*)"
+"""What a dialog offers that asks for preference data."""
+
 
 class Ui(Protocol):
     """What commands may ask of the window."""
@@ -11,6 +16,8 @@ class Ui(Protocol):
     zoom: float
 
     def choose_open(self, title: str, kinds: str) -> str: ...
+    def choose_several(self, title: str, kinds: str) -> list[str]: ...
+    def ask_address(self) -> str: ...
     def choose_folder(self, title: str) -> str: ...
     def choose_save(self, title: str, name: str, kinds: str) -> str: ...
     def confirm(self, question: str, detail: str, yes: str) -> bool: ...

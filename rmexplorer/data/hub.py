@@ -19,6 +19,7 @@ from rmexplorer.problem import Problem
 PREFIX = "hf://datasets/"
 CONVERTED = "refs/convert/parquet"
 TIMEOUT_SECONDS = 10.0
+_PAGE = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/")
 _ADDRESS = re.compile(r"([\w.-]+)/([\w.-]+)(?:/([^:]+?))?/?(?::([\w.\[\]-]+))?$")
 
 
@@ -47,6 +48,17 @@ def parse(path: str) -> Address:
     if found is None or ".." in path:
         raise Problem(f"{path}: is no address of a dataset", f"write it as {PREFIX}OWNER/NAME/CONFIG:SPLIT")
     return Address(f"{found[1]}/{found[2]}", found[3] or "", found[4] or "")
+
+
+def address_of(text: str) -> str:
+    """The address that a person means by `hf://datasets/…`, by OWNER/NAME, or by the page of a dataset; raises Problem."""
+    said = _PAGE.sub("", text.strip()).removeprefix(PREFIX)
+    if not said or said.startswith("hf:") or "//" in said or "/" not in said:
+        raise Problem(f"{text.strip() or 'this'}: is no address of a dataset", f"write it as {PREFIX}OWNER/NAME/CONFIG:SPLIT")
+    owner, name, *rest = said.split("?")[0].split("/")
+    if rest[:1] in (["viewer"], ["tree"], ["blob"], ["discussions"]):
+        rest = rest[1:2] if rest[0] == "viewer" and rest[1:] else []
+    return str(parse(PREFIX + "/".join([owner, name, *rest])))
 
 
 def fetched(path: str, max_bytes: int | None = None) -> Job[list[tuple[str, Path]]]:

@@ -107,13 +107,43 @@ def _file(path: Path, name: str, max_bytes: int | None) -> Iterator[Member]:
     yield from unpack(name, data, str(path), limit_of(len(data), max_bytes))
 
 
+def once(paths: list[str]) -> tuple[list[str], list[str]]:
+    """The paths without those that name what an earlier one names, and those."""
+    seen: dict[str, str] = {}
+    again = []
+    for path in paths:
+        place = path if path.startswith("hf:") else str(Path(path).absolute())
+        if place in seen:
+            again.append(path)
+        seen.setdefault(place, path)
+    return list(seen.values()), again
+
+
+def told_apart(places: list[tuple[str, str]]) -> list[str]:
+    """Names for the files of several paths, from (path, name of the file or member): the name alone where no two are
+    the same, else with as much of the path before it as tells all apart."""
+    names = [name for _, name in places]
+    before = [PurePosixPath(Path(path).as_posix()).parts[: -1 if Path(path).name == name else None]
+              for path, name in places]  # fmt: skip
+    for depth in range(1 + max(map(len, before), default=0)):
+        found = ["/".join([*parts[max(0, len(parts) - depth) :], name]) for parts, name in zip(before, names, strict=True)]
+        if len(set(found)) == len(found):
+            return found
+    return names
+
+
 def common_labels(names: list[str]) -> list[str]:
     """Short names for the files of a folder: what tells them apart, without suffixes (`harmless-base`, not
     `harmless-base/test.jsonl.gz`)."""
-    split = []
+    split: list[list[str]] = []
+    kinds: dict[PurePosixPath, set[str]] = {}
+    for path in map(PurePosixPath, names):
+        stem, _, kind = path.name.partition(".")
+        kinds.setdefault(path.parent / stem, set()).add(kind)
     for name in names:
         *folders, last = PurePosixPath(name).parts
-        stem = _SHARD.sub("", last.split(".")[0])
+        several = len(kinds[PurePosixPath(*folders) / last.split(".")[0]]) > 1  # pairs.csv beside pairs.jsonl
+        stem = last if several else _SHARD.sub("", last.split(".")[0])
         shard = bool(folders) and (
             not stem or _CONVERTED.fullmatch(last) is not None or (stem, "-of-" in last) == ("data", True)
         )

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import FIRST, SECOND, TIE, Dataset
+from rmexplorer.data.languages import languages, start_of
 from rmexplorer.data.measure import lengths
-from rmexplorer.data.near import near_groups
+from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.scripts import NONE, OTHER, scripts
 from rmexplorer.job import Job, Progress
 from rmexplorer.statistics import Estimate, proportion
@@ -30,10 +31,10 @@ SOURCES = (
     "language",
 )
 MOST_SOURCES = 40
-LIMIT = 2_000
 LONG_WORDS = 4_000
 QUICK = 20_000
-NEAR_MOST = 200_000
+LANGUAGE_PAIRS = 2_000
+NEAR_MOST = 100_000
 LEFTOVERS = (
     r"<\|[a-z_]{2,20}\|>|</?s>|\[/?INST\]|<</?SYS>>|<extra_id_\d+>|<(?:start|end)_of_turn>|\[(?:BOS|EOS|PAD|UNK)\]"
     r"|(?m:^###? ?(?:Instruction|Response|Human|Assistant|Input)s?:)|\n\n(?:Human|Assistant|User): ?|\{\{ ?\w+ ?\}\}"
@@ -66,8 +67,8 @@ class Finding:
 class Looked:
     """A dataset with what several checks need: measured once, and the rows that a quick look takes."""
 
-    def __init__(self, dataset: Dataset, quick: bool = False) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, quick: bool = False, limit: int | None = None) -> None:
+        self.dataset, self.limit = dataset, limit
         count = len(dataset)
         self.rows = np.arange(count)
         if quick and count > QUICK:
@@ -85,8 +86,15 @@ class Looked:
         """The texts of one side (rows of `responses`) of the pairs that are looked at."""
         return self.dataset.responses["text"].gather(side[self.rows])
 
-    def finding(self, kind: str, within: np.ndarray, sentence: str) -> Finding | None:
-        """A finding from a mask over the looked-at pairs, or over all; None where it selects none.
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The prompts, folded once for all comparisons."""
+        return Prompts(self.dataset)
+
+    def finding(
+        self, kind: str, within: np.ndarray, sentence: str, rows: np.ndarray | None = None
+    ) -> Finding | None:
+        """A finding from a mask over the pairs of `rows`, over the looked-at pairs, or over all; None where it selects none.
 
         sentence: with {pairs} or {prompts}, {share} and the verb ({have}, {are}, {repeat}) to be filled in.
         """
@@ -95,7 +103,7 @@ class Looked:
         if everywhere:
             whole[:] = within
         else:
-            whole[self.rows] = within
+            whole[self.rows if rows is None else rows] = within
         count = int(within.sum())
         if not count:
             return None
@@ -143,18 +151,25 @@ def duplicates(looked: Looked) -> list[Finding | None]:
 
 
 def empty_and_long(looked: Looked) -> list[Finding | None]:
-    """Pairs with an empty response, and pairs with a very long one."""
+    """Pairs with an empty or a very long response, and pairs with an empty or a very long prompt."""
     chars, words = looked.measured
-    empty = (chars[looked.first] == 0) | (chars[looked.second] == 0)
-    long = (words[looked.first] > LONG_WORDS) | (words[looked.second] > LONG_WORDS)
+    sides, prompt = (looked.first, looked.second), looked.dataset.prompt
+    prompt_chars, prompt_words = lengths(looked.dataset.prompts["text"])
+    empty, long = ([over[side] for side in sides] for over in (chars == 0, words > LONG_WORDS))
+    words_said = f"of over {LONG_WORDS:,} words"
     return [
-        looked.finding("empty", empty, "{pairs} ({share}) {have} an empty response"),
-        looked.finding("long", long, f"{{pairs}} ({{share}}) {{have}} a response of over {LONG_WORDS:,} words"),
+        looked.finding("empty", empty[0] | empty[1], "{pairs} ({share}) {have} an empty response"),
+        looked.finding("empty_prompt", (prompt_chars == 0)[prompt], "{pairs} ({share}) {have} an empty prompt"),
+        looked.finding("long", long[0] | long[1], f"{{pairs}} ({{share}}) {{have}} a response {words_said}"),
+        looked.finding("long_prompt", (prompt_words > LONG_WORDS)[prompt], f"{{pairs}} ({{share}}) {{have}} a prompt {words_said}"),
     ]
 
 
-def unlearnable(looked: Looked, limit: int = LIMIT) -> list[Finding | None]:
-    """Pairs whose responses are equal in their first `limit` characters: an encoder that reads no further sees none."""
+def unlearnable(looked: Looked) -> list[Finding | None]:
+    """Pairs whose responses are equal as far as the encoder reads: it tells none apart. None where it reads whole texts."""
+    limit = looked.limit
+    if limit is None:
+        return []
     chars, _ = looked.measured
     rows = np.flatnonzero((chars[looked.first] >= limit) & (chars[looked.second] >= limit))
     mask = np.zeros(len(looked.dataset), dtype=bool)
@@ -162,7 +177,7 @@ def unlearnable(looked: Looked, limit: int = LIMIT) -> list[Finding | None]:
         texts = looked.dataset.responses["text"]
         starts = [texts.gather(side[rows]).str.slice(0, limit) for side in (looked.first, looked.second)]
         mask[rows] = (starts[0] == starts[1]).to_numpy()
-    sentence = f"{{pairs}} ({{share}}) {{are}} of responses equal in their first {limit:,} characters"
+    sentence = f"{{pairs}} ({{share}}) {{are}} of responses equal in the first {limit:,} characters, all that the encoder reads"
     return [looked.finding("truncation", mask, sentence)]
 
 
@@ -268,6 +283,44 @@ def writing(looked: Looked) -> list[Finding | None]:
     return found
 
 
+def _frequent(values: pl.Series) -> pl.DataFrame:
+    """Each value with its `count`, the most frequent first; equal ones by name."""
+    return values.value_counts().sort("count", values.name, descending=[True, False])
+
+
+def tongues(looked: Looked) -> list[Finding | None]:
+    """Prompts in another language than most of those in their script, and responses in another than their prompt.
+
+    Of more than LANGUAGE_PAIRS pairs a sample is looked at; a text whose language is not clear counts as neither.
+    """
+    rows = looked.rows
+    if len(rows) > LANGUAGE_PAIRS:
+        rows = np.sort(np.random.default_rng(1).choice(rows, LANGUAGE_PAIRS, replace=False))
+    texts, dataset = looked.dataset.responses["text"], looked.dataset
+    distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
+    prompts = start_of(dataset.prompts["text"].gather(distinct))
+    sides = [start_of(texts.gather(side[rows])) for side in (looked.first, looked.second)]
+    language, script = languages(prompts).gather(inverse), scripts(prompts).gather(inverse)
+    found: list[Finding | None] = []
+    told = pl.DataFrame({"language": language, "script": script}).drop_nulls()
+    main = _frequent(told["script"])["script"].first()
+    here = _frequent(told["language"].filter(told["script"] == (main or NONE)))
+    if here.height > 1:
+        most, clear = here["language"][0], here["count"].sum()
+        mix = ", ".join(f"{name} {count / clear:.1%}" for name, count in here.head(5).rows())
+        odd = ((script == main) & (language != most)).fill_null(False).to_numpy()
+        sentence = f"{{prompts}} ({{share}}) {{are}} not in {most} as most of {main} script are: {mix} of {clear:,} that are clear"
+        found.append(looked.finding("languages", odd, sentence, rows))
+    mixed = np.zeros(len(rows), dtype=bool)
+    for side in sides:
+        other = (languages(side) != language) & (scripts(side) == script)
+        mixed |= other.fill_null(False).to_numpy()
+    found.append(
+        looked.finding("response_language", mixed, "{pairs} ({share}) {have} a response in another language than their prompt", rows)
+    )
+    return found
+
+
 def leftovers(looked: Looked) -> list[Finding | None]:
     """Responses with what a template or tokenizer left behind: role tags, special tokens, placeholders."""
     won = looked.dataset.winner[looked.rows]
@@ -281,34 +334,97 @@ def leftovers(looked: Looked) -> list[Finding | None]:
     return [looked.finding("leftovers", sides[0] | sides[1], sentence)]
 
 
-def _normal(texts: pl.Series) -> pl.Series:
-    return texts.str.to_lowercase().str.strip_chars().str.replace_all(r"\s+", " ")
+class Prompts:
+    """The prompts of a dataset as they are compared: folded, each distinct one once.
+
+    exact: (prompts,) the number of the distinct folded text of each; seen: (prompts,) whether it was looked at for near
+    ones, all of them up to NEAR_MOST; near: (prompts,) the exact number of the first text that it is nearly the same as.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        texts = folded(dataset.prompts["text"])
+        _, first, self.exact = np.unique(texts.hash(3).to_numpy(), return_index=True, return_inverse=True)
+        # numbered in the order of the file, so that the first of a group is the earlier one
+        rank = np.argsort(np.argsort(first))
+        self.exact = rank[self.exact]
+        self.texts = texts.gather(np.sort(first))
+        self.seen = np.ones(len(texts), bool)
+        self.near = self.exact
+        self._rows = np.arange(len(self.texts))
+        if len(self.texts) > NEAR_MOST:
+            self._rows = np.sort(np.random.default_rng(0).choice(len(self.texts), NEAR_MOST, replace=False))
+            self.seen = np.isin(self.exact, self._rows)
+
+    def compare(self) -> Job[None]:
+        """Job: find those that are nearly the same."""
+        links = yield from near_links(self.texts.gather(self._rows))
+        group = np.arange(len(self.texts))
+        group[self._rows] = self._rows[grouped(len(self._rows), links)]
+        self.near = group[self.exact]
+
+    def against(self, others: pl.Series) -> Job[tuple[np.ndarray, np.ndarray]]:
+        """Job: (prompts,) bool, those that stand in another set of prompts too; and those that nearly do, of `seen`."""
+        theirs = folded(others).unique(maintain_order=True)
+        same = self.texts.is_in(theirs.implode()).to_numpy()
+        if len(theirs) > NEAR_MOST:
+            theirs = theirs.gather(np.sort(np.random.default_rng(0).choice(len(theirs), NEAR_MOST, replace=False)))
+        mine = self._rows[~same[self._rows]]
+        links = yield from near_links(pl.concat([self.texts.gather(mine), theirs]), len(mine))
+        near = np.zeros(len(self.texts), bool)
+        near[mine[np.unique(links[:, 0])]] = True
+        return same[self.exact], near[self.exact]
 
 
-def shared_prompts(looked: Looked, near: bool = False, threshold: float = 0.8) -> list[Finding | None]:
-    """Prompts that stand in several splits, or several sources, exactly (but for case and blanks) or nearly."""
-    found: list[Finding | None] = []
+def shared_prompts(looked: Looked) -> list[Finding | None]:
+    """Prompts that stand in several splits, or several sources, but for case and white space."""
     dataset = looked.dataset
-    columns = source_columns(dataset)[:3]
-    if not columns:
-        return []
-    texts = _normal(dataset.prompts["text"])
-    if near and dataset.prompts.height <= NEAR_MOST:
-        groups = near_groups(texts.to_list(), threshold)
-    elif near:
-        return []
-    else:
-        groups = texts.rank("dense").to_numpy().astype(np.int64)
-    exact = texts.rank("dense").to_numpy().astype(np.int64)
-    for column in columns:
-        codes, _ = _codes(dataset.extras[column])
-        shared = _in_several(groups[dataset.prompt], codes)
-        if near:
-            shared &= ~_in_several(exact[dataset.prompt], codes)
-        how = "nearly the same" if near else "the same"
-        sentence = f"{{pairs}} ({{share}}) {{have}} {how} prompt as one of another {column}"
-        found.append(looked.finding("near_prompts" if near else "shared_prompts", shared, sentence))
+    found: list[Finding | None] = []
+    for column in source_columns(dataset)[:3]:
+        shared = _in_several(looked.prompts.exact[dataset.prompt], _codes(dataset.extras[column])[0])
+        sentence = f"{{pairs}} ({{share}}) {{have}} the same prompt as one of another {column}"
+        found.append(looked.finding("shared_prompts", shared, sentence))
     return found
+
+
+def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
+    """Job: prompts that are nearly the same as an earlier one, and those that nearly stand in several splits or sources."""
+    dataset, prompts = looked.dataset, looked.prompts
+    yield from prompts.compare()
+    near, exact = prompts.near[dataset.prompt], prompts.exact[dataset.prompt]
+    rows = np.flatnonzero(prompts.seen[dataset.prompt])
+    found: list[Finding | None] = []
+    for column in source_columns(dataset)[:3]:
+        codes, _ = _codes(dataset.extras[column])
+        shared = _in_several(near, codes) & ~_in_several(exact, codes)
+        sentence = f"{{pairs}} ({{share}}) {{have}} nearly the same prompt as one of another {column}"
+        found.append(looked.finding("near_prompts", shared[rows], sentence, rows))
+    later = prompts.near != prompts.exact
+    groups = len(np.unique(prompts.near[later]))
+    sentence = (
+        f"{{prompts}} ({{share}}) {{are}} nearly the same as an earlier one: {len(np.unique(prompts.exact[later])):,} "
+        f"of {len(np.unique(prompts.exact[prompts.seen])):,} prompts repeat {groups:,} other{'s' if groups > 1 else ''} with small changes"
+    )
+    return [*found, looked.finding("near_duplicates", later[dataset.prompt][rows], sentence, rows)]
+
+
+def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Finding]]:
+    """Job: the pairs whose prompt stands in a second dataset too, and those whose prompt nearly does.
+
+    others: its prompts; name: what it is called. Of more than NEAR_MOST prompts a sample is held against each other.
+    """
+    looked = Looked(dataset)
+    if not len(dataset) or not len(others):
+        return []
+    same, near = yield from looked.prompts.against(others)
+    rows = np.flatnonzero(looked.prompts.seen[dataset.prompt])
+    count = others.n_unique()
+    beside = f"{name} ({min(count, NEAR_MOST):,} of its {count:,} prompts)" if count > NEAR_MOST else name
+    found = [
+        looked.finding("shared_with", same[dataset.prompt], f"{{pairs}} ({{share}}) {{have}} the same prompt as one of {name}"),
+        looked.finding("near_with", near[dataset.prompt][rows],
+                       f"{{pairs}} ({{share}}) {{have}} nearly the same prompt as one of {beside}", rows),
+    ]  # fmt: skip
+    return [finding for finding in found if finding is not None]
 
 
 def _in_several(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -329,26 +445,29 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
     ("balance", balance),
     ("template leftovers", leftovers),
     ("scripts", writing),
+    ("languages", tongues),
 )
 
 
 def check(
-    dataset: Dataset, quick: bool = False, measured: tuple[np.ndarray, np.ndarray] | None = None
+    dataset: Dataset,
+    quick: bool = False,
+    measured: tuple[np.ndarray, np.ndarray] | None = None,
+    limit: int | None = None,
 ) -> Job[list[Finding]]:
-    """All findings, the most pairs first within the order of CHECKS; a job that yields Progress in checks.
+    """All findings in the order of CHECKS, near prompts last; a job that yields Progress.
 
-    quick: look at QUICK pairs where a check reads all texts, and leave out near prompts. measured: (responses,)
-    characters and words, where they are known already.
+    quick: look at QUICK pairs where a check reads all texts. measured: (responses,) characters and words, where they
+    are known already. limit: the most characters that the encoder reads, None where it reads all.
     """
-    looked = Looked(dataset, quick)
+    looked = Looked(dataset, quick, limit)
     if measured is not None:
         looked.__dict__["measured"] = measured
-    found: list[Finding] = []
-    checks = [*CHECKS]
-    if not quick:
-        checks.append(("near prompts", lambda looked: shared_prompts(looked, near=True)))
-    for place, (what, look) in enumerate(checks):
-        yield Progress(place, len(checks), f"looking at {what}")
+    found: list[Finding | None] = []
+    for place, (what, look) in enumerate(CHECKS):
+        yield Progress(place, len(CHECKS), f"looking at {what}")
         if len(dataset):
-            found += [finding for finding in look(looked) if finding is not None]
-    return found
+            found += look(looked)
+    if len(dataset):
+        found += yield from near_prompts(looked)
+    return [finding for finding in found if finding is not None]

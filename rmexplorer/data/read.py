@@ -18,7 +18,7 @@ from rmexplorer.data.formats import FORMATS, Format, recognise
 from rmexplorer.data.guess import guess
 from rmexplorer.data.hub import fetched, is_address
 from rmexplorer.data.mapping import Mapping, as_format, at
-from rmexplorer.data.members import common_labels, is_folder, members
+from rmexplorer.data.members import common_labels, is_folder, members, once, told_apart
 from rmexplorer.data.nested import outcomes, worth_parsing
 from rmexplorer.data.records import Comparison, Record, Skip
 from rmexplorer.data.shapes import Absent
@@ -115,7 +115,9 @@ def open_tables(path: Paths, max_bytes: int | None = None) -> Job[Opened]:
     paths = [str(path)] if isinstance(path, str | Path) else [str(one) for one in path]
     if not paths:
         raise Problem("no file was given", "name a file or a folder")
+    paths, again = once(paths)
     tables, warnings = yield from _open_all(paths, max_bytes)
+    warnings[:0] = [f"{one}: is named twice; it is read once" for one in again]
     shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
     samples = [table.sample(SAMPLE) for _, table in tables]
@@ -163,6 +165,7 @@ def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
 def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:
     """Every data file behind the paths, opened, under its name; and warnings of what was left out."""
     tables: list[tuple[str, Table]] = []
+    places: list[tuple[str, str]] = []
     warnings: list[str] = []
     for path in paths:
         files = [("", Path(path))]
@@ -175,6 +178,7 @@ def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[s
                 yield Progress(len(tables), 0, f"opening {called}")
                 try:
                     tables.append((called, open_member(member, str(file / member.name) if folder else path)))
+                    places.append((path, f"{called}/{member.part}" if member.part else called))
                 except Problem:
                     if not (folder and member.name.lower().endswith((".txt", ".db"))):
                         raise
@@ -182,6 +186,8 @@ def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[s
     if not tables:
         remedy = "choose a folder with .jsonl, .json, .csv or .parquet files"
         raise Problem(f"{paths[0]}: this folder holds no data files", remedy)
+    if len(paths) > 1:
+        tables = [(name, table) for name, (_, table) in zip(told_apart(places), tables, strict=True)]
     return tables, warnings
 
 

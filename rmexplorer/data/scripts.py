@@ -9,6 +9,8 @@ SCRIPTS = (
     "Latin", "Han", "Cyrillic", "Arabic", "Devanagari", "Hiragana", "Katakana", "Hangul", "Greek", "Hebrew", "Thai",
     "Bengali", "Tamil", "Telugu", "Georgian", "Armenian", "Ethiopic",
 )  # fmt: skip
+ROLE_TAG = r"(?mi)^(?:Human|Assistant|User|System|Tool|Developer|Prompter|Model|Bot|GPT): ?"
+"""What names a speaker at the start of a line is not written by one."""
 NONE, OTHER = "none", "other"
 JAPANESE = "Japanese"
 
@@ -16,8 +18,9 @@ JAPANESE = "Japanese"
 def scripts(texts: pl.Series) -> pl.Series:
     """(n,) the script that most letters of each text are of; `none` without letters, `other` for rare scripts.
 
-    A text with kana is Japanese, however many of its characters are Han.
+    Role tags (`Human:`) do not count. A text with kana is Japanese, however many of its characters are Han.
     """
+    texts = texts.str.replace_all(ROLE_TAG, "")
     plain = (texts.str.len_bytes() == texts.str.len_chars()).to_numpy()
     names = np.full(len(texts), NONE, dtype=object)
     latin = texts.str.contains("[A-Za-z]").to_numpy()

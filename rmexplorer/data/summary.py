@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,22 @@ import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.measure import char_count, lengths
-from rmexplorer.data.quality import check
+from rmexplorer.data.quality import Finding, check
 from rmexplorer.job import finish
 from rmexplorer.statistics import Estimate, proportion
 
+SHOWN, KEPT = 3, 20  # skipped records: of each reason to people, and in all in JSON
+DETAIL = 60
 
-def summary(dataset: Dataset) -> dict[str, Any]:
-    """The keys of `info --json` (CLI.md)."""
+
+def summary(dataset: Dataset, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+    """The keys of `info --json` (CLI.md); findings: those of a quick look where they are not given."""
     decided = dataset.winner != TIE
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
     chars, words = lengths(dataset.responses["text"])
     prompts, responses = _distinct(dataset)
+    if findings is None:
+        findings = finish(check(dataset, quick=True, measured=(chars, words)))
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
         "format": dataset.format,
@@ -37,10 +43,36 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "score_columns": list(dataset.score_columns),
         "warnings": [*dataset.warnings, *_warnings(dataset, chars)],
         "quality": [
-            {"kind": found.kind, "title": found.title, "pairs": found.count}
-            for found in finish(check(dataset, quick=True, measured=(chars, words)))
+            {"kind": found.kind, "title": found.title, "pairs": found.count, "n": found.looked_at,
+             "share": found.share.value, "ci": [found.share.low, found.share.high]}
+            for found in findings
         ],
-    }
+        "skipped_records": _skipped(dataset, KEPT).rows(named=True),
+    }  # fmt: skip
+
+
+def _skipped(dataset: Dataset, most: int) -> pl.DataFrame:
+    """record (0-based), line (1-based, null where the container has none), reason and detail of the first `most` skipped."""
+    return dataset.skipped.select("record", "line", "reason", "detail").head(most)
+
+
+def _short(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= DETAIL else plain[: DETAIL - 1].rstrip() + "…"
+
+
+def skipped_lines(dataset: Dataset) -> list[str]:
+    """For each reason, by falling count: how many records were skipped, and where the first ones stand."""
+    lines = []
+    for reason, count in dataset.skipped["reason"].value_counts(sort=True).rows():
+        first = dataset.skipped.filter(pl.col("reason") == reason).head(SHOWN)
+        where = [
+            (f"record {record + 1:,}" if line is None else f"line {line:,}") + (f" ({_short(detail)})" if detail else "")
+            for record, line, detail in first.select("record", "line", "detail").iter_rows()
+        ]
+        more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
+        lines.append(f"skipped: {count:,} {reason.replace('_', ' ')}: {', '.join(where)}{more}")
+    return lines
 
 
 def _distinct(dataset: Dataset) -> tuple[int, int]:
@@ -73,7 +105,7 @@ def _warnings(dataset: Dataset, chars: np.ndarray) -> list[str]:
 
 
 def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
-    """What `info` says to people: a short table of the facts of `summary`."""
+    """What `info` says to people: a short table of the facts of `summary` (and of the encoder, where they are there)."""
     rows = [
         ("format", f"{facts['format']} ({dataset.why})"),
         ("records", f"{facts['rows']:,}"),
@@ -106,7 +138,11 @@ def describe(dataset: Dataset, facts: dict[str, Any]) -> str:
     width = max(len(label) for label, _ in rows)
     lines = [f"{label.ljust(width)}  {value}" for label, value in rows]
     said = [f"warning: {warning}" for warning in facts["warnings"]]
-    return "\n".join([*lines, *said, *(f"quality: {found['title']}" for found in facts["quality"])])
+    quality = [f"quality: {found['title']}" for found in facts["quality"]]
+    encoder = facts.get("encoder")
+    if encoder and encoder["limit"] is None:
+        quality.append(f"quality: no response is cut off, as the encoder {encoder['name']} reads texts to their end")
+    return "\n".join([*lines, *skipped_lines(dataset), *said, *quality])
 
 
 def chosen_longer(dataset: Dataset) -> Estimate:

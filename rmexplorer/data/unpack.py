@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import zstandard
 
+from rmexplorer.data.suffixes import DATA_SUFFIXES
 from rmexplorer.problem import Problem
 
 _CHUNK = 1 << 20
@@ -41,34 +42,6 @@ _NO_DATA = {
     "copying",
     "authors",
     "manifest",
-}
-_DATA_SUFFIXES = {
-    ".jsonl",
-    ".json",
-    ".ndjson",
-    ".csv",
-    ".tsv",
-    ".parquet",
-    ".arrow",
-    ".txt",
-    ".gz",
-    ".xz",
-    ".bz2",
-    ".zip",
-    ".zst",
-    ".lzma",
-    ".feather",
-    ".ipc",
-    ".tar",
-    ".tgz",
-    ".xlsx",
-    ".xlsm",
-    ".xlsb",
-    ".xls",
-    ".ods",
-    ".db",
-    ".sqlite",
-    ".sqlite3",
 }
 
 
@@ -114,7 +87,7 @@ def is_data(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or any(part == ".." or part == "__MACOSX" or part.startswith(".") for part in path.parts):
         return False
-    return path.suffix.lower() in _DATA_SUFFIXES and path.name.split(".")[0].lower() not in _NO_DATA
+    return path.suffix.lower() in DATA_SUFFIXES and path.name.split(".")[0].lower() not in _NO_DATA
 
 
 def file_bytes(path: Path, count: int = -1) -> bytes:

@@ -96,7 +96,8 @@ class Encoder(ABC):
     """Turns (prompt, response) into a vector of float32.
 
     sees_prompt says whether the vector of a response depends on its prompt at all; `sees` says what of it. A higher
-    version marks a change after which old states no longer mean the same.
+    version marks a change after which old states no longer mean the same. limit: the most characters of a text that it
+    reads, None where it reads all.
     """
 
     name: ClassVar[str]
@@ -105,6 +106,7 @@ class Encoder(ABC):
     sees_prompt: ClassVar[bool]
     sees: ClassVar[str]
     version: ClassVar[int] = 1
+    limit: ClassVar[int | None] = None
     settings: ClassVar[Mapping[str, Setting]] = {}
 
     def resolve(self, settings: Mapping[str, Any] | None = None) -> dict[str, int]:

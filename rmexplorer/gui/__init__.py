@@ -6,6 +6,7 @@ from rmexplorer.late import postpone
 
 LATE = (
     "polars",
+    "rmexplorer.data.hub",
     "rmexplorer.data.quality",
     "rmexplorer.data.query",
     "rmexplorer.data.table",
@@ -16,6 +17,7 @@ LATE = (
     "rmexplorer.workflows.attributing",
     "rmexplorer.workflows.columns",
     "rmexplorer.workflows.files",
+    "rmexplorer.workflows.informing",
     "rmexplorer.workflows.rewards",
     "rmexplorer.workflows.scoring",
     "rmexplorer.workflows.training",

@@ -22,9 +22,11 @@ from PySide6.QtWidgets import (
 
 from rmexplorer.app.commands import COMMANDS, WHY_NOT
 from rmexplorer.app.desk import Desk
+from rmexplorer.data import hub
 from rmexplorer.gui.catalog import catalog
 from rmexplorer.gui.theme import brush, color, font, pixmap, px, set_font, set_role, themes
 from rmexplorer.gui.widgets.rows import Index, RowsModel
+from rmexplorer.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Palette(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(px(8), px(8), px(8), px(8))
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Command, pane or pair number")
+        self.field.setPlaceholderText("Command, pane, pair number or hf:// address")
         self.field.setAccessibleName("Find a command")
         set_font(self.field, "body")
         column.addWidget(self.field)
@@ -173,9 +175,20 @@ class Palette(QDialog):
                     lambda: self._desk.look_at(pair),
                 ),
             )
+        if text.strip().startswith("hf://"):
+            lines.insert(0, self._address(text.strip()))
         self._model.put(lines)
         if lines:
             self.view.setCurrentIndex(self._model.index(0))
+
+    def _address(self, text: str) -> Entry:
+        """The line that opens a dataset of the Hub by its address."""
+        try:
+            address, why = hub.address_of(text), ""
+        except Problem as problem:
+            address, why = text, f"{problem.remedy[:1].upper()}{problem.remedy[1:]}."
+        return Entry(f"Open {address}", "Fetch this dataset of the Hugging Face Hub", "", "download", why,
+                     lambda: self._desk.open([address]))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrows walk, Enter acts."""

@@ -7,25 +7,34 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.ui import DATA_KINDS
 from rmexplorer.data.quality import Finding
 from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import GhostButton, SecondaryButton, hairline, label
 from rmexplorer.gui.widgets.scroll import Scrolled
+from rmexplorer.workflows import informing
 
 NAMES = {
     "conflicts": "Conflicting labels",
     "duplicates": "Duplicates",
     "empty": "Empty responses",
+    "empty_prompt": "Empty prompts",
     "long": "Very long responses",
+    "long_prompt": "Very long prompts",
     "truncation": "Equal up to the encoder's limit",
     "position": "Position bias",
     "balance": "Label balance by source",
     "scripts": "Scripts of the prompts",
     "response_script": "Responses in another script",
+    "languages": "Languages of the prompts",
+    "response_language": "Responses in another language",
     "leftovers": "Template leftovers",
     "shared_prompts": "Shared prompts",
     "near_prompts": "Nearly shared prompts",
+    "near_duplicates": "Nearly repeated prompts",
+    "shared_with": "Prompts of a second file",
+    "near_with": "Prompts nearly of a second file",
 }
 
 
@@ -87,6 +96,8 @@ class QualitySheet(Popover):
             if findings
             else "Nothing was found: no duplicates, conflicts, leftovers, shared prompts or position bias."
         )
+        if informing.default_limit() is None:
+            self.add_text("No response is cut off: the encoder reads texts to their end.")
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, px(8), 0)
         self._list.setSpacing(0)
@@ -96,7 +107,13 @@ class QualitySheet(Popover):
         self.body.addWidget(scroll)
         self.all = GhostButton("Include all pairs", "undo-2")
         self.all.clicked.connect(self._include_all)
-        self.body.addWidget(self.all, 0, Qt.AlignmentFlag.AlignLeft)
+        self.compare = GhostButton("Compare prompts with a second file…", "file-text")
+        self.compare.clicked.connect(self._compare)
+        row = QHBoxLayout()
+        row.addWidget(self.compare)
+        row.addStretch(1)
+        row.addWidget(self.all)
+        self.body.addLayout(row)
         self._fill()
 
     def _fill(self) -> None:
@@ -120,6 +137,13 @@ class QualitySheet(Popover):
     def _select(self, finding: Finding) -> None:
         self._desk.select(finding.mask, origin=name_of(finding))
         self.close()
+
+    def _compare(self) -> None:
+        desk = self._desk  # the sheet is gone once the dialog is there
+        self.close()
+        path = desk.ui.choose_open("Compare prompts with a second file", DATA_KINDS)
+        if path:
+            desk.quality.compare(path)
 
     def _turn(self, finding: Finding, out: bool) -> None:
         place = self._findings.index(finding)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 
@@ -111,7 +109,7 @@ class TopBar(QWidget):
     def _dataset_menu(self) -> None:
         menu = QMenu(self)
         menu.setAccessibleName("Dataset")
-        for name in ("open_dataset", "open_folder", "paste_pairs", "open_demo", "export_pairs"):
+        for name in ("open_dataset", "open_folder", "open_hub", "paste_pairs", "open_demo", "export_pairs"):
             command = COMMANDS[name]
             action = menu.addAction(command.title)
             action.setShortcut(command.key)
@@ -122,8 +120,8 @@ class TopBar(QWidget):
             menu.addSection("Recent")
         for one in recent:
             action = menu.addAction(f"{one.name} · {counted(one.pairs)} pairs")
-            action.setEnabled(Path(one.path).exists())
-            action.triggered.connect(lambda _=False, path=one.path: self._desk.open([path]))
+            action.setEnabled(one.is_there)
+            action.triggered.connect(lambda _=False, paths=one.paths: self._desk.open(paths))
         self._pop(menu, self.dataset)
 
     def _model_menu(self) -> None:

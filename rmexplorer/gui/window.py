@@ -38,6 +38,7 @@ from rmexplorer.gui import mapping_page
 from rmexplorer.gui.dropborder import DropBorder
 from rmexplorer.gui.frame import Frame
 from rmexplorer.gui.help import HelpDialog
+from rmexplorer.gui.hub_form import HubForm
 from rmexplorer.gui.palette import Palette
 from rmexplorer.gui.pane import PANES, Pane
 from rmexplorer.gui.theme import set_role, themes
@@ -271,6 +272,14 @@ class Window(QWidget):
         """A file to open, '' when a person thinks better of it."""
         return QFileDialog.getOpenFileName(self, title, self._folder(), kinds)[0]
 
+    def choose_several(self, title: str, kinds: str) -> list[str]:
+        """Files to open together, none when a person thinks better of it."""
+        return QFileDialog.getOpenFileNames(self, title, self._folder(), kinds)[0]
+
+    def ask_address(self) -> str:
+        """The address of a dataset of the Hub, '' when a person thinks better of it."""
+        return HubForm.ask(self)
+
     def choose_folder(self, title: str) -> str:
         """A folder to open."""
         return QFileDialog.getExistingDirectory(self, title, self._folder())
@@ -280,8 +289,8 @@ class Window(QWidget):
         return QFileDialog.getSaveFileName(self, title, str(Path(self._folder()) / name), kinds)[0]
 
     def _folder(self) -> str:
-        recent = self.desk.project.recent(1)
-        return str(Path(recent[0].path).parent) if recent and Path(recent[0].path).parent.is_dir() else str(Path.home())
+        places = (Path(recent.paths[0]).parent for recent in self.desk.project.recent() if not recent.is_address)
+        return str(next((place for place in places if place.is_dir()), Path.home()))
 
     def confirm(self, question: str, detail: str, yes: str) -> bool:
         """Ask a question; the safe answer is the default."""
@@ -438,7 +447,8 @@ class Window(QWidget):
         """Take files."""
         if event.mimeData().hasUrls() and any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
-            self.border.show_over("Open this dataset")
+            count = sum(url.isLocalFile() for url in event.mimeData().urls())
+            self.border.show_over("Open this dataset" if count == 1 else f"Open these {count} files as one dataset")
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """The file went elsewhere."""

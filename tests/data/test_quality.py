@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from rmexplorer.data.near import near_groups
+from rmexplorer.data.languages import LANGUAGES, LATIN, WRITTEN, languages
+from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.quality import (
     Finding,
     Looked,
@@ -17,12 +20,16 @@ from rmexplorer.data.quality import (
     check,
     position,
     shared_prompts,
+    shared_with,
     source_columns,
     unlearnable,
 )
 from rmexplorer.data.scripts import scripts
 from rmexplorer.data.summary import describe, summary
 from rmexplorer.job import finish
+from rmexplorer.workflows.informing import inform
+from rmexplorer.workflows.informing import shared_prompts as prompts_shared
+from rmexplorer.workflows.opening import keep
 
 PAIR = {"prompt": "p", "chosen": "a", "rejected": "b"}
 
@@ -69,15 +76,23 @@ def test_that_empty_and_very_long_texts_are_found(load: Any) -> None:
     assert "1 comparison (" in seen["empty"].title and "has an empty response" in seen["empty"].title
 
 
-def test_that_responses_equal_up_to_the_limit_are_unlearnable(load: Any) -> None:
+def test_that_empty_and_very_long_prompts_are_found(load: Any) -> None:
+    seen = found(load([*clean(3), {**PAIR, "prompt": " "}, {**PAIR, "prompt": "word " * 4001}]))
+    assert selected(seen["empty_prompt"]) == [3] and selected(seen["long_prompt"]) == [4]
+    assert "has an empty prompt" in seen["empty_prompt"].title and {"empty", "long"}.isdisjoint(seen)
+
+
+def test_that_responses_equal_as_far_as_the_encoder_reads_are_unlearnable(load: Any) -> None:
     same = "x" * 2000
     rows = [
         {"prompt": "p", "chosen": same + "a", "rejected": same + "b"},
         {"prompt": "q", "chosen": same[1:] + "a", "rejected": same[1:] + "b"},
         {"prompt": "r", "chosen": same, "rejected": "y"},
     ]
-    assert selected(found(load(rows))["truncation"]) == [0]
-    wider = [one for one in unlearnable(Looked(load(rows)), limit=1000) if one]
+    dataset = load(rows)
+    assert "truncation" not in found(dataset), "an encoder that reads whole texts cuts none off"
+    assert selected(found(dataset, limit=2000)["truncation"]) == [0]
+    wider = [one for one in unlearnable(Looked(dataset, limit=1000)) if one]
     assert selected(wider[0]) == [0, 1] and "1,000 characters" in wider[0].title
 
 
@@ -116,16 +131,74 @@ def test_that_prompts_of_two_splits_are_found_exactly_and_nearly(load: Any) -> N
     assert source_columns(dataset) == ["split"]
     seen = found(dataset)
     assert selected(seen["shared_prompts"]) == [0, 1] and selected(seen["near_prompts"]) == [2, 3]
-    assert "near_prompts" not in found(dataset, quick=True)
+    assert selected(found(dataset, quick=True)["near_prompts"]) == [2, 3]
+    assert selected(seen["near_duplicates"]) == [3], "the first of those alike stays"
+    assert "1 of 4 prompts repeat 1 other with" in seen["near_duplicates"].title
     assert shared_prompts(Looked(load(clean(5)))) == []
 
 
-def test_that_near_groups_link_texts_by_similarity() -> None:
+def groups_of(texts: list[str]) -> list[int]:
+    series = pl.Series(texts, dtype=pl.String)
+    return grouped(len(series), finish(near_links(folded(series)))).tolist()
+
+
+def test_that_near_texts_are_grouped_under_the_first() -> None:
     base = " ".join(f"word{n}" for n in range(60))
     texts = [base, base.replace("word30", "other"), " ".join(f"else{n}" for n in range(60)), "", "one", base.upper()]
-    assert near_groups(texts).tolist() == [0, 0, 2, 3, 4, 0]
-    assert near_groups([]).tolist() == []
-    assert near_groups(["漢字を書く練習をする", "漢字を書く練習をする。"]).tolist() == [0, 0]
+    assert groups_of(texts) == [0, 0, 2, 3, 4, 0]
+    assert groups_of([]) == [] and groups_of(["alone"]) == [0]
+    assert groups_of(["漢字を書く練習をする", "漢字を書く練習をする。", "ok", "ok?"]) == [0, 0, 2, 3]
+
+
+def test_that_links_are_all_those_that_holding_each_against_each_finds() -> None:
+    chance = random.Random(0)
+    words = [f"w{chance.randrange(10**6)}" for _ in range(400)]
+    texts = []
+    for _ in range(60):  # families of one text with ever more words replaced, across the bound
+        text = [chance.choice(words) for _ in range(40)]
+        texts.append(" ".join(text))
+        for changes in (1, 2, 4, 8):
+            for _ in range(changes):
+                text[chance.randrange(40)] = chance.choice(words)
+            texts.append(" ".join(text))
+    chance.shuffle(texts)
+    grams = [{text[at : at + 5] for at in range(len(text) - 4)} for text in texts]
+
+    def near(one: int, two: int) -> bool:
+        return len(grams[one] & grams[two]) >= 0.8 * len(grams[one] | grams[two])
+
+    true = [(one, two) for two in range(len(texts)) for one in range(two) if near(one, two)]
+    links = finish(near_links(pl.Series(texts)))
+    assert len(true) > 40 and all(near(one, two) for one, two in links.tolist())
+    assert grouped(len(texts), links).tolist() == grouped(len(texts), np.array(true)).tolist()
+    cut = len(texts) // 2
+    across = finish(near_links(pl.Series(texts), cut))
+    assert all(one < cut <= two and near(one, two) for one, two in across.tolist())
+    assert set(across[:, 0].tolist()) == {one for one, two in true if one < cut <= two}
+    assert set(across[:, 1].tolist()) == {two for one, two in true if one < cut <= two}
+
+
+def test_that_of_many_prompts_a_sample_is_compared_and_said(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "please write a short story about a lighthouse keeper who finds a letter in a bottle on the shore, {}"
+    dataset = load([{**PAIR, "prompt": text.format(number)} for number in range(40)])
+    whole = found(dataset)["near_duplicates"]
+    assert whole.count == 39 and whole.looked_at == 40 and "looked at" not in whole.title
+    monkeypatch.setattr("rmexplorer.data.quality.NEAR_MOST", 10)
+    part = found(dataset)["near_duplicates"]
+    assert part.count == 9 and part.looked_at == 10 and "(of 10 looked at)" in part.title
+    near = finish(shared_with(dataset, pl.Series([f"{text.format('today')} {n}" for n in range(30)]), "other.jsonl"))
+    assert near[0].looked_at == 10 and "other.jsonl (10 of its 30 prompts)" in near[0].title
+
+
+def test_that_prompts_of_a_second_dataset_are_found_exactly_and_nearly(load: Any) -> None:
+    text = "please write a short story about a lighthouse keeper who finds a letter in a bottle on the shore {}"
+    rows = [*clean(6), {**PAIR, "prompt": " Same  PROMPT "}, {**PAIR, "prompt": text.format("today")}]
+    others = pl.Series(["same prompt", text.format("tonight"), "nothing like it", "same prompt"])
+    one, two = finish(shared_with(load(rows), others, "test.jsonl"))
+    assert (one.kind, selected(one), two.kind, selected(two)) == ("shared_with", [6], "near_with", [7])
+    assert "1 comparison (12.5%, 95 % interval 2.2% to 47.1%) has the same prompt as one of test.jsonl" in one.title
+    assert finish(shared_with(load(rows), pl.Series(["quite another"]), "x")) == []
+    assert finish(shared_with(load(rows), pl.Series([], dtype=pl.String), "x")) == []
 
 
 @pytest.mark.parametrize(
@@ -133,6 +206,7 @@ def test_that_near_groups_link_texts_by_similarity() -> None:
     [
         ("plain words", "Latin"), ("déjà vu", "Latin"), ("привет, world", "Cyrillic"), ("漢字", "Han"),
         ("漢字かな", "Japanese"), ("안녕", "Hangul"), ("שלום", "Hebrew"), ("مرحبا", "Arabic"), ("नमस्ते", "Devanagari"),
+        ("\n\nHuman: 你好吗\n\nAssistant:", "Han"), ("User: 12\nAssistant: 13", "none"), ("Human rights", "Latin"),
         ("12 + 3", "none"), ("", "none"), ("¿?", "none"), ("ꦗꦮ", "other"),
     ],
 )  # fmt: skip
@@ -145,6 +219,46 @@ def test_that_the_mix_of_scripts_selects_the_rarer_ones(load: Any) -> None:
     seen = found(load(rows))
     assert selected(seen["scripts"]) == [8] and "Latin 88.9%, Cyrillic 11.1%" in seen["scripts"].title
     assert selected(seen["response_script"]) == [8]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("What would be a good way to learn to cook on a small budget?", "English"),
+        ("\n\nHuman: Wie lange muss man Kartoffeln kochen, damit sie weich werden?\n\nAssistant:", "German"),
+        ("Quelle est la meilleure façon d'apprendre à cuisiner avec un petit budget ?", "French"),
+        ("Скажи, пожалуйста, как лучше всего научиться готовить дома?", "Russian"),
+        ("Скажіть, будь ласка, як найкраще навчитися готувати вдома?", "Ukrainian"),
+        ("ok", None), ("2 + 2 = ?", None), ("", None), ("def f(x):\n    return x", None),
+    ],
+)  # fmt: skip
+def test_that_the_language_is_told_where_it_is_clear(text: str, language: str | None) -> None:
+    assert languages(pl.Series([text])).to_list() == [language]
+
+
+def test_that_each_language_has_a_script() -> None:
+    assert LATIN | frozenset().union(*WRITTEN.values()) == frozenset(LANGUAGES.values())
+    assert {"English", "German", "Vietnamese", "Serbian"} <= LATIN and "Russian" not in LATIN
+
+
+def test_that_languages_of_one_script_are_told_apart(load: Any) -> None:
+    german = "Wie lange muss man Kartoffeln kochen, damit sie weich werden?"
+    english = "How long do you have to cook potatoes until they are soft and ready? Number {}"
+    answer = "You should boil them for about twenty minutes, and then look with a fork. Number {}"
+    rows = [{"prompt": english.format(n), "chosen": answer.format(n), "rejected": "no"} for n in range(8)]
+    rows.append({"prompt": german, "chosen": "Ungefähr zwanzig Minuten lang in kochendem Wasser mit etwas Salz.",
+                 "rejected": answer.format(9)})  # fmt: skip
+    seen = found(load(rows))
+    assert selected(seen["languages"]) == [8] and "English 88.9%, German 11.1% of 9 that are clear" in seen["languages"].title
+    assert selected(seen["response_language"]) == [8] and "scripts" not in seen
+
+
+def test_that_of_many_pairs_the_languages_of_a_sample_are_told(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rmexplorer.data.quality.LANGUAGE_PAIRS", 10)
+    rows = [{"prompt": "How long do you have to cook potatoes until they are soft?", "chosen": f"Ja, das ist die Nummer {n} von allen.",
+             "rejected": "no"} for n in range(30)]  # fmt: skip
+    finding = found(load(rows))["response_language"]
+    assert finding.looked_at == finding.count == 10 and "(of 10 looked at)" in finding.title
 
 
 @pytest.mark.parametrize(
@@ -194,6 +308,32 @@ def test_that_a_quick_look_is_not_fooled_by_rows_in_turn(load: Any, monkeypatch:
 def test_that_info_tells_the_findings(load: Any) -> None:
     dataset = load([PAIR, PAIR])
     facts = summary(dataset)
-    assert [(one["kind"], one["pairs"]) for one in facts["quality"]] == [("duplicates", 1)]
+    (one,) = facts["quality"]
+    assert (one["kind"], one["pairs"], one["n"], one["share"]) == ("duplicates", 1, 2, 0.5) and one["ci"][0] < 0.5 < one["ci"][1]
     assert "quality: 1 comparison (50.0%" in describe(dataset, facts)
     assert summary(load([{**PAIR, "chosen": None}]))["quality"] == []
+
+
+def test_that_info_lists_what_was_skipped_by_line_and_reason(load: Any) -> None:
+    rows = [PAIR] + [{**PAIR, "prompt": f"q {n}", "chosen": None} for n in range(5)] + [{**PAIR, "rejected": " a "}]
+    content = "\n".join(json.dumps(row) for row in rows) + '\n{"prompt": broken\n'
+    dataset = load(content)
+    facts = summary(dataset)
+    said = describe(dataset, facts).splitlines()
+    assert [line for line in said if line.startswith("skipped:")] == [
+        "skipped: 5 missing response: line 2 (q 0), line 3 (q 1), line 4 (q 2) and 2 more",
+        *(line for line in said if "identical responses: line 7" in line),
+        *(line for line in said if "bad record: line 8" in line),
+    ]
+    assert len(facts["skipped_records"]) == 7 == sum(facts["skipped"].values())
+    assert facts["skipped_records"][0] == {"record": 1, "line": 2, "reason": "missing_response", "detail": "q 0"}
+
+
+def test_that_info_says_how_far_the_encoder_reads_and_what_a_second_file_shares(load: Any, tmp_path: Path) -> None:
+    dataset = load(clean(8))
+    load([*clean(2), {**PAIR, "prompt": "another"}], "other.jsonl")
+    facts = finish(inform(dataset, tmp_path / "other.jsonl"))
+    assert facts["encoder"] == {"name": "lexical", "limit": None}
+    assert [(one["kind"], one["pairs"]) for one in facts["quality"]] == [("shared_with", 2)]
+    assert "quality: no response is cut off, as the encoder lexical reads texts to their end" in describe(dataset, facts)
+    assert [one.count for one in finish(prompts_shared(keep(dataset), str(tmp_path / "other.jsonl")))] == [2]

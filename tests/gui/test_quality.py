@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from rmexplorer.app.quality import packed, unpacked
+from rmexplorer.data import quality
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.data import Data
-from rmexplorer.gui.quality import QualitySheet
+from rmexplorer.gui.quality import NAMES, QualitySheet
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.workflows.opening import open_files
@@ -157,3 +159,38 @@ def test_that_another_label_of_the_rows_opens_the_file_again(
     pane.criterion.setFocus()
     QTest.keyClick(pane.criterion, Qt.Key.Key_Down)
     wait_until(lambda: window.desk.state.dataset is not None and window.desk.state.dataset.criterion == "safer")
+
+
+def test_that_prompts_of_a_second_file_become_findings_that_can_be_left_out(
+    pane: Data, window: Window, tmp_path: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "test split.jsonl"
+    rows = [{"prompt": f"Question {n}", "chosen": "yes", "rejected": "no"} for n in (3, 4)]
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked: list[str] = []
+    monkeypatch.setattr(window, "choose_open", lambda title, kinds: asked.append(kinds) or str(other))
+    said: list[str] = []
+    window.desk.notice.connect(said.append)
+    sheet = sheet_of(pane)
+    before = len(sheet.rows)
+    for _ in range(2):  # a second look at the same file says the same again
+        QTest.mouseClick(sheet.compare, Qt.MouseButton.LeftButton)
+        wait_until(lambda: bool(said))
+        assert said.pop() == "8 pairs share their prompt with test split.jsonl" and "*.parquet" in asked[-1]
+        sheet = sheet_of(pane)
+        assert len(sheet.rows) == before + 1 and pane.quality.text() == f"Quality ({before + 1})"
+    row = sheet.rows[row_of(sheet, "shared_with")]
+    QTest.mouseClick(row.button, Qt.MouseButton.LeftButton)
+    excluded = window.desk.state.excluded
+    assert excluded is not None and np.flatnonzero(excluded).tolist() == [3, 4, 23, 24, 43, 44, 60, 61]
+    window.desk.include_all()
+    other.write_text(json.dumps({"prompt": "none of these", "chosen": "yes", "rejected": "no"}) + "\n")
+    window.desk.quality.compare(str(other))
+    wait_until(lambda: bool(said) and "No prompt" in said[-1])
+    assert said[-1] == "No prompt stands in test split.jsonl too"
+
+
+def test_that_each_kind_of_finding_has_a_name() -> None:
+    source = Path(quality.__file__).read_text()
+    kinds = set(re.findall(r'(?:finding|Finding)\(\s*"(\w+)"', source))
+    assert kinds and kinds <= set(NAMES)

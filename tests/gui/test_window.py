@@ -15,9 +15,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rmexplorer.app.commands import COMMANDS
+from rmexplorer.gui.hub_form import HubForm
 from rmexplorer.gui.main import reopen
 from rmexplorer.gui.moments import when
-from rmexplorer.gui.palette import entries, ranked
+from rmexplorer.gui.palette import Palette, entries, ranked
 from rmexplorer.gui.theme import themes
 from rmexplorer.gui.window import Window
 
@@ -284,3 +285,68 @@ def test_that_a_note_being_typed_survives_a_change_of_size(opened: Window, settl
     assert opened.desk.state.marks[3].note == "half a thought"
     assert opened.inspector.note.toPlainText() == "half a thought"
     COMMANDS["zoom_reset"].run(opened.desk)
+
+
+def test_that_several_files_chosen_or_dropped_are_one_dataset_and_come_back_from_recent(
+    window: Window, tmp_path: Path, settle: Settle, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    for name in ("one", "two"):
+        files.append(str(tmp_path / f"{name}.jsonl"))
+        Path(files[-1]).write_text(TEXT.replace("q ", f"{name} "))
+    asked: list[str] = []
+    monkeypatch.setattr(window, "choose_several", lambda title, kinds: asked.append(kinds) or files)
+    COMMANDS["open_dataset"].run(window.desk)
+    assert "*.sqlite" in asked[0] and "*.zst" in asked[0] and "*.xlsx" in asked[0]
+    wait_until(lambda: window.desk.state.dataset is not None)
+    dataset = window.desk.state.dataset
+    assert dataset is not None and (len(dataset), dataset.name) == (80, "2 files")
+    (recent,) = window.desk.project.recent()
+    assert recent.paths == files and recent.is_there and recent.name == "2 files"
+    Path(files[1]).rename(tmp_path / "moved.jsonl")
+    assert not recent.is_there
+    files[1] = str(tmp_path / "moved.jsonl")
+    window.desk.session.put(dataset=None)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(file) for file in files])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dragEnterEvent(QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    assert "2 files as one dataset" in window.border._text
+    window.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, none))
+    wait_until(lambda: window.desk.state.dataset is not None)
+    assert window.desk.state.dataset is not None
+    assert window.desk.state.dataset.extras["subset"].unique(maintain_order=True).to_list() == ["one", "moved"]
+
+
+def test_that_a_dataset_of_the_hub_is_asked_for_by_its_address_and_refused_offline_in_a_sentence(
+    window: Window, tmp_path: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = HubForm(window)
+    assert not form.open_it.isEnabled()
+    form.field.setText("nothing")
+    QTest.keyClick(form.field, Qt.Key.Key_Return)
+    assert form.address == "" and "no address" in form.error.text() and not form.error.isHidden()
+    form.field.setText("owner/name:train")
+    assert form.error.isHidden()
+    QTest.mouseClick(form.open_it, Qt.MouseButton.LeftButton)
+    assert form.address == "hf://datasets/owner/name:train" and form.result() == HubForm.DialogCode.Accepted
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    problems: list[object] = []
+    window.desk.problem.connect(problems.append)
+    monkeypatch.setattr(window, "ask_address", lambda: form.address)
+    COMMANDS["open_hub"].run(window.desk)
+    wait_until(lambda: bool(problems))
+    assert "not in the cache" in str(problems[0]) and "hf://datasets/owner/name:train" in str(problems[0])
+
+
+def test_that_the_palette_takes_an_address_of_the_hub(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[list[str]] = []
+    monkeypatch.setattr(window.desk, "open", opened.append)
+    palette = Palette(window.desk, window)
+    palette.field.setText("hf://datasets/owner")
+    assert palette._model.rows[0].why_not
+    palette.field.setText("hf://datasets/owner/name:test")
+    assert palette._model.rows[0].title == "Open hf://datasets/owner/name:test"
+    QTest.keyClick(palette, Qt.Key.Key_Return)
+    assert opened == [["hf://datasets/owner/name:test"]]

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from rmexplorer.app.commands import command, with_dataset, with_rewards
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.ui import DATA_KINDS
 
 
 @command("Open dataset…", "Ctrl+O", "File")
 def open_dataset(desk: Desk) -> None:
-    """Choose a file of preference data and open it."""
-    path = desk.ui.choose_open(
-        "Open preference data", "Preference data (*.jsonl *.json *.csv *.tsv *.parquet *.gz *.zip);;All files (*)"
-    )
-    if path:
-        desk.open([path])
+    """Choose a file of preference data, or several that are read as one dataset, and open them."""
+    paths = desk.ui.choose_several("Open preference data", DATA_KINDS)
+    if paths:
+        desk.open(paths)
+
+
+@command("Open from the Hub…", "", "File")
+def open_hub(desk: Desk) -> None:
+    """Open a dataset of the Hugging Face Hub by its address, hf://datasets/OWNER/NAME."""
+    address = desk.ui.ask_address()
+    if address:
+        desk.open([address])
 
 
 @command("Open folder…", "Ctrl+Shift+O", "File")

@@ -72,13 +72,13 @@ class DropArea(QWidget):
 class RecentRow(QWidget):
     """One file that was opened before; a moved one says so."""
 
-    opened = Signal(str)
-    sought = Signal(str)
+    opened = Signal(object)
+    sought = Signal(object)
 
     def __init__(self, recent: Recent, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.path = recent.path
-        self.there = Path(recent.path).exists()
+        self.recent = recent
+        self.there = recent.is_there
         self.setFixedHeight(px(36))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -95,7 +95,7 @@ class RecentRow(QWidget):
         else:
             row.addWidget(label("File has moved", "amber", "small"))
             find = LinkButton("Find it")
-            find.clicked.connect(lambda: self.sought.emit(self.path))
+            find.clicked.connect(lambda: self.sought.emit(self.recent))
             row.addWidget(find)
         row.addStretch(1)
         row.addWidget(label(when(recent.opened), "secondary", "small"))
@@ -103,12 +103,12 @@ class RecentRow(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Open it."""
         if self.there and self.rect().contains(event.position().toPoint()):
-            self.opened.emit(self.path)
+            self.opened.emit(self.recent)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter or Space opens it."""
         if self.there and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.opened.emit(self.path)
+            self.opened.emit(self.recent)
         else:
             super().keyPressEvent(event)
 
@@ -189,7 +189,7 @@ class Welcome(Pane):
         for widget in (
             IconLabel("upload", "text3", 28),
             label("Drop a dataset here", font_role="empty"),
-            label("JSONL, JSON, CSV or Parquet, also compressed, or a folder", "secondary"),
+            label("JSONL, CSV, Excel, Parquet or SQLite, also compressed; several files or a folder", "secondary"),
         ):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(widget)
@@ -199,8 +199,11 @@ class Welcome(Pane):
         self.choose.clicked.connect(lambda: self.run_command("open_dataset"))
         self.paste = SecondaryButton("Paste pairs", "clipboard-paste", "Ctrl+Shift+V")
         self.paste.clicked.connect(lambda: self.run_command("paste_pairs"))
+        self.hub = SecondaryButton("From the Hub", "download")
+        self.hub.clicked.connect(lambda: self.run_command("open_hub"))
         buttons.addStretch(1)
         buttons.addWidget(self.choose)
+        buttons.addWidget(self.hub)
         buttons.addWidget(self.paste)
         buttons.addStretch(1)
         column.addSpacing(px(8))
@@ -258,7 +261,7 @@ class Welcome(Pane):
         recent = self.desk.project.recent(4)
         for one in recent:
             row = RecentRow(one)
-            row.opened.connect(lambda path: self.desk.open([path]))
+            row.opened.connect(lambda recent: self.desk.open(recent.paths))
             row.sought.connect(self._find)
             self._recent.addWidget(row)
         if not recent:
@@ -266,8 +269,9 @@ class Welcome(Pane):
             nothing.setContentsMargins(0, px(10), 0, 0)
             self._recent.addWidget(nothing)
 
-    def _find(self, path: str) -> None:
-        found = self.desk.ui.choose_open(f"Where is {Path(path).name}?", "All files (*)")
+    def _find(self, recent: Recent) -> None:
+        gone = next(path for path in recent.paths if not Path(path).exists())
+        found = self.desk.ui.choose_open(f"Where is {Path(gone).name}?", "All files (*)")
         if found:
-            self.desk.project.forget(path)
-            self.desk.open([found])
+            self.desk.project.forget(recent.path)
+            self.desk.open([found if path == gone else path for path in recent.paths])
