@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import FIRST, SECOND, TIE, Dataset
-from rmexplorer.data.measure import lengths
 from rmexplorer.data.near import near_groups
 from rmexplorer.data.scripts import NONE, OTHER, scripts
 from rmexplorer.job import Job, Progress
@@ -79,7 +78,7 @@ class Looked:
     @cached_property
     def measured(self) -> tuple[np.ndarray, np.ndarray]:
         """(responses,) characters and words."""
-        return lengths(self.dataset.responses["text"])
+        return self.dataset.lengths
 
     def texts(self, side: np.ndarray) -> pl.Series:
         """The texts of one side (rows of `responses`) of the pairs that are looked at."""

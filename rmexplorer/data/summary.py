@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
-from rmexplorer.data.measure import char_count, lengths
 from rmexplorer.data.quality import check
 from rmexplorer.job import finish
 from rmexplorer.statistics import Estimate, proportion
@@ -18,7 +17,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     """The keys of `info --json` (CLI.md)."""
     decided = dataset.winner != TIE
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
-    chars, words = lengths(dataset.responses["text"])
+    chars, words = dataset.lengths
     prompts, responses = _distinct(dataset)
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
@@ -113,6 +112,6 @@ def chosen_longer(dataset: Dataset) -> Estimate:
     """Share of pairs whose chosen text has more characters (stripped; equal counts as not longer), with its Wilson
     interval."""
     decided = dataset.winner != TIE
-    chars = char_count(dataset.responses["text"])
+    chars, _ = dataset.lengths
     longer = chars[dataset.chosen[decided]] > chars[dataset.rejected[decided]]
     return proportion(float(longer.sum()), len(longer))
