@@ -16,10 +16,15 @@ import numpy as np
 import polars as pl
 
 from rmexplorer import cache
+from rmexplorer.data import mapped
+from rmexplorer.data.measure import lengths
+from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, VOTES
 from rmexplorer.problem import Problem
 
 FIRST, TIE, SECOND = 1, 0, -1
 MOVES = 5
+LARGE = 100_000  # rows from which on what can be measured or mapped is not kept in memory or measured twice
+MAPPED = 64_000_000  # bytes of texts from which on they stay on disk
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,11 @@ class Dataset:
         group: np.ndarray = self.prompts["group"].to_numpy()[self.prompt]
         return group
 
+    @cached_property
+    def lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """(responses,) characters, whitespace around the text stripped, and (responses,) words of each response."""
+        return lengths(self.responses["text"])
+
     def has_texts_of(self, fingerprint: str) -> bool:
         """Whether `fingerprint` is of the same texts, order and winners, whatever the groups of prompts."""
         return self.fingerprint.partition("-")[0] == fingerprint.partition("-")[0]
@@ -128,24 +138,34 @@ class Dataset:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+            beside: dict[str, dict[str, str]] = {}
             for name in _TABLES:
-                getattr(self, name).write_ipc(part / f"{name}.arrow")
-            (part / "dataset.json").write_text(json.dumps(self._plain()), encoding="utf-8")
-            _move(part, folder)
+                beside[name] = _write(part, name, getattr(self, name))
+            if self.responses.height > LARGE:
+                np.save(part / LENGTHS, np.stack(self.lengths).astype(np.int32))
+            self.finish(part, beside, folder)
         except OSError as error:
-            what = f"{folder}: cannot write the dataset ({error.strerror or error})"
-            raise Problem(what, "free space on this disk") from error
+            raise cannot_write(folder, error) from error
         finally:
             if part is not None:
                 shutil.rmtree(part, ignore_errors=True)
+
+    def finish(self, part: Path, beside: dict[str, dict[str, str]], folder: Path) -> None:
+        """Write what says how the tables in `part` are kept, then move it to `folder`. For who writes them piece by piece."""
+        plain = {**self._plain(), "beside": {name: how for name, how in beside.items() if how}}
+        (part / "dataset.json").write_text(json.dumps(plain), encoding="utf-8")
+        _move(part, folder)
 
     @staticmethod
     def is_whole(folder: Path) -> bool:
         """Whether `folder` holds what `save` wrote, as far as the ends of its files show."""
         try:
-            json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+            plain = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
             for name in _TABLES:
                 pl.read_ipc_schema(folder / f"{name}.arrow")
+            for name, how in plain.get("beside", {}).items():
+                if any(kind == "mapped" and not mapped.is_whole(folder, f"{name}.{column}") for column, kind in how.items()):
+                    return False
         except (OSError, ValueError, pl.exceptions.PolarsError):
             return False
         return True
@@ -156,12 +176,51 @@ class Dataset:
         cache.used(folder)
         try:
             plain: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-            tables = {name: pl.read_ipc(folder / f"{name}.arrow") for name in _TABLES}
+            beside = plain.pop("beside", {})
+            tables = {name: _read(folder, name, beside.get(name, {})) for name in _TABLES}
+            measured = np.load(folder / LENGTHS) if (folder / LENGTHS).exists() else None
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise Problem(f"{folder}: is not a whole dataset ({error})", "open the original file again") from error
         for name in ("score_columns", "warnings", "criteria"):
             plain[name] = tuple(plain.get(name, ()))
-        return cls(**{**plain, **tables})
+        dataset = cls(**{**plain, **tables})
+        if measured is not None and measured.shape == (2, dataset.responses.height):
+            dataset.__dict__["lengths"] = measured[0], measured[1]
+        return dataset
+
+
+def cannot_write(folder: Path, error: OSError) -> Problem:
+    """The Problem of a dataset that finds no place on the disk."""
+    return Problem(f"{folder}: cannot write the dataset ({error.strerror or error})", "free space on this disk")
+
+
+def _write(part: Path, name: str, table: pl.DataFrame) -> dict[str, str]:
+    """Write a table; returns which of its columns are not in the arrow file: "mapped" beside it, or "none" at all."""
+    beside = {}
+    for column, kind in table.schema.items():
+        if kind == pl.String and name in _SCHEMAS and table.height > LARGE and table[column].null_count() == table.height:
+            beside[column] = "none"
+        elif kind == pl.String and name in _MAPPABLE and table[column].estimated_size() > MAPPED:
+            beside[column] = "mapped"
+            mapped.write_texts(part, f"{name}.{column}", table[column])
+    table.drop(beside).write_ipc(part / f"{name}.arrow")
+    return beside
+
+
+def _read(folder: Path, name: str, beside: dict[str, str]) -> pl.DataFrame:
+    """A table that `_write` wrote."""
+    table = pl.read_ipc(folder / f"{name}.arrow")
+    if not beside:
+        return table
+    columns = {}
+    for column in _SCHEMAS[name]:
+        if column not in beside:
+            columns[column] = table[column]
+        elif beside[column] == "mapped":
+            columns[column] = mapped.read_texts(folder, f"{name}.{column}", table.height)
+        else:
+            columns[column] = mapped.no_texts(table.height)
+    return pl.DataFrame(columns)
 
 
 def _move(part: Path, folder: Path) -> None:
@@ -177,6 +236,9 @@ def _move(part: Path, folder: Path) -> None:
     part.replace(folder)
 
 
+LENGTHS = "lengths.npy"
+_SCHEMAS = {"prompts": PROMPTS, "responses": RESPONSES, "pairs": PAIRS, "votes": VOTES}
+_MAPPABLE = ("prompts", "responses")
 _TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreement")
 _PLAIN = ("name", "path", "format", "why", "records", "score_columns", "warnings", "fingerprint", "criteria",
           "criterion")

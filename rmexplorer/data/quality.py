@@ -77,11 +77,6 @@ class Looked:
         self.first = dataset.pairs["first"].to_numpy()
         self.second = dataset.pairs["second"].to_numpy()
 
-    @cached_property
-    def measured(self) -> tuple[np.ndarray, np.ndarray]:
-        """(responses,) characters and words."""
-        return lengths(self.dataset.responses["text"])
-
     def texts(self, side: np.ndarray) -> pl.Series:
         """The texts of one side (rows of `responses`) of the pairs that are looked at."""
         return self.dataset.responses["text"].gather(side[self.rows])
@@ -152,7 +147,7 @@ def duplicates(looked: Looked) -> list[Finding | None]:
 
 def empty_and_long(looked: Looked) -> list[Finding | None]:
     """Pairs with an empty or a very long response, and pairs with an empty or a very long prompt."""
-    chars, words = looked.measured
+    chars, words = looked.dataset.lengths
     sides, prompt = (looked.first, looked.second), looked.dataset.prompt
     prompt_chars, prompt_words = lengths(looked.dataset.prompts["text"])
     empty, long = ([over[side] for side in sides] for over in (chars == 0, words > LONG_WORDS))
@@ -170,7 +165,7 @@ def unlearnable(looked: Looked) -> list[Finding | None]:
     limit = looked.limit
     if limit is None:
         return []
-    chars, _ = looked.measured
+    chars, _ = looked.dataset.lengths
     rows = np.flatnonzero((chars[looked.first] >= limit) & (chars[looked.second] >= limit))
     mask = np.zeros(len(looked.dataset), dtype=bool)
     if len(rows):
@@ -449,20 +444,13 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
 )
 
 
-def check(
-    dataset: Dataset,
-    quick: bool = False,
-    measured: tuple[np.ndarray, np.ndarray] | None = None,
-    limit: int | None = None,
-) -> Job[list[Finding]]:
+def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Job[list[Finding]]:
     """All findings in the order of CHECKS, near prompts last; a job that yields Progress.
 
-    quick: look at QUICK pairs where a check reads all texts. measured: (responses,) characters and words, where they
-    are known already. limit: the most characters that the encoder reads, None where it reads all.
+    quick: look at QUICK pairs where a check reads all texts. limit: the most characters that the encoder reads, None
+    where it reads all.
     """
     looked = Looked(dataset, quick, limit)
-    if measured is not None:
-        looked.__dict__["measured"] = measured
     found: list[Finding | None] = []
     for place, (what, look) in enumerate(CHECKS):
         yield Progress(place, len(CHECKS), f"looking at {what}")

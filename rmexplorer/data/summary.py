@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
-from rmexplorer.data.measure import char_count, lengths
 from rmexplorer.data.quality import Finding, check
 from rmexplorer.job import finish
 from rmexplorer.statistics import Estimate, proportion
@@ -22,10 +21,10 @@ def summary(dataset: Dataset, findings: Sequence[Finding] | None = None) -> dict
     """The keys of `info --json` (CLI.md); findings: those of a quick look where they are not given."""
     decided = dataset.winner != TIE
     chosen, rejected = dataset.chosen[decided], dataset.rejected[decided]
-    chars, words = lengths(dataset.responses["text"])
+    chars, words = dataset.lengths
     prompts, responses = _distinct(dataset)
     if findings is None:
-        findings = finish(check(dataset, quick=True, measured=(chars, words)))
+        findings = finish(check(dataset, quick=True))
     reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
     return {
         "format": dataset.format,
@@ -149,6 +148,6 @@ def chosen_longer(dataset: Dataset) -> Estimate:
     """Share of pairs whose chosen text has more characters (stripped; equal counts as not longer), with its Wilson
     interval."""
     decided = dataset.winner != TIE
-    chars = char_count(dataset.responses["text"])
+    chars, _ = dataset.lengths
     longer = chars[dataset.chosen[decided]] > chars[dataset.rejected[decided]]
     return proportion(float(longer.sum()), len(longer))

@@ -7,7 +7,6 @@ import polars as pl
 
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.glance import votes_for_label
-from rmexplorer.data.measure import lengths
 
 
 def pair_frame(dataset: Dataset) -> pl.DataFrame:
@@ -21,7 +20,7 @@ def pair_frame(dataset: Dataset) -> pl.DataFrame:
     """
     chosen, rejected = dataset.chosen, dataset.rejected
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
-    chars, words = lengths(texts)
+    chars, words = dataset.lengths
     long_enough = np.maximum(chars[rejected], 1)
     columns: dict[str, pl.Series | np.ndarray] = {
         "pair": np.arange(len(dataset), dtype=np.uint32),

@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,6 @@ import polars as pl
 from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.features import layout, surface
-from rmexplorer.data.measure import char_count, word_count
 from rmexplorer.data.own_features import OwnFeature, measure
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import first_seen
@@ -49,6 +48,7 @@ class _Measures:
     """What is measured once for a dataset, whatever part of it is analysed."""
 
     def __init__(self, dataset: Dataset) -> None:
+        self._dataset = ref(dataset)  # a column of it is only asked for while somebody holds it
         self._responses = dataset.responses
         self._prompts = dataset.prompts
         self._extras = dataset.extras
@@ -67,12 +67,18 @@ class _Measures:
     @property
     def chars(self) -> np.ndarray:
         """(responses,) characters, stripped."""
-        return self.once("chars", lambda: char_count(self._responses["text"]))
+        return self._lengths()[0]
 
     @property
     def words(self) -> np.ndarray:
         """(responses,) words."""
-        return self.once("words", lambda: word_count(self._responses["text"]))
+        return self._lengths()[1]
+
+    def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        with self._lock:
+            dataset = self._dataset()
+            assert dataset is not None
+            return dataset.lengths
 
     @property
     def layout(self) -> np.ndarray:
