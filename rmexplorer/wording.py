@@ -19,6 +19,7 @@ BASELINES = {
 }
 
 STYLE = {
+    "sentences": "sentences",
     "sentence_length": "long sentences",
     "type_token_ratio": "varied words",
     "list_items": "bullet points",

@@ -109,7 +109,7 @@ class RewardLengthCard(PlotCard):
         self.view.add(self.marks, bounds=False)
         if found.trend is not None:
             trend = found.trend
-            self.view.add(LineCurve(trend.log_words, trend.line, trend.low, trend.high, width=2.2, over_marks=True), bounds=False)
+            self.view.add(LineCurve(trend.x, trend.line, trend.low, trend.high, width=2.2, over_marks=True), bounds=False)
             self._pinned_label(found.trend_text(), self.view.labels, self.view.box, "left", "text", 600)
         self._show_outliers(scatter)
         self._show_margins(scatter)
@@ -124,7 +124,7 @@ class RewardLengthCard(PlotCard):
 
     def _marks(self, scatter: Scatter) -> Marks:
         cloud = scatter.found.cloud
-        x, y, share = cloud.log_words, cloud.reward, cloud.chosen_share
+        x, y, share = cloud.x, cloud.reward, cloud.chosen_share
         if len(cloud) <= MOST_POINTS:
             points = PointItem(
                 x, y, (share < 0.5).astype(int), (("circle", "chosen"), ("diamond", "rejected")), size=7.0,
@@ -146,7 +146,7 @@ class RewardLengthCard(PlotCard):
         if not at:
             return
         outliers = PointItem(
-            cloud.log_words[at], cloud.reward[at], (cloud.chosen_share[at] < 0.5).astype(int),
+            cloud.x[at], cloud.reward[at], (cloud.chosen_share[at] < 0.5).astype(int),
             (("circle", "chosen"), ("diamond", "rejected")), size=11.0, halo=True,
             tips=lambda place: scatter.tips(np.array([at[place]])),
         )
@@ -154,7 +154,7 @@ class RewardLengthCard(PlotCard):
         self.view.add(outliers, bounds=False)
         middle = sum(scatter.x) / 2
         for position, text in scatter.named:
-            x, y = float(cloud.log_words[position]), float(cloud.reward[position])
+            x, y = float(cloud.x[position]), float(cloud.reward[position])
             self.outlier_labels.append(self.view.add_label(text, x, y, side="right" if x < middle else "left", gap=12))
 
     def _show_margins(self, scatter: Scatter) -> None:
@@ -230,7 +230,7 @@ class RewardLengthCard(PlotCard):
         ends: list[tuple[float, float] | None] = [None, None]
         if pair is not None and scatter.pairs[pair]:
             places = [int(scatter.place[side[pair]]) for side in (scatter.dataset.chosen, scatter.dataset.rejected)]
-            ends = [(float(cloud.log_words[at]), float(cloud.reward[at])) for at in places]
+            ends = [(float(cloud.x[at]), float(cloud.reward[at])) for at in places]
         self.link.set_pair(*ends)
         if state.selection is not self._selection:
             self._selection = state.selection

@@ -55,7 +55,7 @@ class Scatter:
         pairs = np.zeros(len(dataset), bool)
         pairs[given.rows] = True
         words = [np.log2(np.maximum(given[f"words_{side}"], 1)) for side in ("chosen", "rejected")]
-        x, y = _padded(cloud.log_words, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.16)
+        x, y = _padded(cloud.x, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.16)
         return cls(
             found,
             dataset,
@@ -66,9 +66,9 @@ class Scatter:
             x,
             y,
             _named(found, dataset, x, y),
-            {"response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
+            {"response": cloud.response, "pair": cloud.pair + 1, "words": cloud.value, "reward": cloud.reward,
              "chosen_share": cloud.chosen_share},
-            _spread(cloud.words) if len(cloud) > MOST_HEXAGONS else None,
+            _spread(cloud.value) if len(cloud) > MOST_HEXAGONS else None,
         )
 
     def responses_of(self, mask: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class Scatter:
 
     def pairs_within(self, polygon: Floats) -> np.ndarray:
         """(all pairs,) bool: pairs with a response inside a polygon (n × 2) in log2 words and reward."""
-        return self.pairs_of(inside(polygon, self.found.cloud.log_words, self.found.cloud.reward))
+        return self.pairs_of(inside(polygon, self.found.cloud.x, self.found.cloud.reward))
 
     def text(self, position: int) -> str:
         """The response at a position of the cloud, in one line."""
@@ -101,7 +101,7 @@ class Scatter:
         cloud = self.found.cloud
         first = int(points[0])
         quote = f"“{_cut(self.text(first), TIP)}”"
-        share, reward, words = cloud.chosen_share[points], cloud.reward[points], cloud.words[points]
+        share, reward, words = cloud.chosen_share[points], cloud.reward[points], cloud.value[points]
         if len(points) == 1:
             side = "Chosen" if share[0] == 1 else "Rejected" if share[0] == 0 else f"Chosen in {percent(float(share[0]))} of its pairs"
             return [
@@ -144,7 +144,7 @@ def _named(found: LengthStyle, dataset: Dataset, x: tuple[float, float], y: tupl
     cloud = found.cloud
     kept: list[int] = []
     for position in found.outliers.position.tolist():
-        across = [abs(cloud.log_words[position] - cloud.log_words[other]) / (x[1] - x[0]) for other in kept]
+        across = [abs(cloud.x[position] - cloud.x[other]) / (x[1] - x[0]) for other in kept]
         up = [abs(cloud.reward[position] - cloud.reward[other]) / (y[1] - y[0]) for other in kept]
         if all(a > APART[0] or b > APART[1] for a, b in zip(across, up, strict=True)):
             kept.append(position)

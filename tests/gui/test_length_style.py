@@ -153,7 +153,7 @@ def test_that_many_responses_become_hexagons_and_more_an_image(
     assert marks.tallies.inside.sum() == pane.lengths.scatter.responses_of(selected(window)).sum()
     cloud = pane.result.found.cloud
     spread = pane.lengths.scatter.spread
-    assert np.rint(2.0 ** spread).tolist() == pytest.approx(np.maximum(cloud.words, 1).tolist(), abs=1)
+    assert np.rint(2.0 ** spread).tolist() == pytest.approx(np.maximum(cloud.value, 1).tolist(), abs=1)
     point = pane.lengths.view.box.mapViewToScene(QPointF(float(spread[7]), float(cloud.reward[7])))
     assert 7 in marks.points_at(point)
     assert "reward" in " ".join(marks.hover(point))
@@ -247,7 +247,7 @@ def test_that_a_click_on_a_point_inspects_its_pair(window: Window, pane: LengthS
     position = pane.lengths.scatter.named[0][0]
     other = int((cloud.pair[position] + 1) % len(window.desk.state.dataset))
     window.desk.look_at(other)
-    click(pane.lengths.view, float(cloud.log_words[position]), float(cloud.reward[position]))
+    click(pane.lengths.view, float(cloud.x[position]), float(cloud.reward[position]))
     assert window.desk.state.focus == cloud.pair[position]
     ends = pane.lengths.link.ends
     state = window.desk.state
