@@ -56,6 +56,12 @@ class LengthStyle:
     chosen_words_median: float | None
     rejected_words_median: float | None
 
+    @property
+    def medians(self) -> tuple[float, float] | None:
+        """Median words of chosen and rejected responses."""
+        chosen, rejected = self.chosen_words_median, self.rejected_words_median
+        return None if chosen is None or rejected is None else (chosen, rejected)
+
     def headline(self) -> str:
         """How often the longer response wins, and how a length-only rule does beside the model."""
         if self.pairs == 0:

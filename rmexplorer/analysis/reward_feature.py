@@ -50,10 +50,10 @@ class RewardFeature:
         return self.name in LENGTHS
 
     def trend_text(self) -> str:
-        """+0.12 reward for one SD (0.8) more of hedging (95% CI 0.05–0.19)."""
+        """+0.12 reward for 1 SD (0.80) more (95% CI 0.05–0.19)."""
         if self.overall.value is None:
             return ""
-        each = "each time the length doubles" if self.is_length else f"for 1 SD more ({wording.number(self.sd)})"
+        each = "each time the length doubles" if self.is_length else f"for 1 SD {wording.bracket(wording.number(self.sd))} more"
         return wording.with_interval(self.overall, signed=True, of=f"reward {each}")
 
     def within_text(self) -> str:
