@@ -99,7 +99,7 @@ class FeatureRow:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features by how much they tell, largest first; style_only: cross-validated accuracy of style alone."""
+    """Features by how much they tell, largest first; style_only: cross-validated accuracy of all of them."""
 
     pairs: int
     of: int
@@ -277,7 +277,7 @@ def feature_table(
             names[column], labels[at], model[at], error, furthest(x[:, at], labels[at]), float(sd[column]),
             {name: found[at] for name, found in parts.items()}, sides(at), worst))
     rows.sort(key=lambda row: -max(abs(part.effect.value or 0.0) for part in (row.labels, row.model, row.errors) if part))
-    return FeatureTable(n, n if of is None else of, tuple(rows), style_only(style, prompt))
+    return FeatureTable(n, n if of is None else of, tuple(rows), style_only(x, prompt))
 
 
 def _subsets(x: np.ndarray, prompt: np.ndarray, subset: np.ndarray) -> dict[str, list[Estimate]]:

@@ -65,9 +65,20 @@ class RewardFeature:
         """What one more of the feature goes with."""
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs)
-        said = " ".join(part for part in (self.trend_text(), self.within_text()) if part)
-        name = wording.style(self.name)
-        return f"{name[:1].upper()}{name[1:]}: {said}." if said else f"No response differs in {name}."
+        said, inner, name = self.trend_text(), self.within_text(), wording.style(self.name)
+        if not said:
+            return f"No response differs in {name}."
+        return wording.headline(f"{name[:1].upper()}{name[1:]}: {said}.", inner and f"{inner[0].upper()}{inner[1:]}.")
+
+    def method(self, split: str = "") -> str:
+        """Number of pairs and responses, the slopes, how intervals are made."""
+        return wording.method_line(
+            wording.pairs_of(self.pairs, split),
+            "" if self.pairs == self.of else f"a sample of {wording.counted(self.of)}",
+            wording.counted(len(self.cloud), "response"),
+            "least squares, within prompts through the origin",
+            wording.intervals(self.overall.how or self.within.how),
+        )
 
 
 @analysis

@@ -10,7 +10,7 @@ import numpy as np
 from rmexplorer.analysis.accuracy import Accuracy
 from rmexplorer.analysis.calibration import Calibration, Scores, fit_temperature
 from rmexplorer.analysis.length_style import LengthGroup, LengthStyle, length_slope
-from rmexplorer.statistics import Estimate, outcomes
+from rmexplorer.statistics import Clusters, Estimate, outcomes
 from rmexplorer.wording import between, number, percent, style
 from rmexplorer.workflows.columns import Columns, run
 from rmexplorer.workflows.models import rank_models, ranking_as_json, win_rates
@@ -104,10 +104,12 @@ def _length(given: Columns) -> dict[str, Any]:
             "groups": [_group(one) for one in found.groups],
             "bins": [_group(one) for one in found.bins],
         }
-    gap, pairs = given["length_gap"], given.pairs
+    gap, clusters = given["length_gap"], Clusters(given["prompt"])
+    longer, rule = clusters.share((gap > 0).astype(float)), clusters.share(outcomes(np.sign(length_slope(gap)) * gap))
     return {
-        "chosen_longer": float(np.mean(gap > 0)) if pairs else None,
-        "length_only_accuracy": float(np.mean(outcomes(np.sign(length_slope(gap)) * gap))) if pairs else None,
+        "chosen_longer": longer.value,
+        "length_only_accuracy": rule.value,
+        "intervals": {"chosen_longer": {"ci": longer.ci, "n": longer.n}, "length_only_accuracy": {"ci": rule.ci, "n": rule.n}},
         "accuracy_chosen_longer": None,
         "accuracy_chosen_shorter": None,
         "reward_length_correlation": None,
@@ -137,7 +139,7 @@ def describe(found: dict[str, Any]) -> str:
         ]
     length = found["length"]
     lines += [
-        ("Chosen is longer", percent(length["chosen_longer"])),
+        ("Chosen is longer", _length_value(length, "chosen_longer", shares=True)),
         ("Length only", _length_value(length, "length_only_accuracy")),
     ]
     if found["accuracy"]:
@@ -149,6 +151,9 @@ def describe(found: dict[str, Any]) -> str:
         ]
     for model, rate in found.get("win_rates", {}).items():
         equal = rate["length_controlled"]
+        if not rate["decided"]:
+            lines.append((f"Win rate of {model}", f"no decided pair against {rate['against']}, {rate['n']:,} ties"))
+            continue
         error = "" if rate["se"] is None else f" ± {number(rate['se'])}"
         lines.append(
             (
@@ -183,11 +188,12 @@ def _ranking_lines(ranking: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _length_value(length: dict[str, Any], name: str, signed: bool = False) -> str:
+def _length_value(length: dict[str, Any], name: str, signed: bool = False, shares: bool = False) -> str:
     """A figure of `length` with its interval and the pairs behind it, as far as they are known."""
     known = length.get("intervals", {}).get(name, {"ci": None, "n": None})
-    interval = "" if known["ci"] is None else f" (95% CI {between(*known['ci'])})"
-    return number(length[name], signed=signed) + interval + ("" if known["n"] is None else f", n = {known['n']:,}")
+    interval = "" if known["ci"] is None else f" (95% CI {between(known['ci'][0], known['ci'][1], shares=shares)})"
+    value = percent(length[name]) if shares else number(length[name], signed=signed)
+    return value + interval + ("" if known["n"] is None else f", n = {known['n']:,}")
 
 
 def _value(part: dict[str, Any]) -> str:

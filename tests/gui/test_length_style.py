@@ -378,8 +378,8 @@ def test_that_style_is_measured_while_the_rest_is_shown(
     assert pane.styles.pages.currentIndex() == 2
     assert pane.lengths.pages.currentIndex() == pane.accuracies.pages.currentIndex() == 0
     assert "2,312" in pane.header.method_label.text() and not pane.settled
-    for run in window.desk.jobs.runs:
-        window.desk.jobs.cancel(run)
+    for work in window.desk.jobs.runs:
+        window.desk.jobs.cancel(work)
     settle(window)
     assert pane.styles.empty.isVisible() and "cancelled" in pane.styles.empty.sentence.text()
     go.set()
@@ -612,7 +612,8 @@ def test_that_the_table_is_of_a_subset_where_one_is_chosen(window: Window, settl
     rows = []
     for place in range(240):
         source, marks = ("one", "!" * int(random.integers(1, 4))) if place % 3 else ("two", "")
-        rows.append(json.dumps({"prompt": f"p{place}", "chosen": f"good {place}{marks}", "rejected": f"bad {place}" + ("!" if not marks else ""),
+        rejected = f"bad {place}" + ("" if marks else "!")
+        rows.append(json.dumps({"prompt": f"p{place}", "chosen": f"good {place}{marks}", "rejected": rejected,
                                 "scores_chosen": random.normal(), "scores_rejected": random.normal(), "source": source}))
     path.write_text("\n".join(rows), encoding="utf-8")
     window.show_pane("length_style")
