@@ -14,6 +14,7 @@ Z95 = 1.959963984540054
 DRAWS = 1000
 BOOTSTRAP_PROMPTS = 3000
 FEW_PROMPTS = 5
+MANY_PROMPTS = 10_000  # from here on Student's t and the normal distribution do not differ
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,24 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return q
 
 
-def two_sided_p(z: np.ndarray | float) -> np.ndarray:
-    """Two-sided normal p-value of z scores."""
-    from scipy.special import ndtr
+def two_sided_p(z: np.ndarray | float, groups: int | None = None) -> np.ndarray:
+    """Two-sided p-value of z scores: normal, or with a standard error from so many prompts Student's t, one df fewer."""
+    from scipy.special import ndtr, stdtr
 
-    return np.asarray(2.0 * ndtr(-np.abs(z)))
+    tail = -np.abs(z)
+    return np.asarray(2.0 * (ndtr(tail) if groups is None else stdtr(max(groups - 1, 1), tail)))
+
+
+def t95(groups: int) -> float:
+    """By how many standard errors a 95 % interval reaches to each side where they come from so many prompts.
+
+    Student's t with one degree of freedom fewer (Cameron and Miller 2015): 2.78 at 5 prompts, where 1.96 covers 89 %.
+    """
+    if groups > MANY_PROMPTS:
+        return Z95
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(groups - 1, 1), 0.975))
 
 
 def outcomes(margin: np.ndarray) -> np.ndarray:
@@ -269,7 +283,7 @@ class Clusters:
                     ]
                     low, high = np.array(ends).T
                 return value, low, high
-            half = Z95 * np.sqrt(np.maximum(self._variance(sums, function), 0.0))
+            half = t95(self.prompts) * np.sqrt(np.maximum(self._variance(sums, function), 0.0))
         return value, value - half, value + half
 
     def _variance(self, sums: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -427,5 +441,5 @@ def spearman(x: np.ndarray, y: np.ndarray, clusters: Clusters) -> Estimate:
     influence = first * second + by_first.upper_means(second) + by_second.upper_means(first)
     error = float(clusters.standard_error((influence - influence.mean())[:, None])[0]) / scale
     inner = min(max(value, -1 + 1e-9), 1 - 1e-9)
-    middle, half = np.arctanh(inner), Z95 * error / (1 - inner**2)
+    middle, half = np.arctanh(inner), t95(clusters.prompts) * error / (1 - inner**2)
     return Estimate(value, float(np.tanh(middle - half)), float(np.tanh(middle + half)), n, how)

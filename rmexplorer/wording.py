@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from rmexplorer.statistics import Estimate
 
@@ -19,6 +21,7 @@ BASELINES = {
 }
 
 STYLE = {
+    "sentences": "sentences",
     "sentence_length": "long sentences",
     "type_token_ratio": "varied words",
     "list_items": "bullet points",
@@ -109,6 +112,14 @@ def difference(estimate: Estimate, higher: str = "higher", lower: str = "lower")
 def baseline(name: str) -> str:
     """A baseline's name as a sentence says it: length alone."""
     return BASELINES.get(name, name.replace("_", " "))
+
+
+def baselines(metrics: Mapping[str, Any], *names: str) -> str:
+    """length alone 0.56 (0.51–0.61), style alone 0.61 (0.56–0.66): those of a run's metrics that are known, or `names` alone."""
+    values, intervals = metrics.get("baselines") or {}, metrics.get("baselines_ci") or {}
+    return ", ".join(
+        f"{baseline(name)} {number(value)}" + (f" {bracket(between(*intervals[name]))}" if intervals.get(name) else "")
+        for name, value in values.items() if value is not None and (not names or name in names))
 
 
 def headline(*sentences: str) -> str:

@@ -129,7 +129,7 @@ def test_that_train_score_and_analyze_agree(capsys: pytest.CaptureFixture[str], 
         "seconds",
         "pairs_per_second",
     }
-    assert set(metrics["baselines"]) == {"length", "bag_of_words", "linear"}
+    assert set(metrics["baselines"]) == set(metrics["baselines_ci"]) == {"length", "style", "bag_of_words", "linear"}
     assert all(0.4 < value < 1 for value in metrics["baselines"].values())
     code, out, _ = run(capsys, "score", demo, "--model", str(head), "-o", str(scored), "--json")
     assert code == 0

@@ -19,7 +19,7 @@ FLOORS = [
 ]
 # Folders whose modules are leaves, and the modules in them that are no leaves but what their leaves share.
 LEAF_FOLDERS: dict[str, set[str]] = {
-    "data.containers": set(), "data.formats": set(), "encoders": set(), "reward.sources": set(), "analysis": set(),
+    "data.containers": set(), "data.formats": set(), "encoders": set(), "reward.sources": set(), "analysis": {"cloud"},
     "app.commands": set(), "gui.panes": set(),
 }
 # Late on purpose: they are slow to load, and most commands do without.

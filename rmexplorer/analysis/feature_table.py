@@ -8,19 +8,35 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import Clusters, Estimate, benjamini_hochberg, encode, mcnemar, members, outcomes, sigmoid
+from rmexplorer.statistics import (
+    FEW_PROMPTS,
+    Clusters,
+    Estimate,
+    benjamini_hochberg,
+    encode,
+    mcnemar,
+    members,
+    outcomes,
+    sigmoid,
+    t95,
+    two_sided_p,
+)
 
 FOLDS = 5
 RIDGE = 1.0
 FEWEST_STYLE_ONLY = 100
 LENGTHS = ("characters", "words")
+LEAST_PAIRS = 20  # a subset with fewer says nothing alone
+CLEAR = 0.05
+SIDES = ("labels", "model", "errors")
 
 
 @dataclass(frozen=True)
 class Contrast:
     """A mean paired difference in within-prompt SD, and how often it goes either way.
 
-    p: exact McNemar on the discordant pairs (more, fewer); q: Benjamini–Hochberg over the features of one contrast.
+    p: exact McNemar on the discordant pairs (more, fewer), or Student's t over prompts where it is a mean of subsets;
+    q: Benjamini–Hochberg over the features of one contrast.
     """
 
     effect: Estimate
@@ -29,6 +45,11 @@ class Contrast:
     p: float
     q: float
 
+    @property
+    def clear(self) -> bool:
+        """Whether q is below 0.05 and the interval excludes 0."""
+        return self.q < CLEAR and self.effect.excludes(0.0)
+
     def as_dict(self) -> dict[str, object]:
         """As JSON wants it."""
         return {"value": self.effect.value, "ci": self.effect.ci, "n": self.effect.n, "more": self.more,
@@ -36,10 +57,22 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """labels: chosen − rejected; model: higher − lower reward; errors: the same over wrongly ranked pairs, what the model
+    falls for. None without rewards, and for a mean of subsets where fewer than two have 20 such pairs.
+    """
+
+    labels: Contrast | None
+    model: Contrast | None
+    errors: Contrast | None
+
+
+@dataclass(frozen=True)
 class FeatureRow:
-    """One feature. labels: chosen − rejected; model: higher − lower reward; errors: the same over wrongly ranked pairs,
-    what the model falls for (None without rewards); example: position of the pair with the largest difference the
-    way of the label; sd: its within-prompt standard deviation; by: subset → chosen − rejected there.
+    """One feature. labels, model and errors are those of Sides, pooled; even: those of the mean over the subsets, each
+    counted alike, None where the file names fewer than two; example: position of the pair with the largest difference
+    the way of the label, wrong_example: of the wrongly ranked one with the largest the way of the errors (None without);
+    sd: its within-prompt standard deviation; by: subset → chosen − rejected there.
     """
 
     name: str
@@ -49,11 +82,24 @@ class FeatureRow:
     example: int
     sd: float
     by: dict[str, Estimate]
+    even: Sides | None = None
+    wrong_example: int | None = None
+
+    def side(self, name: str, even: bool = False) -> Contrast | None:
+        """One of SIDES, pooled or the mean over the subsets."""
+        found: Contrast | None = getattr(self.even if even and self.even is not None else self, name)
+        return found
+
+    @property
+    def opposite(self) -> bool:
+        """Whether chosen − rejected is clearly above 0 in one subset and clearly below in another."""
+        clear = [one.value or 0.0 for one in self.by.values() if one.n >= LEAST_PAIRS and one.excludes(0.0)]
+        return bool(clear) and min(clear) < 0 < max(clear)
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features by how much they tell, largest first; style_only: cross-validated accuracy of style alone."""
+    """Features by how much they tell, largest first; style_only: cross-validated accuracy of all of them."""
 
     pairs: int
     of: int
@@ -64,8 +110,8 @@ class FeatureTable:
         """The feature that pulls the model most beyond the labels where there is one, else that of the labels."""
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs)
-        wrong = [row for row in self.rows if row.errors and row.errors.q < 0.05 and row.errors.effect.excludes(0.0)]
-        clear = [row for row in self.rows if row.labels.q < 0.05 and row.labels.effect.excludes(0.0)]
+        wrong = [row for row in self.rows if row.errors and row.errors.clear]
+        clear = [row for row in self.rows if row.labels.clear]
         if wrong:
             row = max(wrong, key=lambda one: abs(one.errors.effect.value or 0.0) if one.errors else 0.0)
             return f"Wrong picks differ from what people chose most in {_said(row, row.errors)}."
@@ -73,6 +119,11 @@ class FeatureTable:
             row = max(clear, key=lambda one: abs(one.labels.effect.value or 0.0))
             return f"Chosen and rejected differ most in {_said(row, row.labels)}."
         return "No surface feature separates chosen from rejected clearly."
+
+    @property
+    def subsets(self) -> dict[str, int]:
+        """Pairs of each subset; empty where the file names fewer than two."""
+        return {name: one.n for name, one in self.rows[0].by.items()} if self.rows else {}
 
     def method(self, split: str = "") -> str:
         """Number of pairs, the difference, its intervals and the correction for many tests."""
@@ -141,6 +192,37 @@ def _contrasts(differences: np.ndarray, clusters: Clusters) -> list[Contrast]:
     ]
 
 
+def _even_contrasts(differences: np.ndarray, prompt: np.ndarray, codes: np.ndarray) -> list[Contrast] | None:
+    """A contrast for each column of differences (n, k): the mean over subsets of 20 pairs, each counted alike.
+
+    The interval is cluster-robust over prompts: a subset's part of the influence is its deviation from its own mean. None
+    where fewer than two subsets are large enough.
+    """
+    sizes = np.bincount(codes)
+    large = np.flatnonzero(sizes >= LEAST_PAIRS)
+    if len(large) < 2:
+        return None
+    inside = np.isin(codes, large)
+    x, code, clusters = differences[inside], codes[inside], Clusters(prompt[inside])
+    means = np.zeros((len(sizes), x.shape[1]))
+    for one in large:
+        means[one] = x[code == one].mean(axis=0)
+    value = means[large].mean(axis=0)
+    weight = len(x) / (len(large) * sizes[code])
+    error = np.maximum(clusters.standard_error(weight[:, None] * (x - means[code])), 1e-12)
+    p = two_sided_p(value / error, clusters.prompts)
+    q, half = benjamini_hochberg(p), t95(clusters.prompts) * error
+    more, fewer = (x > 0).sum(axis=0), (x < 0).sum(axis=0)
+    enough = clusters.prompts >= FEW_PROMPTS
+    return [
+        Contrast(
+            Estimate(float(value[at]), float(value[at] - half[at]) if enough else None,
+                     float(value[at] + half[at]) if enough else None, len(x), "cluster-robust by prompt"),
+            int(more[at]), int(fewer[at]), float(p[at]) if enough else 1.0, float(q[at]) if enough else 1.0)
+        for at in range(x.shape[1])
+    ]
+
+
 @analysis
 def feature_table(
     prompt: np.ndarray,
@@ -167,22 +249,35 @@ def feature_table(
     sd = np.sqrt((whole**2).mean(axis=0) / 2.0) if n else np.zeros(len(names))
     kept = np.flatnonzero(sd > 0)
     x, clusters = whole[:, kept] / sd[kept], Clusters(prompt)
-    labels = _contrasts(x, clusters)
+    names_of, codes = encode(subset)
+    flat = np.zeros(n, np.int64) if len(names_of) < 2 else codes
+    labels, even = _contrasts(x, clusters), [_even_contrasts(x, prompt, flat)]
     model: list[Contrast | None] = [None] * len(kept)
     errors: list[Contrast | None] = [None] * len(kept)
+    wrong = np.zeros(n, bool) if margin is None else margin < 0
     if margin is not None:
-        model = list(_contrasts(x * np.sign(margin)[:, None], clusters))
-        wrong = margin < 0
+        turned = x * np.sign(margin)[:, None]
+        model = list(_contrasts(turned, clusters))
         errors = list(_contrasts(-x[wrong], Clusters(prompt[wrong])))
+        even += [_even_contrasts(turned, prompt, flat), _even_contrasts(-x[wrong], prompt[wrong], flat[wrong])]
     parts = _subsets(x, prompt, subset)
-    rows = [
-        FeatureRow(names[column], labels[at], model[at], errors[at],
-                   int(np.argmax(x[:, at] * (1.0 if (labels[at].effect.value or 0.0) >= 0 else -1.0))), float(sd[column]),
-                   {name: found[at] for name, found in parts.items()})
-        for at, column in enumerate(kept)
-    ]
+
+    def furthest(column: np.ndarray, contrast: Contrast) -> int:
+        return int(np.argmax(column if (contrast.effect.value or 0.0) >= 0 else -column))
+
+    def sides(at: int) -> Sides | None:
+        found = [one[at] if one is not None else None for one in even]
+        return Sides(*found, *[None] * (len(SIDES) - len(found))) if found[0] is not None else None
+
+    rows = []
+    for at, column in enumerate(kept):
+        error = errors[at]
+        worst = None if error is None or not wrong.any() else int(np.flatnonzero(wrong)[furthest(-x[wrong, at], error)])
+        rows.append(FeatureRow(
+            names[column], labels[at], model[at], error, furthest(x[:, at], labels[at]), float(sd[column]),
+            {name: found[at] for name, found in parts.items()}, sides(at), worst))
     rows.sort(key=lambda row: -max(abs(part.effect.value or 0.0) for part in (row.labels, row.model, row.errors) if part))
-    return FeatureTable(n, n if of is None else of, tuple(rows), style_only(style, prompt))
+    return FeatureTable(n, n if of is None else of, tuple(rows), style_only(x, prompt))
 
 
 def _subsets(x: np.ndarray, prompt: np.ndarray, subset: np.ndarray) -> dict[str, list[Estimate]]:

@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import Clusters, Estimate, centred, first_seen, outcomes, sigmoid, spearman
+from rmexplorer.analysis.cloud import Cloud, Outliers, Trend, cloud_of, log2_of, outliers_of, trend_of, within_prompts
+from rmexplorer.statistics import Clusters, Estimate, centred, outcomes, sigmoid, spearman
 
 SIMILAR = 0.1
-OUTLIERS = 12
-
-
-@dataclass(frozen=True, eq=False)
-class Cloud:
-    """The distinct responses of the pairs; arrays are (responses,).
-
-    `response` is a row of Dataset.responses, `pair` the row of Dataset.pairs that shows it first, `was_chosen` its side
-    there, `chosen_share` the share of its pairs that it won, `log_words` log2 of its words (at least one word).
-    """
-
-    response: np.ndarray
-    pair: np.ndarray
-    reward: np.ndarray
-    words: np.ndarray
-    log_words: np.ndarray
-    was_chosen: np.ndarray
-    chosen_share: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.response)
-
-
-@dataclass(frozen=True, eq=False)
-class Trend:
-    """Least squares of the reward on log2 words: slope per doubling, and a pointwise 95 % band (grid,)."""
-
-    slope: Estimate
-    intercept: float
-    log_words: np.ndarray
-    line: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Outliers:
-    """Responses far from the trend: positions in the cloud, and their residuals in robust SD, largest first."""
-
-    position: np.ndarray
-    residual: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -73,12 +32,16 @@ class LengthGroup:
 
 @dataclass(frozen=True, eq=False)
 class LengthStyle:
-    """Length and the reward, length and the labels. `trend` is None on few pairs or where lengths do not differ."""
+    """Length and the reward, length and the labels. `trend` is None on few pairs or where lengths do not differ.
+
+    within: reward each time the words double, within prompts.
+    """
 
     pairs: int
     prompts: int
     cloud: Cloud
     trend: Trend | None
+    within: Estimate
     correlation: Estimate
     outliers: Outliers
     chosen_longer: Estimate
@@ -92,6 +55,12 @@ class LengthStyle:
     bins: tuple[LengthGroup, ...]
     chosen_words_median: float | None
     rejected_words_median: float | None
+
+    @property
+    def medians(self) -> tuple[float, float] | None:
+        """Median words of chosen and rejected responses."""
+        chosen, rejected = self.chosen_words_median, self.rejected_words_median
+        return None if chosen is None or rejected is None else (chosen, rejected)
 
     def headline(self) -> str:
         """How often the longer response wins, and how a length-only rule does beside the model."""
@@ -111,6 +80,10 @@ class LengthStyle:
         if self.trend is None:
             return ""
         return wording.with_interval(self.trend.slope, signed=True, of="reward each time the length doubles")
+
+    def within_text(self) -> str:
+        """Within prompts +0.40 (95% CI 0.35–0.45)."""
+        return "" if self.within.value is None else f"within prompts {wording.with_interval(self.within, signed=True)}"
 
     def method(self, split: str = "") -> str:
         """Number of pairs and responses, how intervals are made, how ties count."""
@@ -137,63 +110,6 @@ def length_slope(length_gap: np.ndarray) -> float:
         if abs(step) < 1e-10 or abs(slope) == 50.0:
             break
     return slope
-
-
-def _cloud(
-    pair: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, reward: np.ndarray, words: np.ndarray
-) -> tuple[Cloud, np.ndarray]:
-    """The distinct responses, and the position of each one's first showing among the 2 · pairs responses shown."""
-    n, ids = len(pair), np.concatenate([chosen, rejected])
-    first = first_seen(ids)
-    top = int(ids.max()) + 1 if n else 0
-    shown, wins = np.bincount(ids, minlength=top), np.bincount(chosen, minlength=top)
-    distinct, words = ids[first], words[first]
-    return Cloud(
-        distinct,
-        pair[first % max(n, 1)],
-        reward[first],
-        words,
-        np.log2(np.maximum(words, 1)),
-        first < n,
-        wins[distinct] / np.maximum(shown[distinct], 1),
-    ), first
-
-
-def _line(grid: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Means of (x, y, x², xy) → the slope, then the heights of the least-squares line over the grid."""
-
-    def heights(means: np.ndarray) -> np.ndarray:
-        x, y, xx, xy = (means[..., column : column + 1] for column in range(4))
-        slope = (xy - x * y) / (xx - x * x)
-        return np.concatenate([slope, y + slope * (grid - x)], axis=-1)
-
-    return heights
-
-
-def _trend(cloud: Cloud, clusters: Clusters) -> Trend | None:
-    if len(cloud) < 3 or np.ptp(cloud.log_words) < 1e-9:
-        return None
-    middle, level = float(cloud.log_words.mean()), float(cloud.reward.mean())
-    x, y = cloud.log_words - middle, cloud.reward - level
-    grid = np.linspace(cloud.log_words.min(), cloud.log_words.max(), 50)
-    found = clusters.interval(np.column_stack([x, y, x * x, x * y]), _line(grid - middle))
-    if found is None or not np.isfinite(found).all():
-        return None
-    value, low, high = found
-    slope = Estimate(float(value[0]), float(low[0]), float(high[0]), len(cloud), clusters.how)
-    return Trend(slope, level - float(value[0]) * middle, grid, value[1:] + level, low[1:] + level, high[1:] + level)
-
-
-def _outliers(cloud: Cloud, trend: Trend | None) -> Outliers:
-    if trend is None or trend.slope.value is None:
-        return Outliers(np.zeros(0, np.int64), np.zeros(0))
-    residual = cloud.reward - trend.intercept - trend.slope.value * cloud.log_words
-    residual = residual - np.median(residual)
-    scale = 1.4826 * float(np.median(np.abs(residual))) or float(residual.std()) or 1.0
-    residual = residual / scale
-    far = np.flatnonzero(np.abs(residual) > 3.0)
-    far = far[np.argsort(-np.abs(residual[far]), kind="stable")][:OUTLIERS]
-    return Outliers(far, residual[far])
 
 
 def _by_length(gap: np.ndarray) -> list[tuple[str, float, float, np.ndarray]]:
@@ -241,15 +157,16 @@ def length_style(
     Spearman of reward and log length, both centred within prompt. Similar length: |Δ log characters| < 0.1.
     """
     clusters, right = Clusters(prompt), outcomes(margin)
-    cloud, first = _cloud(
+    cloud, first = cloud_of(
         pair,
         response_chosen,
         response_rejected,
         np.concatenate([reward_chosen, reward_rejected]),
         np.concatenate([words_chosen, words_rejected]),
+        log2_of,
     )
     owners = Clusters(np.concatenate([prompt, prompt])[first], bootstrap=clusters.bootstrap)
-    trend = _trend(cloud, owners) if len(margin) >= wording.FEW_PAIRS else None
+    trend = trend_of(cloud, owners) if len(margin) >= wording.FEW_PAIRS else None
     log_chars = np.log1p(np.concatenate([chars_chosen, chars_rejected])[first])
     fitted = length_slope(length_gap) if slope is None else slope
     spans = _by_length(length_gap)
@@ -266,8 +183,9 @@ def length_style(
         clusters.prompts,
         cloud,
         trend,
+        within_prompts(margin, log2_of(words_chosen) - log2_of(words_rejected), clusters),
         spearman(np.round(centred(cloud.reward, owners), 9), np.round(centred(log_chars, owners), 9), owners),
-        _outliers(cloud, trend),
+        outliers_of(cloud, trend),
         clusters.share(longer.astype(float)),
         accuracies[0],
         accuracies[1],

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rmexplorer import wording
-from rmexplorer.statistics import FEW_PROMPTS, Z95, Clusters, Estimate, sigmoid
+from rmexplorer.statistics import FEW_PROMPTS, Clusters, Estimate, sigmoid, t95
 
 ELO = 400.0 / float(np.log(10.0))
 FEWEST = 20
@@ -229,8 +229,8 @@ def _ranks(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.asarray(1 + (low[None, :] > high[:, None]).sum(axis=1))
 
 
-def _estimates(values: np.ndarray, covariance: np.ndarray, n: np.ndarray, how: str) -> list[Estimate]:
-    half = Z95 * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+def _estimates(values: np.ndarray, covariance: np.ndarray, n: np.ndarray, clusters: Clusters) -> list[Estimate]:
+    how, half = clusters.how, t95(clusters.prompts) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return [
         Estimate(float(v), float(v - h), float(v + h), int(count), how)
         for v, h, count in zip(values, half, n, strict=True)
@@ -251,8 +251,8 @@ def ranking(
     first one's win in [0, 1] (½ for a tie), the prompt; style counts are (games, features), from 0 up.
 
     Source: Bradley and Terry 1952; style control and ranks as Chatbot Arena's (Li et al. 2024). Intervals are
-    cluster-robust by prompt. Features that hardly ever differ are no controls. Without models below three that can be
-    ranked, or five prompts, there are none.
+    cluster-robust by prompt, by Student's t with one df fewer than prompts. Features that hardly ever differ are no
+    controls. Without models below three that can be ranked, or five prompts, there are none.
     """
     kept, reasons = _kept(first, second, won, names)
     inside = kept[first] & kept[second]
@@ -272,7 +272,7 @@ def ranking(
         separated = bool((np.abs(weights[len(models) :]) > RUNAWAY).any())
         scale = np.concatenate([np.full(len(models), ELO), np.ones(style.shape[1])])
         counts = np.concatenate([games, np.full(style.shape[1], n)])
-        sides.append(_estimates(scale * weights, covariance * np.outer(scale, scale), counts, clusters.how))
+        sides.append(_estimates(scale * weights, covariance * np.outer(scale, scale), counts, clusters))
     raw, controlled = sides[0], sides[1][: len(models)]
     if separated:
         varies, controlled = varies[:0], [Estimate(None, None, None, one.n) for one in raw]

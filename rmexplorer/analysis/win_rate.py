@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmexplorer.statistics import Z95, sigmoid, wilson
+from rmexplorer.statistics import sigmoid, t95, wilson
 
 ONE_SIDED = 0.75
 FEWEST = 20
@@ -19,17 +19,19 @@ RUNAWAY = 10.0  # a slope of tanh beyond this has no maximum: lengths separate w
 @dataclass(frozen=True)
 class WinRate:
     """Win rate in percent with its standard error and 95 % interval; length_controlled and its interval are None where
-    unknown. decided: whether length decides the comparisons alone.
+    unknown. wins: comparisons that are no tie; without any there is neither error nor interval, for ties alone say nothing
+    of who is better. decided: whether length decides the comparisons alone.
     """
 
     win_rate: float
     se: float | None
-    ci: tuple[float, float]
+    ci: tuple[float, float] | None
     length_controlled: float | None
     length_controlled_ci: tuple[float, float] | None
     n: int
     longer: float
     shorter: float
+    wins: int = 0
     decided: bool = False
 
     @property
@@ -39,6 +41,8 @@ class WinRate:
             return ""
         if self.n < FEWEST:
             return f"fewer than {FEWEST} comparisons"
+        if not self.wins:
+            return f"no decided pair: all {self.n:,} comparisons are ties"
         if self.decided:
             return "length decides its comparisons alone"
         if max(self.longer, self.shorter) <= ONE_SIDED:
@@ -81,7 +85,7 @@ def _at_equal_length(preference: np.ndarray, gap: np.ndarray) -> tuple[float, tu
     hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge
     influence = (design * (preference - p)[:, None]) @ np.linalg.inv(hessian)[:, 0]
     error = float(np.sqrt((influence**2).sum() * len(gap) / (len(gap) - 1)))
-    low, value, high = sigmoid(weights[0] + Z95 * error * np.array([-1.0, 0.0, 1.0])).tolist()
+    low, value, high = sigmoid(weights[0] + t95(len(gap)) * error * np.array([-1.0, 0.0, 1.0])).tolist()
     return value, (low, high)
 
 
@@ -96,7 +100,8 @@ def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate |
     longer, shorter = float(np.mean(length_difference > 0)), float(np.mean(length_difference < 0))
     one_way = bool(np.all(preference == preference[0])) and preference[0] in (0.0, 1.0)
     controlled, interval, decided = None, None, False
-    if n >= FEWEST and max(longer, shorter) <= ONE_SIDED and not one_way:
+    wins = int(np.count_nonzero(preference != 0.5))
+    if wins and n >= FEWEST and max(longer, shorter) <= ONE_SIDED and not one_way:
         found = _at_equal_length(preference, np.asarray(length_difference, float))
         decided = found is None
         if found is not None:
@@ -105,12 +110,13 @@ def win_rate(preference: np.ndarray, length_difference: np.ndarray) -> WinRate |
     share, se = float(preference.mean()), float(preference.std(ddof=1)) / n**0.5 if n > 1 else None
     return WinRate(
         100.0 * share,
-        None if se is None else 100.0 * se,
-        _interval(share, se, n),
+        None if se is None or not wins else 100.0 * se,
+        _interval(share, se, n) if wins else None,
         controlled,
         interval,
         n,
         longer,
         shorter,
+        wins,
         decided,
     )

@@ -1,16 +1,19 @@
-"""Reward against length: every response as a mark, with margins, trend and outliers; brushes that select pairs."""
+"""Reward against length or another feature: every response as a mark, with margins, trends and outliers; brushes select pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QComboBox, QMenu
 
+from rmexplorer.analysis.length_style import LengthStyle
+from rmexplorer.analysis.reward_feature import RewardFeature
 from rmexplorer.app.desk import SMALL, Desk
 from rmexplorer.app.state import Brush, Selection, State
 from rmexplorer.gui.plots import (
@@ -25,16 +28,18 @@ from rmexplorer.gui.plots import (
     ShareLegend,
     StepHistogram,
 )
+from rmexplorer.gui.plots.export import Caption
 from rmexplorer.gui.plots.item import Floats, Labels
-from rmexplorer.gui.scatter import Scatter, corners, simplified
+from rmexplorer.gui.scatter import Scatter, corners, digits_of, simplified
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import IconButton
-from rmexplorer.wording import counted, number
+from rmexplorer.wording import counted, number, style
 
-ORIGIN = "reward against length"
+FEATURE = "words"  # the feature that is drawn first
 MOST_POINTS = 2_000  # single marks up to here, then hexagons
 STEP = 3.0  # px between the corners that a lasso keeps
 WIDE = 620  # px of card from which the legend also explains sizes
+NARROW = 640  # px of card below which the count of responses gives way
 TALL = 330  # px of card from which the margins are high and all outliers named
 
 
@@ -61,12 +66,22 @@ class _Density(DensityImage):
 Marks = PointItem | _Hexagons | _Density
 
 
+def feature_name(name: str) -> str:
+    """A feature as the list of them says it."""
+    return {"words": "length in words", "characters": "length in characters"}.get(name, style(name))
+
+
 class RewardLengthCard(PlotCard):
-    """The scatter with its brushes. A click inspects, a brush selects the pairs of the responses within."""
+    """The scatter with its brushes. A click inspects, a brush selects the pairs of the responses within.
+
+    `wanted` gives the feature that a person chose to be drawn across.
+    """
+
+    wanted = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
-            "Reward against length", "", "↑ Reward", "Words in the response, log scale →", "log2", "number", "both"
+            "Reward against", "", "↑ Reward", "Words in the response, log scale →", "log2", "number", "both"
         )
         self.desk = desk
         self.scatter: Scatter | None = None
@@ -89,6 +104,14 @@ class RewardLengthCard(PlotCard):
         self.view.brushed.connect(self._brushed)
         self.view.pressed.connect(self._pressed)
         self.view.box.sigRangeChanged.connect(self._pin)
+        self.features = QComboBox()
+        self.features.setAccessibleName("Feature across")
+        self.features.setToolTip("What the reward is drawn against")
+        self.features.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.features.setMinimumContentsLength(18)
+        self.features.setMaxVisibleItems(30)
+        self.features.activated.connect(lambda _: self.wanted.emit(self.features.currentData()))
+        self.header_row.insertWidget(1, self.features)
         self.header.setMinimumWidth(px(280))  # the legend gives way, not the pane
 
     @property
@@ -96,35 +119,75 @@ class RewardLengthCard(PlotCard):
         """Whether an image of counts is still being made."""
         return isinstance(self.marks, _Density) and self.marks.pending
 
+    def offer(self, names: Sequence[str], chosen: str) -> None:
+        """The features that can be drawn across, and the one that is."""
+        if [self.features.itemData(place) for place in range(self.features.count())] != list(names):
+            self.features.clear()
+            for name in names:
+                said = feature_name(name)
+                self.features.addItem(said[:1].upper() + said[1:], name)
+        self.features.setCurrentIndex(max(self.features.findData(chosen), 0))
+
+    @property
+    def origin(self) -> str:
+        """Where a selection came from, in words."""
+        name = self.scatter.name if self.scatter is not None else FEATURE
+        return f"reward against {'length' if name == FEATURE else style(name)}"
+
+    def caption(self) -> Caption:
+        """The texts of an export name the feature too."""
+        return replace(super().caption(), title=f"Reward against {feature_name(self.features.currentData() or FEATURE)}")
+
     # Drawing
 
     def show_scatter(self, scatter: Scatter, context: str) -> None:
         """Draw everything anew."""
         self.scatter, self._selection, self._stop = scatter, None, -1
-        found, cloud = scatter.found, scatter.found.cloud
+        found = scatter.found
         self.view.clear_items()
         self.pinned, self.outlier_labels, self.brush_label = [], [], None
-        self.set_subtitle(counted(len(cloud), "response"))
+        axis, scale = self.view.axis("bottom"), ", log scale" if scatter.is_length else ""
+        axis.kind = "log2" if scatter.is_length else "number"
+        said = f"{scatter.name[:1].upper()}{scatter.name[1:]} in the response" if scatter.is_length else style(scatter.name)
+        self.set_titles("↑ Reward", f"{said[:1].upper()}{said[1:]}{scale} →")
         self.marks = self._marks(scatter)
         self.view.add(self.marks, bounds=False)
-        if found.trend is not None:
-            trend = found.trend
-            self.view.add(LineCurve(trend.log_words, trend.line, trend.low, trend.high, width=2.2, over_marks=True), bounds=False)
-            self._pinned_label(found.trend_text(), self.view.labels, self.view.box, "left", "text", 600)
+        self._show_trends(scatter)
         self._show_outliers(scatter)
         self._show_margins(scatter)
         self.view.add(self.link, bounds=False)
         self.link.set_pair(None, None)
         self._tall = None
         self._fit()
+        self._count()
         self._pin()
         self._show_legend()
-        self.describe(f"{found.headline()} {found.trend_text()}".strip(), context)
+        told = (found.headline(), *((found.trend_text(), found.within_text()) if isinstance(found, LengthStyle) else ()))
+        self.describe(" ".join(part for part in told if part), context)
         self.set_table(scatter.table)
+        self.show_ready()
+
+    def _show_trends(self, scatter: Scatter) -> None:
+        """The line over all responses with its band, and through its middle, dashed, that within prompts."""
+        found = scatter.found
+        trend = found.trend
+        if trend is None:
+            return
+        self.view.add(LineCurve(trend.x, trend.line, trend.low, trend.high, width=2.2, over_marks=True), bounds=False)
+        self._pinned_label(found.trend_text(), self.view.labels, self.view.box, "left", "text", 600)
+        inner = found.within
+        if isinstance(found, RewardFeature) and found.partial.value is not None:
+            inner = found.partial
+        if inner.value is None:
+            return
+        cloud, unit = found.cloud, 1.0 if scatter.is_length or isinstance(found, LengthStyle) else found.sd
+        line = float(cloud.reward.mean()) + inner.value / unit * (trend.x - float(cloud.x.mean()))
+        self.view.add(LineCurve(trend.x, line, token="text2", width=1.75, style="dash", over_marks=True), bounds=False)
+        self._pinned_label(f"dashed: {found.within_text()}", self.view.labels, self.view.box, "left", "text2", 0)
 
     def _marks(self, scatter: Scatter) -> Marks:
         cloud = scatter.found.cloud
-        x, y, share = cloud.log_words, cloud.reward, cloud.chosen_share
+        x, y, share = scatter.x, cloud.reward, cloud.chosen_share
         if len(cloud) <= MOST_POINTS:
             points = PointItem(
                 x, y, (share < 0.5).astype(int), (("circle", "chosen"), ("diamond", "rejected")), size=7.0,
@@ -136,7 +199,7 @@ class RewardLengthCard(PlotCard):
         if scatter.spread is None:
             many = _Hexagons(x, y, share)
         else:
-            room = QRectF(scatter.x[0], scatter.y[0], scatter.x[1] - scatter.x[0], scatter.y[1] - scatter.y[0])
+            room = QRectF(scatter.across[0], scatter.up[0], scatter.across[1] - scatter.across[0], scatter.up[1] - scatter.up[0])
             many = _Density(scatter.spread, y, share, extent=room)
         many.tips = scatter.tips
         return many
@@ -146,21 +209,21 @@ class RewardLengthCard(PlotCard):
         if not at:
             return
         outliers = PointItem(
-            cloud.log_words[at], cloud.reward[at], (cloud.chosen_share[at] < 0.5).astype(int),
+            scatter.x[at], cloud.reward[at], (cloud.chosen_share[at] < 0.5).astype(int),
             (("circle", "chosen"), ("diamond", "rejected")), size=11.0, halo=True,
             tips=lambda place: scatter.tips(np.array([at[place]])),
         )
         outliers.clicked.connect(lambda place: self._inspect(np.array([at[place]])))
         self.view.add(outliers, bounds=False)
-        middle = sum(scatter.x) / 2
+        middle = sum(scatter.across) / 2
         for position, text in scatter.named:
-            x, y = float(cloud.log_words[position]), float(cloud.reward[position])
+            x, y = float(scatter.x[position]), float(cloud.reward[position])
             self.outlier_labels.append(self.view.add_label(text, x, y, side="right" if x < middle else "left", gap=12))
 
     def _show_margins(self, scatter: Scatter) -> None:
         found = scatter.found
         for plot, (edges, chosen, rejected), sideways in (
-            (self.top, scatter.words, False), (self.right, scatter.rewards, True)
+            (self.top, scatter.values, False), (self.right, scatter.rewards, True)
         ):
             for counts, token in ((rejected, "rejected"), (chosen, "chosen")):
                 plot.addItem(StepHistogram(edges, counts, token, sideways=sideways))
@@ -171,13 +234,14 @@ class RewardLengthCard(PlotCard):
                 plot.setYRange(0, most, padding=0)
         labels = Labels()
         self.top.addItem(labels, ignoreBounds=True)
-        sides = corners(np.maximum(scatter.words[1], scatter.words[2]))
+        sides, medians = corners(np.maximum(scatter.values[1], scatter.values[2])), found.medians or (None, None)
+        digits = digits_of(scatter.found.cloud.value)
         for side, name, token, median in (
-            (sides[0], "rejected", "rejected_text", found.rejected_words_median),
-            (sides[1], "chosen", "chosen_text", found.chosen_words_median),
+            (sides[0], "rejected", "rejected_text", medians[1]), (sides[1], "chosen", "chosen_text", medians[0]),
         ):
-            words = " words" if name == "chosen" else ""
-            self._pinned_label(f"{name}, median {number(median, 0)}{words}", labels, self.top.getViewBox(), side, token, 0)
+            words = f" {scatter.name}" if name == "chosen" and scatter.is_length else ""
+            said = f"{name}, median {number(median, digits)}{words}"
+            self._pinned_label(said, labels, self.top.getViewBox(), side, token, 0)
 
     def _pinned_label(self, text: str, labels: Labels, box: Any, side: str, token: str, weight: int) -> None:
         """A label that stays in the upper left or right corner of a plot."""
@@ -200,8 +264,14 @@ class RewardLengthCard(PlotCard):
         """A narrow card has a shorter legend, a low one lower margins and fewer labels."""
         super().resizeEvent(event)
         self._fit()
+        self._count()
         if (event.oldSize().width() >= px(WIDE)) != (event.size().width() >= px(WIDE)):
             self._show_legend()
+
+    def _count(self) -> None:
+        """How many responses there are, where there is room to say it."""
+        wide = self.width() >= px(NARROW) and self.scatter is not None
+        self.set_subtitle(counted(len(self.scatter.found.cloud), "response") if wide and self.scatter is not None else "")
 
     def _fit(self) -> None:
         tall = self.height() >= px(TALL)
@@ -209,8 +279,8 @@ class RewardLengthCard(PlotCard):
             return
         self._tall = tall
         if self.scatter is not None:
-            low, high = self.scatter.y
-            self.view.set_range(self.scatter.x, (low, high if tall else high + 0.16 * (high - low)))
+            low, high = self.scatter.up
+            self.view.set_range(self.scatter.across, (low, high if tall else high + 0.26 * (high - low)))
         self.view.margins = (52 if tall else 40, 62)
         self.view.ci.layout.setRowFixedHeight(0, px(self.view.margins[0]))
         labels = self.view.labels
@@ -230,7 +300,7 @@ class RewardLengthCard(PlotCard):
         ends: list[tuple[float, float] | None] = [None, None]
         if pair is not None and scatter.pairs[pair]:
             places = [int(scatter.place[side[pair]]) for side in (scatter.dataset.chosen, scatter.dataset.rejected)]
-            ends = [(float(cloud.log_words[at]), float(cloud.reward[at])) for at in places]
+            ends = [(float(scatter.x[at]), float(cloud.reward[at])) for at in places]
         self.link.set_pair(*ends)
         if state.selection is not self._selection:
             self._selection = state.selection
@@ -285,7 +355,7 @@ class RewardLengthCard(PlotCard):
     def _select(self, scatter: Scatter, polygon: Floats, how: Brush, mask: np.ndarray | None) -> None:
         if self.scatter is not scatter or mask is None or self.desk.state.dataset is not scatter.dataset:
             return
-        self.desk.select(mask, how, ORIGIN)
+        self.desk.select(mask, how, self.origin)
         selection = self.desk.state.selection
         if selection.mask is not None and how != "remove":
             self._shapes[selection] = polygon
@@ -335,7 +405,7 @@ class RewardLengthCard(PlotCard):
         if self.scatter is not None:
             hit = np.zeros(len(self.scatter.found.cloud), bool)
             hit[points] = True
-            self.desk.select(self.scatter.pairs_of(hit), "replace", ORIGIN)
+            self.desk.select(self.scatter.pairs_of(hit), "replace", self.origin)
 
     def menu(self) -> QMenu:
         """The card's menu, with what the keyboard needs."""

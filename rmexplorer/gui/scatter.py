@@ -8,11 +8,14 @@ import numpy as np
 from fast_histogram import histogram1d
 
 from rmexplorer.analysis.length_style import LengthStyle
+from rmexplorer.analysis.reward_feature import LENGTHS, RewardFeature
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.plots import inside
 from rmexplorer.gui.plots.item import Floats
-from rmexplorer.wording import DASH, counted, number, percent
-from rmexplorer.workflows.columns import Columns
+from rmexplorer.job import Job
+from rmexplorer.wording import DASH, between, counted, number, percent, style
+from rmexplorer.workflows.columns import SAMPLES, Columns
+from rmexplorer.workflows.style import measure_feature
 
 BINS = 36
 NAMED = 4  # outliers with their first words
@@ -20,56 +23,69 @@ WORDS_SHOWN = 24  # characters of an outlier's label
 TIP = 64  # characters of a response in the tooltip
 APART = (0.34, 0.13)  # of the plot's width and height: nearer outliers are not both named
 MOST_HEXAGONS = 50_000  # responses drawn as hexagons; more become an image of counts
+FEW_VALUES = 40  # whole numbers up to so many are drawn a little apart, or their marks would hide one another
 CROWDED = 0.6  # of the highest bar: above that a margin has no room for words in this corner
 
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """What the card draws, made in the thread of figures.
+    """What the card draws, made in the thread of figures or in a job.
 
-    `place` (all responses,) is the position of a response in the cloud, −1 where it is not there; `pairs` (all pairs,)
-    bool holds the pairs behind the cloud. `words` and `rewards` are (edges, counts of chosen, counts of rejected) in
-    log2 words and reward; `named` are positions of outliers with their first words; `table` is what CSV export gives.
-    `spread` (cloud,) log2 words for an image of counts, None where there are few enough for hexagons: each whole number
-    of words is spread over its unit, or the image would show stripes between them.
+    `name` is the feature; `x` (cloud,) where responses stand across: log2 of a length, else the feature, whole numbers a
+    little apart. `place` (all responses,) is the position of a response in the cloud, −1 where it is not there; `pairs`
+    (all pairs,) bool holds the pairs behind the cloud. `values` and `rewards` are (edges, counts of chosen, counts of
+    rejected) in x and reward; `across`, `up` the ranges of both; `named` are positions of outliers with their first words;
+    `table` is what CSV export gives. `spread` (cloud,) x for an image of counts, None where there are few enough for
+    hexagons: each whole number of words is spread over its unit, or the image would show stripes between them.
     """
 
-    found: LengthStyle
+    found: LengthStyle | RewardFeature
     dataset: Dataset
+    name: str
+    x: Floats
     place: np.ndarray
     pairs: np.ndarray
-    words: tuple[np.ndarray, np.ndarray, np.ndarray]
+    values: tuple[np.ndarray, np.ndarray, np.ndarray]
     rewards: tuple[np.ndarray, np.ndarray, np.ndarray]
-    x: tuple[float, float]
-    y: tuple[float, float]
+    across: tuple[float, float]
+    up: tuple[float, float]
     named: tuple[tuple[int, str], ...]
     table: dict[str, np.ndarray]
     spread: np.ndarray | None
 
     @classmethod
-    def of(cls, given: Columns, found: LengthStyle) -> Scatter:
-        """Everything the card needs of these pairs."""
+    def of(cls, given: Columns, found: LengthStyle | RewardFeature) -> Scatter:
+        """Everything the card needs of these pairs, which are those that were analysed."""
         dataset, cloud = given.dataset, found.cloud
+        name = found.name if isinstance(found, RewardFeature) else "words"
         place = np.full(dataset.responses.height, -1, np.int32)
         place[cloud.response] = np.arange(len(cloud), dtype=np.int32)
         pairs = np.zeros(len(dataset), bool)
         pairs[given.rows] = True
-        words = [np.log2(np.maximum(given[f"words_{side}"], 1)) for side in ("chosen", "rejected")]
-        x, y = _padded(cloud.log_words, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.16)
+        x = cloud.x if name in LENGTHS else _apart(cloud.x)
+        sides = [cloud.x[place[given[f"response_{side}"]]] for side in ("chosen", "rejected")]
+        across, up = _padded(x, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.2)
         return cls(
             found,
             dataset,
+            name,
+            x,
             place,
             pairs,
-            _histograms(*words),
+            _histograms(*sides),
             _histograms(given["reward_chosen"], given["reward_rejected"]),
-            x,
-            y,
-            _named(found, dataset, x, y),
-            {"response": cloud.response, "pair": cloud.pair + 1, "words": cloud.words, "reward": cloud.reward,
+            across,
+            up,
+            _named(found, x, dataset, across, up),
+            {"response": cloud.response, "pair": cloud.pair + 1, name: cloud.value, "reward": cloud.reward,
              "chosen_share": cloud.chosen_share},
-            _spread(cloud.words) if len(cloud) > MOST_HEXAGONS else None,
+            None if len(cloud) <= MOST_HEXAGONS else _spread(cloud.value) if name in LENGTHS else x,
         )
+
+    @property
+    def is_length(self) -> bool:
+        """Whether the feature is a length, on a log scale."""
+        return self.name in LENGTHS
 
     def responses_of(self, mask: np.ndarray) -> np.ndarray:
         """(cloud,) bool: responses of the pairs of a mask (all pairs,)."""
@@ -88,8 +104,8 @@ class Scatter:
         return result
 
     def pairs_within(self, polygon: Floats) -> np.ndarray:
-        """(all pairs,) bool: pairs with a response inside a polygon (n × 2) in log2 words and reward."""
-        return self.pairs_of(inside(polygon, self.found.cloud.log_words, self.found.cloud.reward))
+        """(all pairs,) bool: pairs with a response inside a polygon (n × 2) in x and reward."""
+        return self.pairs_of(inside(polygon, self.x, self.found.cloud.reward))
 
     def text(self, position: int) -> str:
         """The response at a position of the cloud, in one line."""
@@ -101,23 +117,49 @@ class Scatter:
         cloud = self.found.cloud
         first = int(points[0])
         quote = f"“{_cut(self.text(first), TIP)}”"
-        share, reward, words = cloud.chosen_share[points], cloud.reward[points], cloud.words[points]
+        share, reward, value = cloud.chosen_share[points], cloud.reward[points], cloud.value[points]
         if len(points) == 1:
             side = "Chosen" if share[0] == 1 else "Rejected" if share[0] == 0 else f"Chosen in {percent(float(share[0]))} of its pairs"
             return [
                 f"{side}, reward {number(float(reward[0]), signed=True)}",
-                counted(int(words[0]), "word"),
+                self._said(float(value[0])),
                 f"pair {int(cloud.pair[first]) + 1:,}",
                 quote,
             ]
-        low, high = int(words.min()), int(words.max())
+        low, high = float(value.min()), float(value.max())
         return [
             f"{counted(len(points), 'response')}, {percent(float(share.mean()))} chosen",
             f"mean reward {number(float(reward.mean()), signed=True)}, {number(float(reward.min()), signed=True)} to "
             f"{number(float(reward.max()), signed=True)}",
-            f"{low:,}{DASH}{high:,} words" if high > low else counted(low, "word"),
+            self._said(low) if high <= low else f"{low:,.0f}{DASH}{high:,.0f} {self.name}" if self.is_length else
+            f"{style(self.name)}: {between(low, high, digits_of(value))}",
             quote,
         ]
+
+    def _said(self, value: float) -> str:
+        """One value of the feature in words."""
+        if self.is_length:
+            return counted(int(value), self.name.removesuffix("s"))
+        return f"{style(self.name)}: {number(value, digits_of(np.array([value])))}"
+
+
+def digits_of(values: np.ndarray) -> int:
+    """Decimals of some values: none where all are whole."""
+    return 0 if np.array_equal(values, np.round(values)) else 2
+
+
+def drawn_feature(given: Columns, name: str) -> Job[Scatter]:
+    """Job: measure a feature of these pairs, and all that its scatter draws."""
+    ready, found = yield from measure_feature(given, name)
+    return Scatter.of(ready.given.sample(SAMPLES["reward_feature"]), found)
+
+
+def _apart(x: Floats) -> Floats:
+    """Few whole numbers, each drawn over the middle of its unit; others as they are."""
+    if digits_of(x) or not len(x) or np.ptp(x) > FEW_VALUES:
+        return x
+    wide = 0.3 if np.ptp(x) > 1 else 0.12  # yes or no: two columns that stay clearly two
+    return np.asarray(x + np.random.default_rng(0).uniform(-wide, wide, len(x)))
 
 
 def _spread(words: np.ndarray) -> np.ndarray:
@@ -139,12 +181,13 @@ def _histograms(chosen: np.ndarray, rejected: np.ndarray) -> tuple[np.ndarray, n
     return edges, counts[0], counts[1]
 
 
-def _named(found: LengthStyle, dataset: Dataset, x: tuple[float, float], y: tuple[float, float]) -> tuple[tuple[int, str], ...]:
+def _named(found: LengthStyle | RewardFeature, places: Floats, dataset: Dataset, x: tuple[float, float],
+           y: tuple[float, float]) -> tuple[tuple[int, str], ...]:
     """At most four outliers, far from one another, with their first words."""
     cloud = found.cloud
     kept: list[int] = []
     for position in found.outliers.position.tolist():
-        across = [abs(cloud.log_words[position] - cloud.log_words[other]) / (x[1] - x[0]) for other in kept]
+        across = [abs(places[position] - places[other]) / (x[1] - x[0]) for other in kept]
         up = [abs(cloud.reward[position] - cloud.reward[other]) / (y[1] - y[0]) for other in kept]
         if all(a > APART[0] or b > APART[1] for a, b in zip(across, up, strict=True)):
             kept.append(position)

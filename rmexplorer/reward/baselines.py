@@ -1,4 +1,4 @@
-"""What stands beside every reward head: length alone, a bag of words, and a linear head on the same vectors.
+"""What stands beside every reward head: length alone, style alone, a bag of words, and a linear head on the same vectors.
 
 Each is fitted on training pairs and returns margins of other pairs, so that accuracy, calibration and intervals come
 from the same functions as those of the head.
@@ -21,6 +21,7 @@ from rmexplorer.statistics import sigmoid
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LINEAR_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+STYLE_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FOLDS = 3
 MOST_TRAINING_PAIRS = 20_000
 MANY_PAIRS = 6_000
@@ -53,6 +54,22 @@ def length_only(gap: np.ndarray, test_gap: np.ndarray, target: np.ndarray | None
                     f"{slope:+.2f} per unit of log characters")
 
 
+def style_only(differences: np.ndarray, group: np.ndarray, test_differences: np.ndarray, target: np.ndarray | None = None,
+               seed: int = 0) -> Job[Baseline]:
+    """Job: linear Bradley–Terry on surface features, L2-regularised, C by cross-validation grouped by prompt.
+
+    differences: of the features of chosen and rejected responses of the training pairs (pairs, k), lengths as logarithms;
+    each is divided by its root mean square there. test_differences: (test pairs, k); the rest as in `bag_of_words`.
+    """
+    given = np.asarray(differences, np.float64)
+    scale = np.sqrt((given**2).mean(axis=0)) if len(given) else np.ones(given.shape[1])
+    scale = np.where(scale > 0, scale, 1.0)
+    weights, strength = yield from _searched(given / scale, group, target, STYLE_STRENGTHS, seed, "style only")
+    names = given.shape[1]
+    return Baseline("style", "style only", np.asarray(test_differences, np.float64) / scale @ weights,
+                    f"{names} features, C = {strength:g}, fitted on {len(given):,} pairs")
+
+
 def bag_of_words(texts: pl.Series | Sequence[str], chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
                  test_chosen: np.ndarray, test_rejected: np.ndarray, target: np.ndarray | None = None,
                  seed: int = 0) -> Job[Baseline]:
@@ -63,7 +80,7 @@ def bag_of_words(texts: pl.Series | Sequence[str], chosen: np.ndarray, rejected:
     pairs it is fitted on 20,000 of them drawn by `seed`, and the detail says so.
     """
     texts = texts if isinstance(texts, pl.Series) else pl.Series("text", texts, dtype=pl.String)
-    rows = _drawn(len(chosen), MOST_TRAINING_PAIRS, seed)
+    rows = drawn(len(chosen), MOST_TRAINING_PAIRS, seed)
     chosen, rejected, group = chosen[rows], rejected[rows], group[rows]
     target = None if target is None else target[rows]
     yield Progress(0, 0, "bag of words: counting words")
@@ -92,7 +109,7 @@ def linear(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group:
 
     vectors: (responses, d) float32, an array or a memory map; the rest as in `bag_of_words`.
     """
-    rows = _drawn(len(chosen), MOST_TRAINING_PAIRS, seed)
+    rows = drawn(len(chosen), MOST_TRAINING_PAIRS, seed)
     chosen, rejected, group = chosen[rows], rejected[rows], group[rows]
     target = None if target is None else target[rows]
     differences = np.asarray(vectors[chosen] - vectors[rejected])
@@ -169,7 +186,7 @@ def _folds(group: np.ndarray, seed: int) -> list[np.ndarray]:
     return [fold == number for number in range(1 if many else count)]
 
 
-def _drawn(pairs: int, most: int, seed: int) -> np.ndarray:
+def drawn(pairs: int, most: int, seed: int) -> np.ndarray:
     """Rows of at most `most` pairs, in order."""
     if pairs <= most:
         return np.arange(pairs)

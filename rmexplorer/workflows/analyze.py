@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from rmexplorer.analysis.accuracy import Accuracy
 from rmexplorer.analysis.calibration import Calibration, Scores, fit_temperature
-from rmexplorer.analysis.length_style import LengthStyle, length_slope
-from rmexplorer.statistics import Estimate, outcomes
+from rmexplorer.analysis.length_style import LengthGroup, LengthStyle, length_slope
+from rmexplorer.statistics import Clusters, Estimate, outcomes
 from rmexplorer.wording import between, number, percent, style
 from rmexplorer.workflows.columns import Columns, run
 from rmexplorer.workflows.models import rank_models, ranking_as_json, win_rates
@@ -97,17 +98,29 @@ def _length(given: Columns) -> dict[str, Any]:
             "matched_length_accuracy": found.matched,
         }
         return {name: one.value for name, one in figures.items()} | {
-            "intervals": {name: {"ci": one.ci, "n": one.n} for name, one in figures.items()}
+            "intervals": {name: {"ci": one.ci, "n": one.n} for name, one in figures.items()},
+            "reward_per_doubling": None if found.trend is None else _estimate(found.trend.slope),
+            "reward_per_doubling_within_prompts": _estimate(found.within),
+            "groups": [_group(one) for one in found.groups],
+            "bins": [_group(one) for one in found.bins],
         }
-    gap, pairs = given["length_gap"], given.pairs
+    gap, clusters = given["length_gap"], Clusters(given["prompt"])
+    longer, rule = clusters.share((gap > 0).astype(float)), clusters.share(outcomes(np.sign(length_slope(gap)) * gap))
     return {
-        "chosen_longer": float(np.mean(gap > 0)) if pairs else None,
-        "length_only_accuracy": float(np.mean(outcomes(np.sign(length_slope(gap)) * gap))) if pairs else None,
+        "chosen_longer": longer.value,
+        "length_only_accuracy": rule.value,
+        "intervals": {"chosen_longer": {"ci": longer.ci, "n": longer.n}, "length_only_accuracy": {"ci": rule.ci, "n": rule.n}},
         "accuracy_chosen_longer": None,
         "accuracy_chosen_shorter": None,
         "reward_length_correlation": None,
         "matched_length_accuracy": None,
     }
+
+
+def _group(one: LengthGroup) -> dict[str, Any]:
+    """Accuracy in a group or bin of the length difference; its ends are ratios of characters, null where open."""
+    low, high = (math.exp(end) if math.isfinite(end) else None for end in (one.low, one.high))
+    return {"name": one.name or None, "ratio": [low, high], **_estimate(one.accuracy), "length_only": one.length_only}
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -126,21 +139,21 @@ def describe(found: dict[str, Any]) -> str:
         ]
     length = found["length"]
     lines += [
-        ("Chosen is longer", percent(length["chosen_longer"])),
-        ("Length only", number(length["length_only_accuracy"])),
+        ("Chosen is longer", _length_value(length, "chosen_longer", shares=True)),
+        ("Length only", _length_value(length, "length_only_accuracy")),
     ]
     if found["accuracy"]:
         lines += [
-            ("  chosen longer", number(length["accuracy_chosen_longer"])),
-            ("  chosen shorter", number(length["accuracy_chosen_shorter"])),
-            ("  similar length", number(length["matched_length_accuracy"])),
-            (
-                "Reward and length",
-                f"{number(length['reward_length_correlation'], signed=True)} (Spearman within prompts)",
-            ),
+            ("  chosen longer", _length_value(length, "accuracy_chosen_longer")),
+            ("  chosen shorter", _length_value(length, "accuracy_chosen_shorter")),
+            ("  similar length", _length_value(length, "matched_length_accuracy")),
+            ("Reward and length", _length_value(length, "reward_length_correlation", True) + ", Spearman within prompts"),
         ]
     for model, rate in found.get("win_rates", {}).items():
         equal = rate["length_controlled"]
+        if not rate["decided"]:
+            lines.append((f"Win rate of {model}", f"no decided pair against {rate['against']}, {rate['n']:,} ties"))
+            continue
         error = "" if rate["se"] is None else f" ± {number(rate['se'])}"
         lines.append(
             (
@@ -173,6 +186,14 @@ def _ranking_lines(ranking: dict[str, Any]) -> list[tuple[str, str]]:
         (f"  worth of {style(name)}", f"{number(part['value'], signed=True)} log-odds an SD (95% CI {between(*part['ci'])})")
         for name, part in ranking["style"].items()
     ]
+
+
+def _length_value(length: dict[str, Any], name: str, signed: bool = False, shares: bool = False) -> str:
+    """A figure of `length` with its interval and the pairs behind it, as far as they are known."""
+    known = length.get("intervals", {}).get(name, {"ci": None, "n": None})
+    interval = "" if known["ci"] is None else f" (95% CI {between(known['ci'][0], known['ci'][1], shares=shares)})"
+    value = percent(length[name]) if shares else number(length[name], signed=signed)
+    return value + interval + ("" if known["n"] is None else f", n = {known['n']:,}")
 
 
 def _value(part: dict[str, Any]) -> str:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from rmexplorer import wording
-from rmexplorer.analysis.feature_table import FeatureTable
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.statistics import Estimate
 from rmexplorer.workflows import attributing
-from rmexplorer.workflows.columns import STYLE, STYLE_PAIRS, Columns, run
 from rmexplorer.workflows.hunting import hunt_dataset
 from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import analyze_columns, analyze_given
 from rmexplorer.workflows.sets import SetSpec
 from rmexplorer.workflows.shifting import as_json, compare_sets
-
-KNOWN = {*STYLE, "characters", "words"}
+from rmexplorer.workflows.style import KNOWN, style_as_json
 
 
 def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
@@ -44,8 +40,7 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     if phrases:
         result["phrases"] = found
     if styled:
-        yield Progress(0, 0, "measuring features")
-        result["style"] = style_as_json(given.with_own(own))
+        result["style"] = yield from style_as_json(given.with_own(own))
     if against is not None:
         ours = checkpoint is not None and checkpoint.dataset_fingerprint == dataset.fingerprint
         first = SetSpec("training" if ours else "all", str(keep(dataset)), label=dataset.name)
@@ -54,37 +49,8 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     return result
 
 
-def style_as_json(given: Columns) -> dict[str, Any]:
-    """Every surface feature: chosen against rejected, high against low reward, wrong picks against chosen, by subset."""
-    found: FeatureTable = run("feature_table", given)
-    given = given.sample(STYLE_PAIRS)  # the pairs that `run` measured
-    records, pair = given.dataset.pairs["record"].to_numpy(), given["pair"]
-    return {
-        "pairs": found.pairs,
-        "of": found.of,
-        "headline": found.headline(),
-        "style_only_accuracy": _plain(found.style_only),
-        "features": [
-            {
-                "name": row.name,
-                "within_prompt_sd": row.sd,
-                "labels": row.labels.as_dict(),
-                "model": row.model and row.model.as_dict(),
-                "errors": row.errors and row.errors.as_dict(),
-                "example_record": int(records[pair[row.example]]),
-                "by": {name: _plain(part) for name, part in row.by.items()},
-            }
-            for row in found.rows
-        ],
-    }
-
-
 def _clear(contrast: dict[str, Any]) -> bool:
     return contrast["q"] < 0.05 and contrast["ci"] is not None and not contrast["ci"][0] <= 0 <= contrast["ci"][1]
-
-
-def _plain(one: Estimate) -> dict[str, Any]:
-    return {"value": one.value, "ci": one.ci, "n": one.n}
 
 
 def describe_more(result: dict[str, Any], most: int = 8) -> str:

@@ -21,6 +21,7 @@ from rmexplorer.statistics import first_seen
 SUBSET_COLUMNS = ("subset", "source", "dataset", "data_source", "origin", "category", "section", "domain", "task")
 MOST_SUBSETS = 200
 STYLE = (
+    "sentences",
     "sentence_length",
     "type_token_ratio",
     "list_items",
@@ -41,6 +42,8 @@ STYLE = (
     "copied_share",
 )
 STYLE_PAIRS = 20_000
+SAMPLES = {"style_effects": STYLE_PAIRS, "feature_table": 100_000, "reward_feature": 100_000}
+"""At most so many pairs are measured for an analysis of style, drawn with a seed."""
 REWARD_COLUMNS = frozenset({"margin", "reward_chosen", "reward_rejected"})
 
 
@@ -100,10 +103,10 @@ class _Measures:
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
         """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
-        parts = [self._table(None, rows)] + [self._table(feature, rows) for feature in own]
+        parts = [self.table(None, rows)] + [self.table(feature, rows) for feature in own]
         return np.hstack(parts) if own else parts[0]
 
-    def _table(self, feature: OwnFeature | None, rows: np.ndarray) -> np.ndarray:
+    def table(self, feature: OwnFeature | None, rows: np.ndarray) -> np.ndarray:
         """(rows, STYLE or 1) of these responses: the features of STYLE, or one of a person's own."""
         with self._lock:
             responses = self._responses.height
@@ -232,6 +235,11 @@ class Columns(Mapping[str, Any]):
         """The same pairs, with a person's own features after the others."""
         return Columns(self.dataset, self._rewards, self.rows, self.mask, self.unscored, None, own)
 
+    def measure(self, responses: np.ndarray, own: OwnFeature | None = None) -> None:
+        """Measure STYLE, or a person's own feature, of some rows of Dataset.responses, so that columns of them are there
+        at once. Raises Problem where a person's own cannot be measured."""
+        self._measures.table(own, responses)
+
     def sample(self, limit: int, seed: int = 0) -> Columns:
         """At most `limit` of these pairs, drawn without replacement, in their order."""
         if self.pairs <= limit:
@@ -300,7 +308,7 @@ def columns(
 def run(name: str, given: Columns, **settings: Any) -> Any:
     """The result of an analysis: columns are filled in by parameter name, and facts of the dataset as settings.
 
-    Style is measured on at most 20,000 pairs, drawn with a seed. Without rewards, an analysis that has a default for
+    Style is measured on at most as many pairs as SAMPLES says, drawn with a seed. Without rewards, an analysis that has a default for
     their columns is run with that. Raises Problem where it needs rewards and there are none, or has no such name.
     """
     function = ANALYSES[name]
@@ -322,7 +330,7 @@ def run(name: str, given: Columns, **settings: Any) -> Any:
         )
     if "style_chosen" in wanted:
         settings = {"of": given.pairs, **settings}
-        given = given.sample(STYLE_PAIRS)
+        given = given.sample(SAMPLES.get(name, STYLE_PAIRS))
     for key in parameters:
         if key not in COLUMNS and key not in settings and (fact := given.fact(key)) is not None:
             settings[key] = fact

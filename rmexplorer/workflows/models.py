@@ -63,7 +63,9 @@ def names_models(dataset: Dataset) -> bool:
 
 
 def games_of(given: Columns) -> tuple[Games, str]:
-    """The comparisons between named models, and a warning where identical outputs of unknown models are left out."""
+    """The comparisons between named models, and a warning where identical outputs are left out: those of unknown models,
+    and all of them where only a part of the pairs is asked for, for they are no pairs that a filter could find.
+    """
     pairs = given.dataset.pairs
     both = (
         (
@@ -83,9 +85,10 @@ def games_of(given: Columns) -> tuple[Games, str]:
     won = np.where(np.isfinite(soft), soft, (1.0 + given.dataset.winner[rows]) / 2.0)
     chars = given.characters
     gap = (chars[pairs["first"].to_numpy()[rows]] - chars[pairs["second"].to_numpy()[rows]]).astype(float)
-    if given.mask is not None or not len(rows):
-        return Games(names, first, second, won, gap, rows), ""
     record = given.dataset.skipped.filter(pl.col("reason") == IDENTICAL)["record"].to_numpy()
+    part = given.mask is not None and not given.mask.all()
+    if part or not len(rows):
+        return Games(names, first, second, won, gap, rows), _filtered(len(record)) if part else ""
     home, away, unknown = _owners(record, pairs["record"].to_numpy()[rows], first, second, len(names))
     whole = Games(
         names,
@@ -99,6 +102,12 @@ def games_of(given: Columns) -> tuple[Games, str]:
         whole,
         f"{unknown} identical outputs are not in the win rates: whose they are is not known" if unknown else "",
     )
+
+
+def _filtered(identical: int) -> str:
+    verb = "is" if identical == 1 else "are"
+    said = f"{identical:,} identical output{'' if identical == 1 else 's'} {verb} not counted here"
+    return f"{said}: no pair, so no filter finds them" if identical else ""
 
 
 def _owners(
@@ -144,14 +153,16 @@ def win_rates(given: Columns) -> tuple[dict[str, dict[str, Any]], list[str]]:
             "against": against,
             "win_rate": found.win_rate,
             "se": found.se,
-            "ci": list(found.ci),
+            "ci": None if found.ci is None else list(found.ci),
             "length_controlled": found.length_controlled,
             "length_controlled_ci": None if found.length_controlled_ci is None else list(found.length_controlled_ci),
             "n": found.n,
+            "decided": found.wins,
         }
         if found.why_not:
             refused.setdefault(found.why_not, []).append(games.names[model])
-    warnings += [f"no length-controlled win rate of {', '.join(who)} ({why})" for why, who in refused.items()]
+    warnings += [f"{', '.join(who)}: {why}" if why.startswith("no decided") else
+                 f"no length-controlled win rate of {', '.join(who)} ({why})" for why, who in refused.items()]
     return rates, warnings
 
 
@@ -204,12 +215,16 @@ def ranking_as_json(found: Ranking) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """All that the Models pane shows: the comparisons, the ranking (None with two models), and the win rates."""
+    """All that the Models pane shows: the comparisons, the ranking (None with two models), and the win rates.
+
+    left: what is said of identical outputs that are not counted.
+    """
 
     games: Games
     ranking: Ranking | None
     rates: dict[str, dict[str, Any]]
     warnings: tuple[str, ...]
+    left: str = ""
 
     def headline(self) -> str:
         """What style moves in the ranking, or the one win rate, raw and at equal length."""
@@ -218,6 +233,8 @@ class Standing:
         if not self.rates:
             return "No comparison here is between two named models."
         name, rate = max(self.rates.items(), key=lambda one: one[1]["n"])
+        if not rate["decided"]:
+            return f"No decided pair here: all {rate['n']:,} comparisons of {name} and {rate['against']} are ties."
         if rate["n"] < FEWEST:
             return f"Too few comparisons to say {wording.bracket(str(rate['n']))}: {name} against {rate['against']}."
         raw = " " + wording.bracket("95% CI " + wording.between(rate["ci"][0], rate["ci"][1], 1))
@@ -229,9 +246,9 @@ class Standing:
     def method(self, split: str = "") -> str:
         """Of the ranking, or of the win rates."""
         if self.ranking is not None and self.ranking.models:
-            return self.ranking.method(split)
+            return wording.method_line(self.ranking.method(split), self.left)
         return wording.method_line(
-            wording.counted(len(self.games.first), "comparison"), "ties and identical outputs as half",
+            wording.counted(len(self.games.first), "comparison"), self.left, "ties and identical outputs as half",
             "equal length: logistic regression on tanh(Δ characters / SD), read off at Δ = 0",
             "Wilson intervals, at equal length robust ones")
 
@@ -247,4 +264,5 @@ def standing(given: Columns) -> Standing:
     ranked = rank_models(given)
     rates, warnings = win_rates(given)
     more = [] if ranked is None else ranked.warnings()
-    return Standing(games_of(given)[0], ranked, rates, tuple(warnings + more))
+    games, left = games_of(given)
+    return Standing(games, ranked, rates, tuple(warnings + more), left)

@@ -49,16 +49,7 @@ def report(metrics: dict[str, Any]) -> str:
         lines.append("Nothing was held out, so how well it generalises is not known.")
         return "\n".join(lines)
     lines.append(str(metrics["headline"]))
-    names = {"length": "length only", "bag_of_words": "bag of words", "linear": "linear head"}
-    lines.append(
-        "Baselines on the same pairs: "
-        + ", ".join(
-            f"{names[name]} {wording.number(value)}"
-            for name, value in metrics["baselines"].items()
-            if value is not None
-        )
-        + "."
-    )
+    lines.append(f"Baselines on the same pairs: {wording.baselines(metrics)}.")
     lines.append(
         f"Calibration error {wording.number(metrics['ece'], 3)} (chance gives up to {wording.number(metrics['ece_null95'], 3)}), "
         f"Brier {wording.number(metrics['brier'], 3)}, log loss {wording.number(metrics['nll'], 3)}, "

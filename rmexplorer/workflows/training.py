@@ -20,7 +20,7 @@ from rmexplorer.encoders import EncoderState, open_vectors
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
-from rmexplorer.reward.baselines import bag_of_words, length_only, linear
+from rmexplorer.reward.baselines import MOST_TRAINING_PAIRS, bag_of_words, drawn, length_only, linear, style_only
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.loss import fit_temperature
@@ -28,7 +28,8 @@ from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, 
 from rmexplorer.workflows.columns import columns, source_names, sources
 from rmexplorer.workflows.settings import RunSettings
 
-BASELINES_VERSION = 1
+BASELINES_VERSION = 2
+MEASURED = 2_000  # responses whose style is measured between two beats
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,7 @@ def residualize(
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, without: str = "") -> Job[str]:
-    """Job: margins of length alone, bag of words and a linear head on the held-out pairs; returns the path of an .npz.
+    """Job: margins of length alone, style alone, bag of words and a linear head on the held-out pairs; returns the path of an .npz.
 
     The result is kept in the cache under dataset, vectors and split, for it does not depend on the head. without: the
     file that `keep_excluded` wrote, where pairs are left out.
@@ -176,6 +177,7 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     place = np.zeros(len(dataset), dtype=np.int64)
     place[decided] = np.arange(len(decided))
     margins = {"length": length_only(gap[place[split.training]], gap[place[split.heldout]]).margin}
+    margins["style"] = yield from _style_margins(dataset, split, seed)
     yield Progress(1, 3, "bag of words")
     sides = (
         dataset.chosen[split.training],
@@ -190,6 +192,25 @@ def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, witho
     with cache.writing(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **margins)
     return str(path)
+
+
+def _style_margins(dataset: Dataset, split: Split, seed: int) -> Job[np.ndarray]:
+    """Job: margins of style alone on the held-out pairs; fitted on at most 20,000 training pairs."""
+    rows = split.training[drawn(len(split.training), MOST_TRAINING_PAIRS, seed)]
+    inside = np.zeros(len(dataset), bool)
+    inside[rows] = inside[split.heldout] = True
+    given = columns(dataset, mask=inside)
+    responses = np.unique(np.concatenate([given["response_chosen"], given["response_rejected"]]))
+    for start in range(0, len(responses), MEASURED):
+        yield Progress(start, len(responses), "style only: measuring responses")
+        given.measure(responses[start : start + MEASURED])
+    words = np.log1p(given["words_chosen"]) - np.log1p(given["words_rejected"])
+    style = given["style_chosen"].astype(np.float64) - given["style_rejected"]
+    differences = np.column_stack([given["length_gap"], words, style])
+    place = np.zeros(len(dataset), np.int64)
+    place[given.rows] = np.arange(given.pairs)
+    fitted = yield from style_only(differences[place[rows]], dataset.group[rows], differences[place[split.heldout]], seed=seed)
+    return fitted.margin
 
 
 def keep_excluded(excluded: np.ndarray | None) -> str:
@@ -295,7 +316,8 @@ def _metrics(
         "validation_pairs": int(fitted.validation.sum()),
         "heldout_accuracy": None,
         "heldout_accuracy_ci": None,
-        "baselines": {"length": None, "bag_of_words": None, "linear": None},
+        "baselines": {"length": None, "style": None, "bag_of_words": None, "linear": None},
+        "baselines_ci": {},
         "differences": {},
         "nll": None,
         "brier": None,
@@ -317,6 +339,7 @@ def _metrics(
     metrics["heldout_accuracy_ci"] = [verdict.accuracy.low, verdict.accuracy.high]
     for rival in verdict.rivals:
         metrics["baselines"][rival.name] = rival.accuracy.value
+        metrics["baselines_ci"][rival.name] = rival.accuracy.ci
         metrics["differences"][rival.name] = {
             "value": rival.difference.value,
             "ci": [rival.difference.low, rival.difference.high],

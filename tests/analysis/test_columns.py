@@ -19,7 +19,8 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.statistics import wilson
 from rmexplorer.workflows.analyze import analyze, describe
-from rmexplorer.workflows.columns import STYLE, columns, run
+from rmexplorer.workflows.columns import SAMPLES, STYLE, columns, run
+from rmexplorer.workflows.models import standing
 
 Build = Callable[..., Dataset]
 ROWS: dict[str, list[Any]] = {
@@ -116,7 +117,7 @@ def test_that_every_style_column_has_words() -> None:
 
 
 def test_that_style_is_measured_on_a_sample_of_many_pairs(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rmexplorer.workflows.columns.STYLE_PAIRS", 40)
+    monkeypatch.setitem(SAMPLES, "style_effects", 40)
     dataset = build(prompt=[f"p{row}" for row in range(90)], first=[f"yes {row}!" for row in range(90)],
                     second=[f"no {row}" for row in range(90)], winner=[1] * 90)
     found = run("style_effects", columns(dataset, np.arange(90.0), np.zeros(90)))
@@ -144,6 +145,10 @@ def test_that_analyze_gives_the_golden_numbers(build: Build, golden_margin: np.n
     assert sum(part["n"] for part in found["calibration"]["bins"]) == 10
     assert set(found["by"]["subset"]) == {"a", "b"}
     intervals = found["length"].pop("intervals")
+    assert found["length"].pop("reward_per_doubling") is None, "too few pairs for a trend"
+    assert found["length"].pop("reward_per_doubling_within_prompts")["n"] == n
+    for name in ("groups", "bins"):
+        assert sum(part["n"] for part in found["length"].pop(name)) == n
     assert set(intervals) == set(found["length"])
     low, high = intervals["chosen_longer"]["ci"]
     assert low <= found["length"]["chosen_longer"] <= high and intervals["chosen_longer"]["n"] == n
@@ -242,6 +247,20 @@ def test_that_identical_outputs_find_their_model_where_the_file_goes_model_by_mo
     mixed = analyze(columns(leaderboard(build, folder, models, shuffle=True)), None)
     assert sum(mixed["win_rates"][model]["n"] for model in models) < 3 * 805
     assert any("identical outputs" in warning for warning in mixed["warnings"])
+
+
+def test_that_identical_outputs_which_a_filter_leaves_out_are_counted_and_said(shared: Path, build: Build) -> None:
+    dataset = leaderboard(build, shared / "data" / "real" / "alpaca_eval", ["alpaca-7b"])
+    identical, every = dataset.skipped.height, np.ones(len(dataset), bool)
+    assert identical > 0
+    half = every.copy()
+    half[::2] = False
+    found = standing(columns(dataset, mask=half))
+    verb = "s are" if identical > 1 else " is"
+    assert found.left.startswith(f"{identical} identical output{verb} not counted here") and found.left in found.method()
+    assert found.left in found.warnings and len(found.games.first) == half.sum()
+    whole = standing(columns(dataset, mask=every))
+    assert not whole.left and len(whole.games.first) == len(dataset) + identical, "a filter that all pairs pass changes nothing"
 
 
 def test_that_an_arena_without_a_baseline_compares_with_all_others(build: Build) -> None:

@@ -54,6 +54,45 @@ def test_that_planted_effects_are_found_with_sign_and_size() -> None:
     assert rows["a"].example == int(np.argmax(gap))
 
 
+def test_that_the_mean_of_subsets_counts_each_alike_and_opposite_signs_are_said() -> None:
+    """A large subset where people like the feature, a small one where they dislike it: the pool hides the second."""
+    random = np.random.default_rng(5)
+    big, small, few = 1_800, 200, 5
+    subset = np.repeat(np.array(["big", "small", "few"], object), [big, small, few])
+    n = len(subset)
+    gap = random.normal(np.where(subset == "big", 0.5, np.where(subset == "small", -0.5, 9.0)), 1.0)
+    zero, length = np.zeros(n), np.full(n, 100)
+    style = np.column_stack([gap, random.standard_normal(n)])
+    pull = -gap + random.standard_normal(n)
+    table = feature_table(np.arange(n) // 2, subset, zero, length, length, style, np.zeros((n, 2)), ("a", "noise"), pull)
+    row = next(one for one in table.rows if one.name == "a")
+    parts = [gap[subset == name].mean() / row.sd for name in ("big", "small")]
+    assert row.even is not None and row.even.labels is not None
+    even = row.even.labels.effect
+    assert even.value == pytest.approx(np.mean(parts)) and even.n == big + small, "five pairs are no subset"
+    assert even.low is not None and even.low < 0.0 < (even.high or 0), "the two cancel"
+    assert row.opposite and not next(one for one in table.rows if one.name == "noise").opposite
+    assert (row.labels.effect.value or 0) > 0.3 and row.side("labels", even=True) is row.even.labels
+    assert table.subsets == {"big": big, "small": small, "few": few}
+    assert row.model is not None and row.even.model is not None and row.even.errors is not None
+    assert row.wrong_example is not None and pull[row.wrong_example] < 0 and gap[row.wrong_example] == gap[pull < 0].max()
+
+
+def test_that_the_mean_of_subsets_has_honest_intervals() -> None:
+    hits = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        prompts = np.repeat(np.arange(24), 4)
+        subset = np.where(prompts < 12, "a", "b").astype(object)
+        gap = random.normal(size=24)[prompts] + random.normal(size=96) + 0.3
+        table = feature_table(prompts, subset, np.zeros(96), np.full(96, 9), np.full(96, 9), gap[:, None], np.zeros((96, 1)), ("a",))
+        even = table.rows[0].even
+        assert even is not None and even.labels is not None
+        effect, truth = even.labels.effect, 0.3 / table.rows[0].sd
+        hits += (effect.low or 0) <= truth <= (effect.high or 0)
+    assert 180 <= hits <= 200
+
+
 def test_that_the_headline_names_what_the_model_falls_for_and_without_a_model_what_people_chose() -> None:
     assert planted().headline().startswith("Wrong picks differ from what people chose most in c (+")
     bare = planted(margin=False)

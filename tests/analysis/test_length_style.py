@@ -28,9 +28,9 @@ def test_that_the_planted_slope_is_found(planted: Planted) -> None:
     found = call(length_style, planted(2000))
     assert found.trend.slope.low < 0.46 < found.trend.slope.high
     assert found.trend.slope.value == pytest.approx(
-        np.polyfit(found.cloud.log_words, found.cloud.reward, 1)[0], abs=1e-9)
+        np.polyfit(found.cloud.x, found.cloud.reward, 1)[0], abs=1e-9)
     assert np.all((found.trend.low <= found.trend.line) & (found.trend.line <= found.trend.high))
-    middle = np.interp(found.cloud.log_words.mean(), found.trend.log_words, found.trend.line)
+    middle = np.interp(found.cloud.x.mean(), found.trend.x, found.trend.line)
     assert middle == pytest.approx(found.cloud.reward.mean(), abs=1e-6)
     assert " reward each time the length doubles (95%\u00a0CI\u00a00." in found.trend_text()
 

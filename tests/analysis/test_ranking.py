@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from rmexplorer.analysis.ranking import ELO, Ranking, ranking, style_difference
+from rmexplorer.analysis.win_rate import win_rate
 from rmexplorer.cli import main
+from rmexplorer.data.read import read
+from rmexplorer.job import finish
+from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.models import standing
 
 NAMES = ["best", "good", "windbag", "fair", "poor"]
 TRUTH = np.array([0.9, 0.45, 0.0, -0.45, -0.9])
@@ -192,3 +197,37 @@ def test_that_too_few_comparisons_say_why_there_is_no_ranking(tmp_path: Path, ca
     assert "ranking" not in found
     said = " ".join(found["warnings"])
     assert "no ranking of models" in said and "a, b, c (fewer than 20 comparisons with the others)" in said
+
+
+def test_that_intervals_hold_at_five_prompts() -> None:
+    """Each prompt moves all strengths together with its games: 1.96 standard errors from five of them cover 89 %."""
+    hits = total = 0
+    for seed in range(150):
+        random = np.random.default_rng(seed)
+        n = 5 * 60
+        prompt = np.arange(n) % 5
+        pick = np.argsort(random.random((n, 3)), axis=1)[:, :2]
+        moved = random.normal(0.0, 0.4, (5, 3))
+        strength = moved[prompt[:, None], pick]
+        won = (random.random(n) < 1 / (1 + np.exp(strength[:, 1] - strength[:, 0]))).astype(float)
+        found = ranking(pick[:, 0], pick[:, 1], won, prompt, np.zeros((n, 0)), np.zeros((n, 0)), ["a", "b", "c"], ())
+        for model in found.models:
+            hits, total = hits + (model.raw.low <= 0.0 <= model.raw.high), total + 1
+    assert total == 450 and 0.92 <= hits / total <= 0.99
+
+
+def test_that_ties_alone_have_no_error_and_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ties.jsonl"
+    path.write_text("\n".join(json.dumps({"prompt": f"q{row}", "model_a": "alpha", "model_b": "beta", "response_a": f"one {row}",
+                                          "response_b": f"two {row}", "winner": "tie"}) for row in range(30)))
+    assert main(["analyze", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (rate,) = found["win_rates"].values()
+    assert rate["decided"] == 0 and rate["se"] is None and rate["ci"] is None and rate["length_controlled"] is None
+    assert found["warnings"] == ["beta: no decided pair: all 30 comparisons are ties"]
+    assert main(["analyze", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "no decided pair against alpha, 30 ties" in said and "50.00" not in said
+    assert standing(columns(finish(read(path)))).headline() == "No decided pair here: all 30 comparisons of beta and alpha are ties."
+    one = win_rate(np.array([1.0, 0.5]), np.zeros(2))
+    assert one is not None and one.wins == 1 and one.ci is not None

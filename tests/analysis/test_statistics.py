@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rmexplorer.statistics import (
+    Z95,
     Clusters,
     benjamini_hochberg,
     encode,
@@ -22,6 +23,8 @@ from rmexplorer.statistics import (
     paired_difference,
     ranks,
     spearman,
+    t95,
+    two_sided_p,
     wilson,
 )
 
@@ -176,3 +179,8 @@ def test_that_statistics_are_imported_without_the_heavy_libraries() -> None:
     code = f"import sys, rmexplorer.statistics; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_that_few_prompts_widen_an_interval_to_students_t() -> None:
+    assert t95(5) == pytest.approx(2.776, abs=1e-3) and t95(10**6) == pytest.approx(Z95) and t95(200) == pytest.approx(1.972, abs=1e-3)
+    assert float(two_sided_p(2.776, 5)) == pytest.approx(0.05, abs=1e-4) and float(two_sided_p(1.96)) == pytest.approx(0.05, abs=1e-4)

@@ -23,7 +23,7 @@ from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import sigmoid
-from rmexplorer.wording import number
+from rmexplorer.wording import baselines, between, number
 from rmexplorer.workflows.columns import run
 from rmexplorer.workflows.rewards import Rewards
 from rmexplorer.workflows.scoring import analyze_dataset
@@ -111,7 +111,13 @@ def test_that_the_headline_is_that_of_the_analysis_after_scaling(window: Window,
     found = run("calibration", given, margin=given["margin"] * temperature, temperature=temperature)
     assert found.n > 400 and temperature != 1.0
     assert pane.header.headline.text == found.headline() == found.headline(found.scaled)
-    assert pane.header.method_label.text() == found.method("held-out")
+    rules = baselines(state.rewards.metrics, "length", "style")
+    assert pane.header.method_label.text() == f"{found.method('held-out')} · {rules}" and rules.count("alone") == rules.count("(") == 2
+    row = next(row for row in pane.scores.rows if row.name == "Accuracy")
+    value = run("accuracy", given).accuracy
+    assert row.cells[0] == (number(value.value, 3), between(round(value.low, 6), round(value.high, 6), 3))
+    assert row.note == f"length {number(state.rewards.metrics['baselines']['length'])}, " \
+                       f"style {number(state.rewards.metrics['baselines']['style'])}"
     assert np.allclose(pane.reliability.squares.x, found.scaled.bins.confidence)
     assert np.allclose(pane.reliability.squares.y, found.scaled.bins.rate)
     assert np.array_equal(pane.reliability.counts.counts, found.scaled.histogram)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,11 @@ from rmexplorer.gui.plots import DensityImage, HexItem, PlotView, PointItem, ins
 from rmexplorer.gui.plots import density as density_module
 from rmexplorer.gui.widgets import IconButton
 from rmexplorer.gui.window import Window
-from rmexplorer.job import finish
+from rmexplorer.job import Progress, finish
 from rmexplorer.wording import number, style
 from rmexplorer.workflows.columns import run
+from rmexplorer.workflows.style import features_of, measure_effects, measure_feature, measure_table, pairs_that_differ
+from tests.waiting import wait_until
 
 Settle = Callable[[Window], None]
 Held = Qt.KeyboardModifier
@@ -126,7 +130,7 @@ def test_that_headline_and_texts_are_those_of_the_analysis(window: Window, pane:
 
 def test_that_margins_count_every_pair_once_a_side(pane: LengthStylePane) -> None:
     scatter = pane.lengths.scatter
-    for _, chosen, rejected in (scatter.words, scatter.rewards):
+    for _, chosen, rejected in (scatter.values, scatter.rewards):
         assert chosen.sum() == rejected.sum() == scatter.found.pairs
 
 
@@ -153,7 +157,7 @@ def test_that_many_responses_become_hexagons_and_more_an_image(
     assert marks.tallies.inside.sum() == pane.lengths.scatter.responses_of(selected(window)).sum()
     cloud = pane.result.found.cloud
     spread = pane.lengths.scatter.spread
-    assert np.rint(2.0 ** spread).tolist() == pytest.approx(np.maximum(cloud.words, 1).tolist(), abs=1)
+    assert np.rint(2.0 ** spread).tolist() == pytest.approx(np.maximum(cloud.value, 1).tolist(), abs=1)
     point = pane.lengths.view.box.mapViewToScene(QPointF(float(spread[7]), float(cloud.reward[7])))
     assert 7 in marks.points_at(point)
     assert "reward" in " ".join(marks.hover(point))
@@ -247,7 +251,7 @@ def test_that_a_click_on_a_point_inspects_its_pair(window: Window, pane: LengthS
     position = pane.lengths.scatter.named[0][0]
     other = int((cloud.pair[position] + 1) % len(window.desk.state.dataset))
     window.desk.look_at(other)
-    click(pane.lengths.view, float(cloud.log_words[position]), float(cloud.reward[position]))
+    click(pane.lengths.view, float(cloud.x[position]), float(cloud.reward[position]))
     assert window.desk.state.focus == cloud.pair[position]
     ends = pane.lengths.link.ends
     state = window.desk.state
@@ -360,24 +364,28 @@ def test_that_a_row_selects_the_pairs_that_differ_in_it(window: Window, pane: Le
 def test_that_style_is_measured_while_the_rest_is_shown(
     window: Window, pane: LengthStylePane, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, held = window.desk.compute.ask, []
+    go = threading.Event()
 
-    def hold(key: str, *rest: Any) -> None:
-        held.append((key, *rest)) if key == "style_effects" else ask(key, *rest)
+    def held(given: Any) -> Any:
+        while not go.is_set():
+            yield Progress(1_000, 4_000, "measuring style")
+            go.wait(0.01)
+        return (yield from measure_effects(given))
 
-    monkeypatch.setattr(window.desk.compute, "ask", hold)
+    monkeypatch.setattr("rmexplorer.gui.panes.length_style.measure_effects", held)
     window.desk.set_scope("all")
-    end = 0
-    while not held and end < 2000:
-        QTest.qWait(5)
-        end += 1
+    wait_until(lambda: pane.styles.loading.note == "Measuring style 1,000 of 4,000")
     assert pane.styles.pages.currentIndex() == 2
     assert pane.lengths.pages.currentIndex() == pane.accuracies.pages.currentIndex() == 0
     assert "2,312" in pane.header.method_label.text() and not pane.settled
-    monkeypatch.undo()
-    window.desk.compute.ask(*held[0])
+    for work in window.desk.jobs.runs:
+        window.desk.jobs.cancel(work)
     settle(window)
-    assert pane.styles.pages.currentIndex() == 0
+    assert pane.styles.empty.isVisible() and "cancelled" in pane.styles.empty.sentence.text()
+    go.set()
+    QTest.mouseClick(pane.styles.empty.button, Qt.MouseButton.LeftButton)
+    settle(window)
+    assert pane.styles.pages.currentIndex() == 0 and pane.styles.forest.isVisible()
 
 
 def test_that_it_needs_rewards(window: Window, trained: Any, settle: Settle) -> None:
@@ -433,7 +441,7 @@ def test_that_a_failure_is_said_and_ends(
     settle(window)
     assert not pane.error.isVisible()
     with monkeypatch.context() as patch:
-        patch.setattr("rmexplorer.gui.panes.length_style.run",
+        patch.setattr("rmexplorer.workflows.style.run",
                       lambda name, *rest, **more: broken() if name == "style_effects" else run(name, *rest, **more))
         window.desk.set_scope("heldout")
         settle(window)
@@ -474,7 +482,7 @@ def test_that_what_is_drawn_can_be_saved(window: Window, pane: LengthStylePane, 
     with (tmp_path / "Style at equal length.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     assert [line["feature"] for line in table] == pane.styles.names
-    with (tmp_path / "Reward against length.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "Reward against.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(pane.result.found.cloud)
 
 
@@ -518,13 +526,161 @@ def test_that_a_feature_of_ones_own_stands_beside_the_others_and_survives(
 def test_that_a_kept_feature_that_fails_is_said_in_its_card_and_can_be_removed(
     pane: LengthStylePane, window: Window, settle: Settle
 ) -> None:
-    broken = {"name": "broken", "sql": "no_such_column + 1"}
-    window.desk.project.put_view(features=[broken, {"name": 5}])
+    broken, good = {"name": "broken", "sql": "no_such_column + 1"}, {"name": "my_the", "words": "the"}
+    window.desk.project.put_view(features=[broken, good, {"name": 5}])
     said: list[str] = []
     window.desk.problem.connect(lambda problem: said.append(str(problem)))
     window.desk.measure_own(window.desk.own_features())
     settle(window)
     assert pane.styles.error.isVisible() and not pane.accuracies.error.isVisible() and "needs a name" in said[0]
+    assert "broken" in pane.styles.error.text.text() and pane.styles.forest.isVisible()
+    assert "my_the" in pane.styles.names and len(pane.styles.names) >= 5, "the others are shown"
+    assert pane.lengths.features.findData("my_the") > 0 > pane.lengths.features.findData("broken")
     window.desk.measure_own(())
     settle(window)
     assert not pane.styles.error.isVisible() and pane.styles.names
+
+
+def show_table(window: Window, pane: LengthStylePane, settle: Settle) -> Any:
+    """The table of all features."""
+    pane.switch.set_current("table")
+    pane.switch.changed.emit("table")
+    settle(window)
+    return pane.table
+
+
+def test_that_the_table_shows_the_numbers_of_the_analysis(window: Window, pane: LengthStylePane, settle: Settle) -> None:
+    card = show_table(window, pane, settle)
+    assert card.isVisible() and not pane.plots.isVisible()
+    state = window.desk.state
+    _, found = finish(measure_table(state.columns.take(state.shown)))
+    lines = card.list.model.rows
+    assert [line.row.name for line in lines] == [row.name for row in found.rows] and len(lines) > 15
+    assert [line.contrasts[0] for line in lines] == [row.labels for row in found.rows]
+    assert pane.header.headline.text == found.headline() and pane.header.method_label.text() == found.method("held-out")
+    said = card.list.model.data(card.list.model.index(0), Qt.ItemDataRole.AccessibleTextRole)
+    assert number(found.rows[0].labels.effect.value, signed=True) in said and f"n = {found.pairs:,}" in said and ", q " in said
+    assert card.columns["errors_q"] == [row.errors.q for row in found.rows]
+    pane.switch.changed.emit("plots")
+    assert pane.plots.isVisible() and pane.header.headline.text == pane.result.found.headline()
+
+
+def test_that_the_table_is_sorted_by_any_column_with_mouse_and_keys(window: Window, pane: LengthStylePane, settle: Settle) -> None:
+    card = show_table(window, pane, settle)
+
+    def sizes(at: int) -> list[float]:
+        return [abs(line.contrasts[at].effect.value) for line in card.list.model.rows]
+
+    for at, side in enumerate(("labels", "model", "errors")):
+        QTest.mouseClick(card.list.header.buttons[side], Qt.MouseButton.LeftButton)
+        assert sizes(at) == sorted(sizes(at), reverse=True) and "↓" in card.list.header.buttons[side].text()
+    assert card.columns["feature"] == [line.row.name for line in card.list.model.rows], "the CSV has the order in sight"
+    card.list.view.setFocus()
+    QTest.keyClick(card.list.view, Qt.Key.Key_2)
+    assert sizes(0) == sorted(sizes(0), reverse=True)
+    QTest.keyClick(card.list.view, Qt.Key.Key_2)
+    assert sizes(0) == sorted(sizes(0))
+    QTest.keyClick(card.list.view, Qt.Key.Key_1)
+    names = [line.name.lower() for line in card.list.model.rows]
+    assert names == sorted(names)
+
+
+def test_that_a_row_of_the_table_selects_its_pairs_and_opens_the_example(
+    window: Window, pane: LengthStylePane, settle: Settle
+) -> None:
+    card = show_table(window, pane, settle)
+    given = pane.result.given
+    place = [line.row.name for line in card.list.model.rows].index("questions")
+    card.list.view.setFocus()
+    card.list.view.setCurrentIndex(card.list.model.index(place))
+    QTest.keyClick(card.list.view, Qt.Key.Key_Return)
+    settle(window)
+    assert selected(window).tolist() == pairs_that_differ(given, "questions").tolist()
+    row = card.list.model.rows[place].row
+    assert window.desk.state.focus == given.rows[row.example]
+    card.list.press("errors")
+    pane._open_feature("questions")
+    settle(window)
+    focus = window.desk.state.focus
+    assert focus == given.rows[row.wrong_example] and given["margin"][row.wrong_example] < 0, "sorted by errors, it is a wrong pick"
+    assert selected(window)[focus]
+
+
+def test_that_the_table_is_of_a_subset_where_one_is_chosen(window: Window, settle: Settle, tmp_path: Path) -> None:
+    path = tmp_path / "sources.jsonl"
+    random = np.random.default_rng(0)
+    rows = []
+    for place in range(240):
+        source, marks = ("one", "!" * int(random.integers(1, 4))) if place % 3 else ("two", "")
+        rejected = f"bad {place}" + ("" if marks else "!")
+        rows.append(json.dumps({"prompt": f"p{place}", "chosen": f"good {place}{marks}", "rejected": rejected,
+                                "scores_chosen": random.normal(), "scores_rejected": random.normal(), "source": source}))
+    path.write_text("\n".join(rows), encoding="utf-8")
+    window.show_pane("length_style")
+    window.desk.show_dataset(finish(read(path)), tmp_path)
+    settle(window)
+    pane = window.panes["length_style"]
+    card = show_table(window, pane, settle)
+    assert [card.over.itemText(at) for at in range(card.over.count())] == ["Mean of subsets", "All pairs, pooled", "one (160)", "two (80)"]
+
+    def marks() -> Any:
+        return next(line for line in card.list.model.rows if line.row.name == "exclamations")
+
+    row = marks().row
+    assert row.opposite and marks().note == "▲ subsets disagree"
+    assert marks().contrasts[0] is row.even.labels and row.even.labels.effect.n == 240
+    card.over.setCurrentIndex(1)
+    card.over.activated.emit(1)
+    assert marks().contrasts[0] is row.labels
+    card.over.setCurrentIndex(3)
+    card.over.activated.emit(3)
+    settle(window)
+    assert marks().contrasts[0].effect.n == 80 and marks().contrasts[0].effect.value < 0
+    pane._open_feature("exclamations")
+    settle(window)
+    assert selected(window).sum() == 80 and card.over.currentText() == "two (80)"
+
+
+def test_that_the_reward_is_drawn_against_any_feature(window: Window, pane: LengthStylePane, settle: Settle) -> None:
+    card, given = pane.lengths, pane.result.given
+    assert [card.features.itemData(at) for at in range(card.features.count())] == list(features_of(given))
+    at = card.features.findData("hedges")
+    card.features.setFocus()
+    card.features.setCurrentIndex(at)
+    card.features.activated.emit(at)
+    settle(window)
+    _, found = finish(measure_feature(given, "hedges"))
+    texts = [label.text for label, _, _ in card.pinned]
+    assert found.trend_text() in texts and f"dashed: {found.within_text()}" in texts and "at equal length" in found.within_text()
+    assert card.scatter.name == "hedges" and card.x_title.text() == "Hedging (“perhaps”) →" and card.view.axis("bottom").kind == "number"
+    assert np.abs(card.scatter.x - found.cloud.value).max() <= 0.3, "whole numbers stand a little apart"
+    assert card.columns["hedges"].tolist() == found.cloud.value.tolist()
+    hit = np.zeros(len(found.cloud), bool)
+    hit[:4] = True
+    card.select_points(np.arange(4))
+    assert selected(window).tolist() == card.scatter.pairs_of(hit).tolist() and "hedging" in window.desk.state.selection.origin
+    window.desk.set_scope("all")
+    settle(window)
+    assert card.scatter.name == "hedges" and isinstance(card.marks, HexItem), "it stays when the pairs are others"
+    assert card.scatter.found.cloud.response.size > found.cloud.response.size
+    card.features.activated.emit(0)
+    card.wanted.emit("words")
+    settle(window)
+    assert card.scatter is pane.result.scatter and card.view.axis("bottom").kind == "log2"
+
+
+def test_that_both_new_pages_are_shown_in_both_themes_and_sizes(window: Window, pane: LengthStylePane, settle: Settle) -> None:
+    card = show_table(window, pane, settle)
+    for theme in ("light", "dark"):
+        window.set_theme(theme)
+        for size in ((1440, 900), (1024, 700)):
+            window.resize(*size)
+            settle(window)
+            QTest.qWait(20)
+            buttons = card.list.header.buttons
+            room = card.list.view.viewport().width()
+            assert all(button.geometry().right() <= room + 8 for button in buttons.values() if button.isVisible())
+            assert all(button.sizeHint().width() <= button.width() for button in buttons.values()), "no name is cut"
+            assert card.list.model.rowCount() > 15
+            pane.grab()
+    window.set_theme("light")

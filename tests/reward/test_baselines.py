@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
-from rmexplorer.reward.baselines import bag_of_words, fit_logistic, length_only, linear
+from rmexplorer.reward.baselines import bag_of_words, fit_logistic, length_only, linear, style_only
 from rmexplorer.reward.tfidf import Tfidf
 
 TEXTS = ["The cat sat on the mat.", "the CAT ate; the cat ran", "a dog on a mat", "", "Über die Katze, über den Hund",
@@ -92,3 +92,16 @@ def test_that_one_prompt_and_one_pair_do_and_no_pair_is_refused() -> None:
     assert finish(linear(vectors, row, row + 1, row, row, row + 1)).margin[0] > 0
     with pytest.raises(Problem, match="no pairs"):
         finish(linear(vectors, row[:0], row[:0], row[:0], row, row + 1))
+
+
+def test_that_style_only_finds_the_feature_that_wins_and_noise_does_not_pass_for_style() -> None:
+    random = np.random.default_rng(0)
+    x = random.standard_normal((900, 12)) * np.r_[100.0, np.ones(10), 0.0]
+    won = x[:, 0] / 100 + random.standard_normal(900) > 0
+    x = np.where(won[:, None], x, -x)
+    fitted = finish(style_only(x[:600], np.arange(600) // 2, x[600:]))
+    again = finish(style_only(x[:600] * 1000.0, np.arange(600) // 2, x[600:] * 1000.0))
+    assert np.mean(fitted.margin > 0) == pytest.approx(0.75, abs=0.06), "Φ and 1/2 + arctan(1) / π: what the feature tells"
+    np.testing.assert_allclose(again.margin, fitted.margin, rtol=1e-6)
+    noise = random.standard_normal((900, 60))
+    assert abs(np.mean(finish(style_only(noise[:600], np.arange(600), noise[600:])).margin > 0) - 0.5) < 0.08

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PySide6.QtGui import QGuiApplication, QResizeEvent
@@ -32,8 +33,9 @@ from rmexplorer.gui.widgets import Card, Segmented
 from rmexplorer.statistics import Estimate, sigmoid
 from rmexplorer.wording import DASH, bracket, counted, number
 from rmexplorer.workflows.analyze import calibration_of
-from rmexplorer.workflows.columns import Columns
+from rmexplorer.workflows.columns import Columns, run
 
+TRIVIAL = ("length", "style")  # baselines that stand beside the accuracy
 STATES = (("trained", "As trained"), ("scaled", "After scaling"))
 FEW_IN_SOURCE = 20
 FEW_SELECTED = 30
@@ -68,6 +70,7 @@ class Drawn:
     fitted: float
     unscored: int
     nothing: str
+    accuracy: Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,8 @@ def drawn(columns: Columns, mask: np.ndarray, temperature: float | None, nothing
     subset = subset if sourced else length_of_pick(margin, given["length_gap"])
     fitted = fit_temperature(margin) if temperature is None else temperature
     found = calibration_of(given, temperature, subset=subset)
-    return Drawn(found, given.rows, margin, subset, sourced, temperature, fitted, columns.unscored, nothing)
+    accuracy = run("accuracy", given).accuracy
+    return Drawn(found, given.rows, margin, subset, sourced, temperature, fitted, columns.unscored, nothing, accuracy)
 
 
 def part_of(chosen: np.ndarray, margin: np.ndarray, scores: Scores) -> Part:
@@ -191,7 +195,7 @@ class CalibrationPane(Pane):
         self._headline = found.headline(scores)
         self.header.set_headline(self._headline)
         left_out = f"{counted(result.unscored, 'pair')} without a score left out" if result.unscored else ""
-        method = wording.method_line(found.method(split_of(self.desk.state), scores), left_out)
+        method = wording.method_line(found.method(split_of(self.desk.state), scores), left_out, wording.baselines(self._judged(), *TRIVIAL))
         self.header.set_method(method)
         name = state.dataset.name if state.dataset is not None else ""
         model = state.rewards.name if state.rewards is not None else ""
@@ -210,6 +214,12 @@ class CalibrationPane(Pane):
         self._show_scores(result, scores)
         self._show_sources(scores.subsets)
 
+    def _judged(self) -> Mapping[str, Any]:
+        """The metrics of the head, with its baselines, where the pairs shown are those that they were measured on."""
+        state = self.desk.state
+        here = state.scope == "heldout" and state.matching is None
+        return state.rewards.metrics if here and state.rewards is not None else {}
+
     def _show_scores(self, result: Drawn, scores: Scores) -> None:
         found = result.found
         self.scores_card.set_subtitle(wording.pairs_of(found.n, split_of(self.desk.state)))
@@ -221,6 +231,10 @@ class CalibrationPane(Pane):
             ScoreRow("Log loss", "coin flip: 0.693", tuple(_cell(one.nll) for one in states)),
             ScoreRow("Brier score", "coin flip: 0.250", tuple(_cell(one.brier) for one in states)),
         ]
+        if found.n and not self.low:
+            rules = self._judged().get("baselines") or {}
+            note = ", ".join(f"{name} {number(rules[name])}" for name in TRIVIAL if rules.get(name) is not None)
+            rows.append(ScoreRow("Accuracy", note or "coin flip: 0.500", (_cell(result.accuracy),) * len(states)))
         if found.scaled is not None:
             rows.append(ScoreRow("Temperature", "above 1: too sure", tuple((number(one.temperature), "") for one in states)))
         elif found.n:

@@ -7,29 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtWidgets import QApplication, QHBoxLayout
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
+from rmexplorer.analysis.feature_table import FeatureTable
 from rmexplorer.analysis.length_style import LengthStyle, length_groups
-from rmexplorer.analysis.style_effects import where_it_differs
+from rmexplorer.analysis.style_effects import StyleEffects
 from rmexplorer.app.state import State
+from rmexplorer.gui.feature_card import FeatureTableCard
 from rmexplorer.gui.feature_form import FeatureForm
 from rmexplorer.gui.length_cards import LengthAccuracyCard, Spot, StyleCard, spots
+from rmexplorer.gui.one_job import OneJob
 from rmexplorer.gui.pane import Pane, pane
-from rmexplorer.gui.reward_length import RewardLengthCard
-from rmexplorer.gui.scatter import Scatter
+from rmexplorer.gui.reward_length import FEATURE, RewardLengthCard
+from rmexplorer.gui.scatter import Scatter, drawn_feature
 from rmexplorer.gui.scope import ScopeSwitch, no_pairs, split_of
 from rmexplorer.gui.theme import px
+from rmexplorer.gui.widgets import Segmented
+from rmexplorer.job import Job
 from rmexplorer.problem import Problem
 from rmexplorer.wording import method_line, style
-from rmexplorer.workflows.columns import STYLE_PAIRS, Columns, run
+from rmexplorer.workflows.columns import SAMPLES, Columns, run
+from rmexplorer.workflows.style import Measured, features_of, measure_effects, measure_table, pairs_that_differ
 
 FORMULA = (
     "Longer means more characters; accuracy is the share of pairs with r chosen > r rejected, ties count half. The length-only rule is "
     "a logistic model of the label on Δ log characters. The trend is least squares of the reward on log2 words over distinct "
-    "responses, with an interval by bootstrap over prompts. Similar length: |Δ log characters| < 0.1. Style at equal length is a "
-    "logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the difference in the feature, in "
-    "within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, q-values "
-    "Benjamini–Hochberg's over features. An effect is an association: it does not say that the feature makes a response win."
+    "responses, with an interval by bootstrap over prompts; dashed, that of margins on differences within prompts. For other features "
+    "both are for 1 within-prompt SD more, the dashed one beside the difference in log characters. Similar length: |Δ log characters| "
+    "< 0.1. Style at equal length is a logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the "
+    "difference in the feature, in within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, "
+    "q-values Benjamini–Hochberg's over features. All features: the mean paired difference in within-prompt SD, q by exact McNemar, or "
+    "for the mean of subsets (20 pairs or more, each counted alike) by Student's t over prompts. An effect is an association: it does "
+    "not say that the feature makes a response win."
 )
 
 
@@ -50,19 +59,14 @@ def drawn(columns: Columns, shown: np.ndarray) -> Drawn:
     return Drawn(given, found, Scatter.of(given, found), spots(found, length_groups(given["length_gap"])))
 
 
-def differing(given: Columns, feature: str) -> np.ndarray:
-    """(all pairs,) bool: those of the measured pairs that differ (most) in a style feature."""
-    measured = given.sample(STYLE_PAIRS)
-    column = list(measured["style_names"]).index(feature)
-    difference = measured["style_chosen"][:, column] - measured["style_rejected"][:, column]
-    mask = np.zeros(len(given.dataset), bool)
-    mask[measured.rows[where_it_differs(difference)]] = True
-    return mask
+def parted(given: Columns, subset: str) -> Job[tuple[Measured, FeatureTable]]:
+    """Job: the table of features of a subset, '' for all of these pairs."""
+    return (yield from measure_table(given.take(given["subset"] == subset) if subset else given))
 
 
 @pane
 class LengthStylePane(Pane):
-    """Reward against length, accuracy by length difference, and style at equal length."""
+    """Reward against length or any feature, accuracy by length difference, style at equal length; and a table of all features."""
 
     name = "length_style"
     title = "Length & style"
@@ -74,26 +78,46 @@ class LengthStylePane(Pane):
     reads = Pane.reads | {"columns"}
 
     def build(self) -> None:
-        """The scatter above, two cards below."""
+        """The scatter above, two cards below; or the table in their place."""
         self.scope = ScopeSwitch(self.desk)
+        self.switch = Segmented((("plots", "Plots"), ("table", "All features")), "plots", "What is shown")
+        self.switch.changed.connect(self._show_page)
+        self.header.add_action(self.switch)
         self.header.add_action(self.scope)
-        self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model MODEL --json")
+        self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model MODEL --style --json")
+        self.feature = FEATURE
         self.lengths = RewardLengthCard(self.desk)
         self.lengths.setMinimumHeight(px(220))
-        self.body.addWidget(self.lengths, 19)
-        row = QHBoxLayout()
-        row.setSpacing(px(12))
+        self.lengths.wanted.connect(self.draw_feature)
         self.styles = StyleCard()
         self.styles.chosen.connect(self._select_feature)
         self.styles.adding.connect(self._ask_feature)
         self.form: FeatureForm | None = None
         self.accuracies = LengthAccuracyCard()
         self.accuracies.chosen.connect(self._select_group)
+        self.table = FeatureTableCard()
+        self.table.chosen.connect(self._open_feature)
+        self.table.part.connect(lambda _: self._ask_table())
+        self.plots = QWidget()
+        column = QVBoxLayout(self.plots)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(px(12))
+        column.addWidget(self.lengths, 19)
+        row = QHBoxLayout()
+        row.setSpacing(px(12))
         for card, stretch in ((self.styles, 13), (self.accuracies, 10)):
             card.setMinimumHeight(px(188))
             row.addWidget(card, stretch)
-        self.body.addLayout(row, 10)
-        self._styling = False
+        column.addLayout(row, 10)
+        self.body.addWidget(self.plots, 1)
+        self.body.addWidget(self.table, 1)
+        self.table.hide()
+        self._styling = OneJob(self.desk, self.styles, "Measuring style")
+        self._tabling = OneJob(self.desk, self.table, "Measuring features")
+        self._drawing = OneJob(self.desk, self.lengths, "Measuring the feature")
+        self._usable: Columns | None = None  # the pairs of the result, with the features that can be measured
+        self._tabled: tuple[Columns, Columns] | None = None  # the pairs of the result and those of the table
+        self._dataset: object = None
 
     @classmethod
     def why_empty(cls, state: State) -> str:
@@ -111,40 +135,83 @@ class LengthStylePane(Pane):
             return None
         self.scope.follow(state)
         if self.result is None:
-            for card in (self.lengths, self.styles, self.accuracies):
+            for card in (self.lengths, self.styles, self.accuracies, self.table):
                 card.show_loading()
         return lambda: drawn(columns, shown)
 
     def _show(self, result: Any, error: Exception | None) -> None:
         if error is not None:
-            self._styling = False
-            for card in (self.lengths, self.styles, self.accuracies):
+            for work in (self._styling, self._tabling, self._drawing):
+                work.drop()
+            for card in (self.lengths, self.styles, self.accuracies, self.table):
                 card.show_ready()
         super()._show(result, error)
 
     @property
     def settled(self) -> bool:
-        """Whether everything is drawn and nothing is computed, style and images of counts too."""
-        return super().settled and not self._styling and not self.lengths.pending
+        """Whether everything is drawn and nothing is computed or measured, images of counts too."""
+        works = (self._styling, self._tabling, self._drawing)
+        return super().settled and not any(work.pending for work in works) and not self.lengths.pending
 
     def _ask_style(self, given: Columns) -> None:
-        self._styling = True
-        self.styles.show_loading("Measuring style")
-        self.desk.compute.ask(
-            "style_effects", lambda: run("style_effects", given), lambda found, error: self._show_style(given, found, error)
-        )
+        def show(found: tuple[Measured, StyleEffects]) -> None:
+            ready, effects = found
+            self._usable = ready.given
+            self.styles.show_effects(effects, self._context(), tuple(feature.name for feature in ready.given.own))
+            if ready.failed:
+                self.styles.show_error(_named(ready.failed))
+            self._offer(ready.given)
 
-    def _show_style(self, given: Columns, found: Any, error: Exception | None) -> None:
-        if self.result is None or self.result.given is not given:
+        self._styling.ask(lambda: measure_effects(given), show, 2 * min(given.pairs, SAMPLES["style_effects"]))
+
+    def _ask_table(self) -> None:
+        if self.result is None or not self.result.found.pairs:
             return
-        self._styling = False
-        if error is not None:
-            problem = error if isinstance(error, Problem) else Problem(
-                f"Style could not be measured ({type(error).__name__}: {error})", "copy the details and report it"
-            )
-            self.styles.show_error(problem)
+        given, subset = self.result.given, self.table.subset
+        self._tabled = given, given
+
+        def show(found: tuple[Measured, FeatureTable]) -> None:
+            self._tabled = given, found[0].given
+            if not self.table.isHidden():
+                self.set_finding(found[1], split_of(self.desk.state))
+            self.table.show_features(found[1], self._context())
+            if found[0].failed:
+                self.table.show_error(_named(found[0].failed))
+
+        self._tabling.ask(lambda: parted(given, subset), show, 2 * min(given.pairs, SAMPLES["feature_table"]))
+
+    def draw_feature(self, name: str) -> None:
+        """Draw the reward against a feature: that by words is there, others are measured first."""
+        self.feature = name
+        if self.result is None or not self.result.found.pairs:
             return
-        self.styles.show_effects(found, self._context(), tuple(feature.name for feature in given.own))
+        given = self.result.given
+        self.lengths.offer(features_of(given), name)
+        if name == FEATURE:
+            self._drawing.drop()
+            self._draw_scatter(self.result.scatter)
+        else:
+            self._drawing.ask(lambda: drawn_feature(given, name), self._draw_scatter, 2 * min(given.pairs, SAMPLES["reward_feature"]))
+
+    def _draw_scatter(self, scatter: Scatter) -> None:
+        self.lengths.show_scatter(scatter, self._context())
+        self.lengths.mark(self.desk.state)
+
+    def _offer(self, given: Columns) -> None:
+        names = features_of(given)
+        if self.feature not in names:
+            self.draw_feature(FEATURE)
+        self.lengths.offer(names, self.feature)
+
+    def _show_page(self, page: str) -> None:
+        self.plots.setVisible(page == "plots")
+        self.table.setVisible(page == "table")
+        if page == "table" and self.result is not None and (self._tabled is None or self._tabled[0] is not self.result.given):
+            self._ask_table()
+        elif self.result is not None:
+            shown = self.table.found if page == "table" else self.result.found
+            if shown is not None:
+                self.set_finding(shown, split_of(self.desk.state))
 
     # Drawing
 
@@ -153,20 +220,28 @@ class LengthStylePane(Pane):
         if result is None:
             return
         state, found = self.desk.state, result.found
-        self.set_finding(found, split_of(state))
-        cards = (self.lengths, self.styles, self.accuracies)
+        if self.table.isHidden() or not found.pairs:
+            self.set_finding(found, split_of(state))
+        cards = (self.lengths, self.styles, self.accuracies, self.table)
+        if self._dataset is not state.dataset:
+            self._dataset = state.dataset
+            self.table.forget_part()
         if not found.pairs:
             filtered = state.matching is not None
             sentence = "No pair passes the filter here." if filtered else no_pairs(state)
+            for work in (self._styling, self._tabling, self._drawing):
+                work.drop()
             for card in cards:
                 card.show_empty(sentence, "Clear the filter" if filtered else "", lambda: self.desk.set_query(""))
             return
         context = self._context()
-        self.lengths.show_scatter(result.scatter, context)
+        names = features_of(result.given)
+        self.draw_feature(self.feature if self.feature in names else FEATURE)
         self.accuracies.show_groups(found, result.spots, context)
-        self.lengths.show_ready()
         self.accuracies.show_ready()
         self._ask_style(result.given)
+        if not self.table.isHidden():
+            self._ask_table()
 
     def _context(self) -> str:
         state = self.desk.state
@@ -198,13 +273,35 @@ class LengthStylePane(Pane):
 
     def _select_feature(self, feature: str) -> None:
         """Select the pairs whose responses differ in a feature; measured in the thread of figures."""
-        if self.result is None:
-            return
-        given = self.result.given
         self.styles.select(feature)
+        if self._usable is not None:
+            self._select_differing(self._usable, feature, "style_effects", None)
 
-        def select(mask: np.ndarray | None, error: Exception | None) -> None:
-            if mask is not None and error is None and self.desk.state.dataset is given.dataset:
-                self.desk.select(mask, "replace", f"{style(feature)} differ")
+    def _open_feature(self, feature: str) -> None:
+        """Select the pairs that differ in the feature of a row of the table, and open its example."""
+        found = self.table.found
+        row = next((one for one in found.rows if one.name == feature), None) if found is not None else None
+        if row is None or self._tabled is None:
+            return
+        at = row.wrong_example if self.table.list.sort[0] == "errors" and row.wrong_example is not None else row.example
+        self._select_differing(self._tabled[1], feature, "feature_table", at)
 
-        self.desk.compute.ask("pairs that differ in style", lambda: differing(given, feature), select)
+    def _select_differing(self, given: Columns, feature: str, analysis: str, example: int | None) -> None:
+        def found() -> tuple[np.ndarray, int | None]:
+            mask = pairs_that_differ(given, feature, analysis)
+            return mask, None if example is None else int(given.sample(SAMPLES[analysis]).rows[example])
+
+        def select(answer: tuple[np.ndarray, int | None] | None, error: Exception | None) -> None:
+            if answer is None or error is not None or self.desk.state.dataset is not given.dataset:
+                return
+            self.desk.select(answer[0], "replace", f"{style(feature)} differ")
+            if answer[1] is not None:
+                self.desk.look_at(answer[1])
+
+        self.desk.compute.ask("pairs that differ in style", found, select)
+
+
+def _named(failed: tuple[Problem, ...]) -> Problem:
+    """One sentence for a person's own features that cannot be measured; the others are shown."""
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return Problem(failed[0].what + more, failed[0].remedy)

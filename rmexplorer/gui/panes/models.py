@@ -127,13 +127,15 @@ def strength_row(one: ModelStrength) -> ForestRow:
 
 def rate_row(name: str, rate: dict[str, Any]) -> ForestRow:
     """A model with its win rate against another: raw, and at equal length where that can be said."""
-    marks = [ForestMark(rate["win_rate"], rate["ci"][0], rate["ci"][1], "people")]
+    low, high = rate["ci"] or (float("nan"), float("nan"))
+    marks = [ForestMark(rate["win_rate"], low, high, "people")]
     equal = rate["length_controlled"]
     if equal is not None:
         low, high = rate["length_controlled_ci"] or (float("nan"), float("nan"))
         marks.append(ForestMark(equal, low, high))
+    ties = "" if rate["decided"] else ", ties alone,"
     return ForestRow(name, marks=tuple(marks), right=f"{'–' if equal is None else number(equal, 1)}\t{rate['n']:,}",
-                     tip=f"{number(rate['win_rate'], 1)}% against {rate['against']}. Click to select its pairs")
+                     tip=f"{number(rate['win_rate'], 1)}%{ties} against {rate['against']}. Click to select its pairs")
 
 
 def _interval(value: float | None, ci: list[float] | None, digits: int = 2) -> str:

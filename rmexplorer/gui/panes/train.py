@@ -21,7 +21,7 @@ from rmexplorer.gui.train_settings import SettingsForm
 from rmexplorer.gui.widgets import Card, GhostButton, NumberStrip, PrimaryButton, SecondaryButton, Segmented, label
 from rmexplorer.project import RunRecord
 from rmexplorer.statistics import wilson
-from rmexplorer.wording import DASH, bracket, counted, method_line, number
+from rmexplorer.wording import DASH, baselines, bracket, counted, method_line, number
 from rmexplorer.workflows.settings import RunSettings
 
 COIN_LOSS = math.log(2)
@@ -36,7 +36,7 @@ FORMULA = (
     "the difference of log characters, bag of words a linear Bradley–Terry model on TF-IDF, linear a linear head on the same vectors; "
     "all three are judged on the same held-out pairs."
 )
-BASELINES = (("length", "length only"), ("bag_of_words", "bag of words"), ("linear", "linear head"))
+BASELINES = (("length", "length only"), ("style", "style only"), ("bag_of_words", "bag of words"), ("linear", "linear head"))
 
 
 @dataclass
@@ -307,7 +307,6 @@ class Train(Pane):
 
     def _show_record(self, run: RunRecord) -> None:
         metrics = run.metrics
-        alone = (metrics.get("baselines") or {}).get("length")
         self._show_curves(Curves.of_run(run))
         self.header.set_headline(
             metrics.get("headline") or "Nothing was held out, so how well this head generalises is not known."
@@ -317,7 +316,7 @@ class Train(Pane):
                 run.name,
                 counted(metrics["train_pairs"], "training pair"),
                 counted(metrics["heldout_pairs"], "held-out pair"),
-                "" if alone is None else f"length alone {number(alone)}",
+                baselines(metrics, "length", "style"),
                 "no prompt is on both sides",
                 "intervals by bootstrap over prompts, differences are paired",
             )

@@ -128,6 +128,7 @@ class Card(QFrame):
         """Put a legend left of the tools."""
         while (item := self.legend_row.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
+                old.hide()  # at once: it is deleted when the event loop comes round
                 old.deleteLater()
         self.legend_row.addWidget(legend)
 
