@@ -15,6 +15,7 @@ from rmexplorer import __version__
 from rmexplorer.job import Job, Pace, Progress, Result, finish
 from rmexplorer.problem import Problem
 
+EXPLAIN = ("gradient", "leave_one_out")
 EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -175,12 +176,14 @@ def command_train(arguments: argparse.Namespace) -> int:
 def command_score(arguments: argparse.Namespace) -> int:
     """Add a reward for every response."""
     from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.attributing import explained
     from rmexplorer.workflows.scoring import score_file
 
     out = writable(arguments.out, arguments.force)
     checkpoint = Checkpoint.load(arguments.model)
     dataset = read_dataset(arguments)
-    result = run(score_file(dataset, checkpoint, out))
+    why = None if arguments.explain is None else explained(checkpoint, arguments.explain)
+    result = run(score_file(dataset, checkpoint, out, why))
     if arguments.json:
         write_json(result)
     else:
@@ -193,7 +196,7 @@ def command_analyze(arguments: argparse.Namespace) -> int:
     from rmexplorer.data.own_features import read_features
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.analyze import describe
-    from rmexplorer.workflows.analyze_file import analyze_file, describe_more
+    from rmexplorer.workflows.analyze_file import HuntOptions, analyze_file, describe_more
 
     checkpoint = None if arguments.model is None else Checkpoint.load(arguments.model)
     own = () if arguments.features is None else read_features(arguments.features)
@@ -203,7 +206,8 @@ def command_analyze(arguments: argparse.Namespace) -> int:
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
         warn(f"{arguments.against}: {warning}" for warning in other.warnings)
-    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own))
+    hunt = HuntOptions(tuple(arguments.try_phrases or ()), arguments.seed) if arguments.hunt or arguments.try_phrases else None
+    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt))
     warn(result.get("warnings", []))
     if arguments.json:
         write_json(result)
@@ -363,12 +367,20 @@ def build_parser() -> argparse.ArgumentParser:
     _input(score)
     score.add_argument("--model", type=a_path, required=True, metavar="MODEL", help="a head made by train")
     _output(score, "JSONL, or Parquet by suffix")
+    score.add_argument("--explain", nargs="?", const="gradient", choices=EXPLAIN, metavar="METHOD",
+                       help="also: what each word adds to the reward, by gradient (default) or leave_one_out")
     analyze = add("analyze")
     _input(analyze)
     analyze.add_argument(
         "--model", type=a_path, metavar="MODEL", help="a head made by train; without it the file's own scores"
     )
     analyze.add_argument("--phrases", action="store_true", help="also: phrases that carry reward, and words left out")
+    analyze.add_argument("--words", nargs="?", const="leave_one_out", choices=EXPLAIN, metavar="METHOD",
+                         help="also: words that pay and words that cost, by leave_one_out (default) or gradient")
+    analyze.add_argument("--hunt", action="store_true", help="also: the ending that raises weak responses most, found greedily")
+    analyze.add_argument("--try-phrase", dest="try_phrases", action="append", metavar="TEXT",
+                         help="as --hunt, with a phrase of your own tried as well; may be given several times")
+    analyze.add_argument("--seed", type=int, default=0, metavar="N", help="draws the weak responses of --hunt (default 0)")
     analyze.add_argument("--style", action="store_true",
                          help="also: what separates chosen from rejected, high from low reward, right from wrong")
     analyze.add_argument("--features", type=a_path, metavar="FEATURES",

@@ -389,6 +389,42 @@ def test_that_an_interrupt_that_passed_through_exec_ends_with_130(tmp_path: Path
     assert (ended.returncode, ended.stderr) == (130, "rmexplorer: interrupted\n")
 
 
+def test_that_score_says_what_each_reward_is_made_of(
+    capsys: pytest.CaptureFixture[str], pairs: Path, head: Path, tmp_path: Path
+) -> None:
+    for method, given in (("gradient", []), ("leave_one_out", ["leave_one_out"])):
+        out = tmp_path / f"{method}.jsonl"
+        assert run(capsys, "score", str(pairs), "--model", str(head), "-o", str(out), "--explain", *given)[0] == 0
+        for line in map(json.loads, out.read_text().splitlines()[:20]):
+            for side in ("chosen", "rejected"):
+                why = line[f"explain_{side}"]
+                assert why["method"] == method and "".join(piece for piece, _ in why["pieces"]) == line[side].strip()
+                parts = [*(worth for _, worth in why["pieces"]), *why["rest"].values()]
+                assert sum(parts) == pytest.approx(line[f"scores_{side}"], abs=1e-4)
+    code, _, err = run(capsys, "score", str(pairs), "--model", str(head), "-o", str(tmp_path / "x.parquet"), "--explain")
+    assert code == 2 and err.count("\n") == 1 and ".jsonl" in err and not (tmp_path / "x.parquet").exists()
+
+
+def test_that_analyze_adds_words_and_the_ending_that_pays_by_a_seed(
+    capsys: pytest.CaptureFixture[str], pairs: Path, head: Path
+) -> None:
+    asked = ["analyze", str(pairs), "--model", str(head), "--json", "--words", "gradient", "--try-phrase", "Zq zq.", "--seed", "3"]
+    code, out, _ = run(capsys, *asked)
+    found = one_json(out)
+    assert code == 0 and found["words"]["method"] == "gradient" and found["words"]["responses"] > 0
+    for row in [*found["words"]["pays"], *found["words"]["costs"]]:
+        assert row["n"] >= 5 and row["ci"][0] <= row["mean_change"] <= row["ci"][1] and 0 <= row["q"] <= 1
+    hunt = found["hunt"]
+    assert hunt["seed"] == 3 and "Zq zq." in [row["phrase"] for row in hunt["alone"]]
+    assert all(row["ci"][0] <= row["gain"] <= row["ci"][1] and row["n"] == hunt["responses"] for row in hunt["alone"])
+    assert one_json(run(capsys, *asked)[1])["hunt"] == hunt
+    code, out, _ = run(capsys, *[word for word in asked if word != "--json"])
+    assert code == 0 and hunt["headline"] in out and found["words"]["headline"] in out
+    for option in ("--words", "--hunt"):
+        code, _, err = run(capsys, "analyze", str(pairs), option)
+        assert code == 2 and "add --model" in err and err.count("\n") == 1
+
+
 def test_that_analyze_adds_phrases_and_shift_where_they_are_asked_for(
     capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
 ) -> None:

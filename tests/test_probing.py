@@ -13,7 +13,7 @@ import pytest
 
 from rmexplorer.cli import main
 from rmexplorer.data.read import read
-from rmexplorer.encoders import ENCODERS
+from rmexplorer.encoders import ENCODERS, open_vectors, vectors
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -22,8 +22,9 @@ from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe, apply, built_in, collect, read_probes
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.opening import open_files
-from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.settings import RunSettings, settings_from
 from rmexplorer.workflows.train_file import train_file
+from rmexplorer.workflows.training import fit
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,19 @@ def test_that_each_planted_fault_of_the_demo_is_found(demo: Demo, name: str) -> 
 def test_that_at_most_one_of_ten_edits_that_are_not_planted_is_found(demo: Demo) -> None:
     assert len(NOT_PLANTED) == 10
     assert sum(demo.rows[name]["q"] < 0.05 for name in NOT_PLANTED) <= 1
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_that_heads_of_other_seeds_show_the_same(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds 2 and 3 had two edits too many while four ways to apologise counted as four independent texts."""
+    monkeypatch.setenv("RMEXPLORER_HOME", str(tmp_path))
+    dataset, settings = finish(read(demo_path())), settings_from({"seed": seed})
+    encoded, encoder = open_vectors(finish(vectors(finish(open_files([str(demo_path())])), seed=seed)))
+    head = Checkpoint(finish(fit(dataset, encoded, settings)).model, encoder, settings.train,
+                      dataset_fingerprint=dataset.fingerprint)
+    rows = {row["name"]: row for row in finish(probing.probe_dataset(dataset, head))["probes"]}
+    assert {name: rows[name]["seen"] for name in PLANTED} == PLANTED
+    assert sum(rows[name]["q"] < 0.05 for name in NOT_PLANTED) <= 1
 
 
 def test_that_the_headline_names_the_planted_phrase_and_only_held_out_prompts_count(demo: Demo) -> None:

@@ -21,16 +21,34 @@ _SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=\S))+[.!?。！？]*\s*|[.
 _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
 
 
+METHODS = {"leave_one_out": "Leave one out", "gradient": "Gradient × input"}
+DOING = {"leave_one_out": "each word left out in turn", "gradient": "each word's input × gradient"}
+
+
 @dataclass(frozen=True)
 class Attribution:
-    """What each piece of a response adds to its reward: the reward with it minus the reward without it.
+    """What each piece of a response adds to its reward. The pieces and the rest add up to the reward, by either method:
 
-    pieces: (text, change) in order, joined they are the text; unit: "word" or "sentence"; reward: of the whole text.
+    leave_one_out  the reward with a piece minus the reward without it; rest: the empty response, and what pieces do
+                   together that none of them does alone (`overlap`)
+    gradient       a piece's part of the head's input times the gradient there: first order, and exact where the encoder
+                   sums over words and the head is linear; rest: style and length, which no single word makes, and the
+                   constant
+    pieces: (text, change) in order, joined they are the text; unit: "word" or "sentence"; reward: of the whole text;
+    inputs: what the named inputs of style and length add, largest first (gradient only).
     """
 
     pieces: tuple[tuple[str, float], ...]
     unit: str
     reward: float
+    method: str = "leave_one_out"
+    rest: tuple[tuple[str, float], ...] = ()
+    inputs: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def words(self) -> float:
+        """The sum over the pieces."""
+        return float(sum(weight for _, weight in self.pieces))
 
     @property
     def strongest(self) -> int:
@@ -47,11 +65,19 @@ class Attribution:
         size = wording.number(abs(weight))
         if not float(size):
             return f"No {self.unit} moves the reward by 0.01"
+        if self.method == "gradient":
+            return f"“{shown}” {'adds' if weight > 0 else 'takes'} {size} {'to' if weight > 0 else 'from'} the reward"
         return f"Without “{shown}” the reward {'falls' if weight > 0 else 'rises'} by {size}"
 
+    def adds_up(self) -> str:
+        """The parts of the reward in words: words +0.31, style and length +1.20, constant −0.10, in all 1.41."""
+        parts = [(f"{self.unit}s", self.words), *self.rest]
+        said = ", ".join(f"{name} {wording.number(value, signed=True)}" for name, value in parts)
+        return f"{said}: {wording.number(self.reward, signed=True)}"
 
-def cut(text: str) -> tuple[list[str], str]:
-    """The pieces that are left out one by one, and their unit: words up to 200 words, else sentences.
+
+def cut(text: str, most: int = MOST_WORDS) -> tuple[list[str], str]:
+    """The pieces that a reward is split over, and their unit: words up to `most` words, else sentences.
 
     Joined they are the text. Beyond 200 sentences, neighbours are joined.
     """
@@ -59,7 +85,7 @@ def cut(text: str) -> tuple[list[str], str]:
     if not words:
         return ([text] if text else []), "word"
     head = text[: len(text) - sum(map(len, words))]
-    if len(words) <= MOST_WORDS:
+    if len(words) <= most:
         return [head + words[0], *words[1:]], "word"
     found = _SENTENCE.findall(text)
     missing = len(text) - sum(map(len, found))
@@ -67,6 +93,30 @@ def cut(text: str) -> tuple[list[str], str]:
         found = re.findall(r".+\n*|\n+", text)
     step = -(-len(found) // MOST_PIECES)
     return ["".join(found[start : start + step]) for start in range(0, len(found), step)], "sentence"
+
+
+def shares(pieces: Sequence[str], text: str, tokens: Sequence[str], worth: np.ndarray) -> tuple[np.ndarray, float]:
+    """What pieces get of the worth (tokens,) of an encoder's tokens, and the worth of tokens that stand in no piece.
+
+    text: the joined pieces as the encoder sees them, of the same length. Tokens are in its order and lower-cased; one
+    that lies across pieces is shared by its letters.
+    """
+    low = "".join(small if len(small := sign.lower()) == 1 else sign for sign in text).replace("’", "'")
+    ends = np.cumsum([len(piece) for piece in pieces])
+    found = np.zeros(len(pieces))
+    left, at = 0.0, 0
+    for token, value in zip(tokens, worth.tolist(), strict=True):
+        start = low.find(token, at)
+        if start < 0:
+            left += value
+            continue
+        at = start + len(token)
+        first = int(np.searchsorted(ends, start, "right"))
+        while start < at:
+            stop = min(at, int(ends[first]))
+            found[first] += value * (stop - start) / len(token)
+            start, first = stop, first + 1
+    return found, left
 
 
 def left_out(pieces: Sequence[str]) -> list[str]:
@@ -91,13 +141,18 @@ class WordEffect:
 
 @dataclass(frozen=True, eq=False)
 class WordEffects:
-    """Words that pay (highest mean change first) and that cost (lowest first), of `responses` responses."""
+    """Words that pay (highest mean change first) and that cost (lowest first), of `responses` responses.
+
+    by: one of METHODS; drawn_from: how many responses these were drawn from, 0 where all were taken.
+    """
 
     pays: tuple[WordEffect, ...]
     costs: tuple[WordEffect, ...]
     responses: int
     words: int
     how: str
+    by: str = "leave_one_out"
+    drawn_from: int = 0
 
     def headline(self) -> str:
         """The word that pays most, with its interval."""
@@ -115,16 +170,21 @@ class WordEffects:
     def method(self, split: str = "") -> str:
         """n, and how it is made."""
         noun = f"{split} response" if split else "response"
-        return wording.method_line(wording.counted(self.responses, noun), "each word left out in turn",
+        return wording.method_line(wording.counted(self.responses, noun) + self.drawn(), DOING[self.by],
                                    wording.intervals(self.how), f"q over {wording.counted(self.words, 'word')}")
+
+    def drawn(self) -> str:
+        """Of how many responses these were drawn, '' where all were taken."""
+        return f" drawn from {self.drawn_from:,}" if self.drawn_from else ""
 
 
 def word_effects(
-    word: Sequence[str], change: np.ndarray, response: np.ndarray, prompt: np.ndarray, most: int = 40
+    word: Sequence[str], change: np.ndarray, response: np.ndarray, prompt: np.ndarray, most: int = 40,
+    by: str = "leave_one_out", drawn_from: int = 0
 ) -> WordEffects:
     """Mean effect of each word: changes of its places are summed within a response, then averaged over responses.
 
-    word, change, response (row), prompt: (places,), an entry a word left out. A word needs five responses; intervals
+    word, change, response (row), prompt: (places,), an entry a word in its place. A word needs five responses; intervals
     are over prompts, q-values Benjamini–Hochberg's over all such words.
     """
     sums: dict[str, dict[int, float]] = defaultdict(dict)
@@ -152,4 +212,4 @@ def word_effects(
     pays = tuple(effect for effect in effects if (effect.change.value or 0) > 0)[:most]
     effects.sort(key=lambda effect: (effect.change.high if effect.change.high is not None else np.inf, effect.word))
     costs = tuple(effect for effect in effects if (effect.change.value or 0) < 0)[:most]
-    return WordEffects(pays, costs, len(owner), len(names), how)
+    return WordEffects(pays, costs, len(owner), len(names), how, by, drawn_from)

@@ -237,11 +237,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Search:
-    """What appending does to weak responses: the steps, and (phrase, mean gain) of all phrases alone, best first."""
+    """What appending does to weak responses: the steps, and (phrase, mean gain) of all phrases alone, best first.
+
+    fresh, fresh_beats: gain of the whole ending, and share that beats the best response, on responses that the search
+    did not see; NOTHING where there are too few.
+    """
 
     steps: tuple[Step, ...]
     alone: tuple[tuple[str, Estimate], ...]
     responses: int
+    fresh: Estimate = NOTHING
+    fresh_beats: Estimate = NOTHING
+
+    @property
+    def ending(self) -> str:
+        """The phrases of all steps, one after the other."""
+        return " ".join(step.phrase for step in self.steps)
 
     def sentence(self) -> str:
         """The result in words."""
@@ -249,6 +260,10 @@ class Search:
             return f"No phrase raises {wording.counted(self.responses, 'weak response')} on average."
         last = self.steps[-1]
         phrases = "1 phrase" if len(self.steps) == 1 else f"{len(self.steps)} phrases"
-        return (f"{phrases} at the end of {wording.counted(self.responses, 'weak response')}: reward "
-                f"{wording.with_interval(last.gain, signed=True)}; {wording.percent(last.beats.value)} now beat "
-                "the best response to their prompt.")
+        found = (f"{phrases} at the end of {wording.counted(self.responses, 'weak response')}: reward "
+                 f"{wording.with_interval(last.gain, signed=True)}; {wording.percent(last.beats.value)} now beat "
+                 "the best response to their prompt.")
+        if self.fresh.value is None:
+            return f"{found} The phrases were chosen on these responses."
+        return (f"{found} On {wording.counted(self.fresh.n)} that the search did not see: "
+                f"{wording.with_interval(self.fresh, signed=True)}, {wording.percent(self.fresh_beats.value)}.")

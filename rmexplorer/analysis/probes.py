@@ -31,7 +31,7 @@ class Example:
 class Changes:
     """What one edit did. place (n,): which of the probed responses changed; after (n,): their rewards after the edit.
 
-    words: how many words the edit touches (median); texts: how many different texts it puts in, of which the words of
+    words: how many words the edit touches (median); texts: how many independent texts it puts in, of which the words of
     one may happen to please; flipped (pairs,) bool: pairs whose order changes when their rejected response is edited,
     and flipped_prompt (pairs,) their prompts.
     """
@@ -161,6 +161,23 @@ def within_prompt_sd(reward: np.ndarray, prompt: np.ndarray) -> float | None:
     sums = clusters.sums(np.column_stack([reward, np.ones(clusters.n), np.square(reward)]))
     apart = float(np.sum(sums[:, 2] - sums[:, 0] ** 2 / sums[:, 1]))
     return float(np.sqrt(max(apart, 0.0) / free)) or None
+
+
+def independent_texts(moved: np.ndarray, text: np.ndarray) -> float:
+    """How many independent texts those of a probe are worth: 1 where all move a response alike, their number at most.
+
+    moved (n, d): how far the vector of each edited response moved; text (n,): which text was put in. Kish's design
+    effect in the encoder's space, mean |m|² / |mean m|² over the mean moves m of the texts: four ways to apologise are
+    one edit to a head that counts apologies, and their words' luck does not average out.
+    """
+    names, code = np.unique(text, return_inverse=True)
+    if len(names) < 2:
+        return 1.0
+    means = np.zeros((len(names), moved.shape[1]))
+    np.add.at(means, code, moved)
+    means /= np.bincount(code)[:, None]
+    together = float((means.mean(axis=0) ** 2).sum())
+    return float(np.clip((means**2).sum(axis=1).mean() / together, 1.0, len(names))) if together > 1e-12 else float(len(names))
 
 
 def noise_of_a_word(change: np.ndarray, words: np.ndarray) -> float:

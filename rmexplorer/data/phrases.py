@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -20,6 +21,14 @@ def without_phrases(texts: pl.Series, phrases: Sequence[str]) -> pl.Series:
     return cut.str.replace_all(rf"(?i)\s*(?:{any_of})", "")
 
 
-def _pattern(phrase: str) -> str:
+def blanked(text: str, phrases: Sequence[str]) -> str:
+    """One text with the phrases that `without_phrases` takes out blanked instead, so that all else keeps its place."""
+    if not phrases:
+        return text
+    any_of = "|".join(_pattern(phrase, re.escape) for phrase in sorted(phrases, key=lambda phrase: (-len(phrase), phrase)))
+    return re.sub(any_of, lambda match: " " * len(match.group()), text, flags=re.IGNORECASE)
+
+
+def _pattern(phrase: str, escape: Callable[[str], str] = pl.escape_regex) -> str:
     first, last = (r"\b" if sign.isalnum() or sign == "_" else "" for sign in (phrase[0], phrase[-1]))
-    return first + pl.escape_regex(phrase) + last
+    return first + escape(phrase) + last

@@ -92,6 +92,19 @@ class EncoderState:
         return cls.of(header, arrays)
 
 
+@dataclass(frozen=True, eq=False)
+class WordParts:
+    """What the words of one response add to its vector, where an encoder sums over words up to the head's input.
+
+    tokens: (n,) in order, as the encoder cuts the text; parts: (n, d) float64: the vector is their sum and a rest that
+    no single word makes. names: of the inputs, '' for those that are sums over words.
+    """
+
+    tokens: tuple[str, ...]
+    parts: np.ndarray
+    names: tuple[str, ...]
+
+
 class Encoder(ABC):
     """Turns (prompt, response) into a vector of float32.
 
@@ -132,6 +145,10 @@ class Encoder(ABC):
     @abstractmethod
     def vectors_of(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
         """(rows, d) float32 for a few thousand texts as they are; a row depends on its own texts alone, to the bit."""
+
+    def word_parts(self, state: EncoderState, prompt: str, response: str) -> WordParts | None:
+        """What each word of a response as it is adds to its vector; None where the encoder is no sum over words."""
+        return None
 
     def encode_block(self, state: EncoderState, prompts: pl.Series, responses: pl.Series) -> np.ndarray:
         """The same without the phrases that the state removes: the one way from texts to vectors."""

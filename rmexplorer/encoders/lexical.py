@@ -14,7 +14,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from rmexplorer.data.features import FEATURES, FLAGS, SHARES, TOKEN, surface
-from rmexplorer.encoders import Encoder, EncoderState, Setting, cuts, encoder
+from rmexplorer.encoders import Encoder, EncoderState, Setting, WordParts, cuts, encoder
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 
@@ -263,3 +263,26 @@ class Lexical(Encoder):
         np.clip(vectors, -CLIP, CLIP, out=vectors)
         vectors *= ready.weight
         return vectors
+
+    def word_parts(self, state: EncoderState, prompt: str, response: str) -> WordParts:
+        """The topics of a response are a sum over its words, style is not; equal words have equal parts.
+
+        A topic that is clipped no longer moves with its words: it has no part in them.
+        """
+        ready = _prepared(state)
+        found = tokens(pl.Series([response]))
+        matrix = weights(found, 1, ready.words, ready.idf, mean=True)
+        raw = _raw(ready, pl.Series([prompt]), pl.Series([response]))[0]
+        free = np.abs((raw - ready.mean) / ready.scale) <= CLIP
+        style_wide = len(raw) - ready.components.shape[1]
+        scale = (free * ready.weight / ready.scale)[style_wide:].astype(np.float64)
+        word = found["token"].cast(ready.words, strict=False).to_physical()
+        times = np.bincount(word.drop_nulls().to_numpy(), minlength=len(ready.idf))
+        parts = np.zeros((len(word), len(raw)))
+        known = np.flatnonzero(word.is_not_null().to_numpy())
+        row = word.gather(known).to_numpy()
+        share = matrix.toarray()[0].astype(np.float64)[row] / times[row]
+        parts[known, style_wide:] = share[:, None] * ready.components[row] * scale
+        rates = (f"{name}_rate" for name in ready.rates)
+        names = (*ready.style, *rates, "characters_squared", *[""] * ready.components.shape[1])
+        return WordParts(tuple(found["token"]), parts, names)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from rmexplorer.analysis.attribution import METHODS
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.gui.theme import color, font, pen, px, themes
-from rmexplorer.gui.widgets import DiffView, ElidedLabel, LinkButton, label
+from rmexplorer.gui.widgets import DiffView, ElidedLabel, LinkButton, Segmented, label
 from rmexplorer.job import Job, Result, finish
 from rmexplorer.problem import Problem
 from rmexplorer.wording import number
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from rmexplorer.reward.checkpoint import Checkpoint
 
 KEPT = 400
+MEANS = {
+    "leave_one_out": "The reward of the response minus the reward without the word. A word also moves length, style and the "
+                     "weight of the others, and two may do one thing: what is left over is named under the text.",
+    "gradient": "The word's own part of what the head reads, times the gradient there: first order. With style and length, "
+                "which no single word makes, and a constant it adds up to the reward.",
+}
 NEEDS_HEAD = "Attribution needs a head that can score new texts: train one, or load one"
 Near = list[tuple[int, float, bool]]
 
@@ -34,13 +41,13 @@ class Superseded(Exception):
 
 
 class AttributionLegend(QWidget):
-    """Swatches of what raises and what lowers the reward; the method is named in the fact below."""
+    """Swatches of what raises and what lowers the reward."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setToolTip("The reward of the response minus the reward without the word; the stronger, the darker.")
-        self.setAccessibleName("Green, solid underline: raises the reward. Amber, dotted underline: lowers it. Method: leave one out.")
+        self.setToolTip("The stronger, the darker; both responses on their own scale.")
+        self.setAccessibleName("Green, solid underline: raises the reward. Amber, dotted underline: lowers it.")
         themes.theme_changed.connect(self.update)
 
     def _parts(self) -> list[tuple[str, str]]:
@@ -70,10 +77,40 @@ class AttributionLegend(QWidget):
             x += metrics.horizontalAdvance(text) + px(8)
 
 
+class Method(QWidget):
+    """By which method words are weighed, beside the legend. `changed(method)`."""
+
+    changed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.choice = Segmented(tuple(METHODS.items()), name="How words are weighed")
+        for place, method in enumerate(METHODS):
+            self.choice.group.button(place).setToolTip(MEANS[method])
+        self.choice.changed.connect(self.changed)
+        self.legend = AttributionLegend()
+        row.addWidget(self.choice)
+        row.addStretch(1)
+        row.addWidget(self.legend)
+
+    def follow(self, head: Checkpoint | None) -> None:
+        """Offer what this head allows."""
+        why = attributing.why_no_gradient(head) if head is not None else ""
+        self.choice.disable("gradient", why)
+        if why and self.choice.current() == "gradient":
+            self.choice.set_current("leave_one_out")
+
+
 class NearestPairs(QWidget):
-    """Up to three training pairs nearest to the chosen response, a button each."""
+    """Up to three training pairs nearest to the chosen or the rejected response, a button each.
+
+    `chosen(pair)` to read one, `selected(pairs)` for all of them.
+    """
 
     chosen = Signal(int)
+    selected = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,19 +118,43 @@ class NearestPairs(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(px(2))
-        self.title = label("Nearest training pairs", "secondary", "small_strong")
+        self._found: tuple[Near | None, Near | None] = (None, None)
+        head = QHBoxLayout()
+        head.setSpacing(px(6))
+        self.side = Segmented((("0", "Chosen"), ("1", "Rejected")), name="Nearest training pairs of which response")
+        self.side.changed.connect(lambda _: self._show())
+        self.all = LinkButton("Select them")
+        self.all.clicked.connect(lambda: self.selected.emit([pair for pair, _, _ in self.shown or []]))
+        head.addWidget(label("Nearest training pairs", "secondary", "small_strong"))
+        head.addWidget(self.side)
+        head.addStretch(1)
+        head.addWidget(self.all)
         self.said = ElidedLabel("", "hint", "small")
-        self._column.addWidget(self.title)
+        self._column.addLayout(head)
         self._column.addWidget(self.said)
         self.buttons: list[LinkButton] = []
         self.hide()
 
-    def show_pairs(self, found: Near | None, kind: str) -> None:
-        """Show them; None while they are looked for, empty where the head did not learn from this dataset."""
+    @property
+    def shown(self) -> Near | None:
+        """The pairs of the side that is shown."""
+        return self._found[int(self.side.current())]
+
+    def show_pairs(self, first: Near | None, second: Near | None, kinds: tuple[str, str]) -> None:
+        """Show those of both responses; None while they are looked for, empty where the head learnt from other data."""
+        self._found = (first, second)
+        for place, kind in enumerate(kinds):
+            self.side.group.button(place).setText(kind)
+        self._show()
+
+    def _show(self) -> None:
         for button in self.buttons:
+            self._column.removeWidget(button)
+            button.hide()
             button.deleteLater()
         self.buttons = []
-        self.title.setText(f"Training pairs nearest to the {kind} response")
+        found = self.shown
+        self.all.setVisible(bool(found))
         self.said.setVisible(not found)
         self.said.setText("Looking for them …" if found is None else "The head learnt from other data, or from nothing alike.")
         for pair, cosine, chosen in found or []:
@@ -116,10 +177,12 @@ def _finish(job: Job[Result], superseded: threading.Event) -> Result:
 class Attributions:
     """Fills a DiffView with attributions, computed in the thread of figures, kept for each response of a head."""
 
-    def __init__(self, desk: Desk, view: DiffView, near: NearestPairs, said: Callable[[str], None]) -> None:
-        self.desk, self.view, self.near, self.said = desk, view, near, said
+    def __init__(self, desk: Desk, view: DiffView, near: NearestPairs, method: Method,
+                 said: Callable[[str, str, str], None]) -> None:
+        """said: takes the strongest word, and what the reward of either response is made of."""
+        self.desk, self.view, self.near, self.method, self.said = desk, view, near, method, said
         self._head: Checkpoint | None = None
-        self._kept: OrderedDict[int, Attribution] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, str], Attribution] = OrderedDict()
         self._near: OrderedDict[int, Near] = OrderedDict()
         self._wanted = (-1, -1)
         self._superseded = threading.Event()  # of what is computed now
@@ -136,41 +199,39 @@ class Attributions:
             return
         if head is not self._head:
             self._head = head
+            self.method.follow(head)
             self._kept.clear()
             self._near.clear()
         wanted = (int(dataset.chosen[pair]), int(dataset.rejected[pair]))
-        self._wanted = wanted
+        self._wanted, method = wanted, self.method.choice.current()
         self._superseded.set()
         superseded = self._superseded = threading.Event()
-        kind = "first" if dataset.tie[pair] else "chosen"
         self.near.show()
-        self.near.show_pairs(self._near.get(wanted[0]), kind)
-        self._draw()
-        if all(row in self._kept for row in wanted) and wanted[0] in self._near:
+        self._draw(bool(dataset.tie[pair]))
+        if all((row, method) in self._kept and row in self._near for row in wanted):
             return
         prompt = dataset.prompts["text"][int(dataset.prompt[pair])] or ""
-        texts = [dataset.responses["text"][row] or "" for row in wanted]
+        texts = {row: dataset.responses["text"][row] or "" for row in wanted}
+        todo = [row for row in texts if (row, method) not in self._kept]
+        alone = [row for row in texts if row not in self._near]
 
-        known = {row: self._kept[row] for row in wanted if row in self._kept}
+        def work() -> tuple[list[Attribution], list[Near]]:
+            found = [_finish(attributing.explain(head, prompt, texts[row], method), superseded) for row in todo]
+            return found, [_finish(attributing.nearest_training(dataset, head, row), superseded) for row in alone]
 
-        def work() -> tuple[list[Attribution], Near]:
-            found = [known[row] if row in known else _finish(attributing.explain(head, prompt, text), superseded)
-                     for row, text in zip(wanted, texts, strict=True)]
-            return found, _finish(attributing.nearest_training(dataset, head, wanted[0]), superseded)
-
-        def answered(result: tuple[list[Attribution], Near] | None, error: Exception | None) -> None:
+        def answered(result: tuple[list[Attribution], list[Near]] | None, error: Exception | None) -> None:
             if error is not None or result is None:
                 if self._wanted == wanted:
-                    self.said(str(error) if isinstance(error, Problem) else f"Not computed ({type(error).__name__})")
+                    self.said(str(error) if isinstance(error, Problem) else f"Not computed ({type(error).__name__})", "", "")
                 return
             if head is self._head:
-                self._kept.update(zip(wanted, result[0], strict=True))
-                self._near[wanted[0]] = result[1]
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
+                self._kept.update(zip(((row, method) for row in todo), result[0], strict=True))
+                self._near.update(zip(alone, result[1], strict=True))
+                for kept in (self._kept, self._near):
+                    while len(kept) > KEPT:
+                        kept.popitem(last=False)
                 if self._wanted == wanted:
-                    self.near.show_pairs(result[1], kind)
-                    self._draw()
+                    self._draw(bool(dataset.tie[pair]))
 
         self.desk.compute.ask("attribution", work, answered)
 
@@ -180,12 +241,13 @@ class Attributions:
         self._superseded.set()
         self.near.hide()
 
-    def _draw(self) -> None:
-        pair = [self._kept.get(row) for row in self._wanted]
-        first, second = pair
+    def _draw(self, tie: bool) -> None:
+        one, two = (self._near.get(row) for row in self._wanted)
+        self.near.show_pairs(one, two, ("First", "Second") if tie else ("Chosen", "Rejected"))
+        first, second = (self._kept.get((row, self.method.choice.current())) for row in self._wanted)
         if first is None or second is None:
-            self.said("Leaving words out …")
+            self.said("Weighing words …", "", "")
             return
         self.view.set_attribution(first.pieces, second.pieces)
-        largest = max(pair, key=lambda one: abs(one.pieces[one.strongest][1]) if one is not None and one.pieces else 0.0)
-        self.said("" if largest is None else largest.sentence())
+        largest = max((first, second), key=lambda one: abs(one.pieces[one.strongest][1]) if one.pieces else 0.0)
+        self.said(largest.sentence(), first.adds_up(), second.adds_up())

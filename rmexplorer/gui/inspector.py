@@ -20,7 +20,7 @@ from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.data.dataset import TIE
 from rmexplorer.data.glance import ASSISTANT, votes_for_label
-from rmexplorer.gui.attribution import AttributionLegend, Attributions, NearestPairs
+from rmexplorer.gui.attribution import Attributions, Method, NearestPairs
 from rmexplorer.gui.pair_words import length_sentence
 from rmexplorer.gui.theme import px, set_font, set_role, themes
 from rmexplorer.gui.widgets import (
@@ -46,6 +46,7 @@ NOTE_DELAY = 150
 PROMPT_CHARACTERS = 420
 STRIP_SAMPLE = 20_000
 MODES = (("diff", "Diff"), ("attribution", "Attribution"), ("plain", "Plain"))
+WHY = ("Strongest", "● adds up", "◆ adds up")
 FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
 
 
@@ -111,16 +112,21 @@ class Inspector(QWidget):
         inner.setSpacing(px(10))
         inner.addWidget(self._prompt())
         inner.addLayout(self._switch())
+        self.method = Method()
+        self.method.changed.connect(lambda _: self._refresh(self._desk.state))
+        self.method.hide()
+        inner.addWidget(self.method)
         self.view = DiffView()
         inner.addWidget(self.view)
         self.near = NearestPairs()
         self.near.chosen.connect(self._desk.look_at)
+        self.near.selected.connect(lambda pairs: self._desk.select_rows(pairs, origin="nearest training pairs"))
         inner.addWidget(self.near)
         inner.addStretch(1)
         self.area = Scrolled(inner, "Prompt and responses")
         column.addWidget(self.area, 1)
         column.addLayout(self._facts())
-        self.attributions = Attributions(self._desk, self.view, self.near, lambda text: self._fact("Leave one out", text))
+        self.attributions = Attributions(self._desk, self.view, self.near, self.method, self._say_why)
         column.addLayout(self._actions())
 
     def _head(self) -> QHBoxLayout:
@@ -174,25 +180,22 @@ class Inspector(QWidget):
         row = QHBoxLayout()
         self.mode = Segmented(MODES, name="How responses are shown")
         self.legend = label("On one side only", "hint", "small")
-        self.swatches = AttributionLegend()
-        self.swatches.hide()
         self.mode.changed.connect(self._mode)
         row.addWidget(self.mode)
         row.addStretch(1)
         row.addWidget(self.legend)
-        row.addWidget(self.swatches)
         return row
 
     def _facts(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(px(4))
         self.facts: dict[str, tuple[QWidget, QLabel]] = {}
-        for name in ("People", "Length", "Models", "File", "Leave one out"):
+        for name in ("People", "Length", "Models", "File", *WHY):
             line = QWidget()
             row = QHBoxLayout(line)
             row.setContentsMargins(0, 0, 0, 0)
             key = label(name, "secondary", "small")
-            key.setFixedWidth(label("Leave one out", "secondary", "small").sizeHint().width() + px(8))
+            key.setFixedWidth(label(WHY[2], "secondary", "small").sizeHint().width() + px(8))
             value = ElidedLabel("", "", "small", 500)
             row.addWidget(key)
             row.addWidget(value, 1)
@@ -393,7 +396,7 @@ class Inspector(QWidget):
     def _mode(self, mode: str) -> None:
         self.view.set_mode(mode)
         self.legend.setVisible(mode == "diff")
-        self.swatches.setVisible(mode == "attribution")
+        self.method.setVisible(mode == "attribution")
         if self._desk.state.focus is not None:
             self._show_attribution(self._desk.state, self._desk.state.focus)
 
@@ -408,7 +411,11 @@ class Inspector(QWidget):
             self.attributions.show(state, pair)
         else:
             self.attributions.forget()
-            self._fact("Leave one out", "")
+            self._say_why("", "", "")
+
+    def _say_why(self, *said: str) -> None:
+        for name, text in zip(WHY, said, strict=True):
+            self._fact(name, text)
 
     # Notes
 

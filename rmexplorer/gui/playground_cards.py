@@ -97,12 +97,15 @@ class WordBars(QWidget):
         self.setAccessibleName(name)
         self.words: list[tuple[str, float]] = []
         self.most = 0.0
+        self.sums = ""
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.update)
 
     def put(self, weights: Attribution | None, most: float = 0.0) -> None:
         """Show the largest of these; most: what a full bar stands for, 0 for the largest here."""
         self.most = most
+        self.sums = "" if weights is None else weights.adds_up()
+        self.setToolTip(self.sums)
         pieces = [] if weights is None else [(" ".join(text.split()), value) for text, value in weights.pieces]
         self.words = sorted((piece for piece in pieces if abs(piece[1]) >= 0.005), key=lambda piece: -abs(piece[1]))[:BARS]
         self.setAccessibleDescription(", ".join(f"{word} {number(value, signed=True)}" for word, value in self.words))
@@ -124,7 +127,8 @@ class WordBars(QWidget):
         metrics = QFontMetricsF(painter.font())
         middle, row = Qt.AlignmentFlag.AlignVCenter, px(BAR_ROW)
         painter.setPen(color("text2"))
-        head = "Largest contributions" if self.words else "Contributions are shown when you pause"
+        head = self.sums or ("Largest contributions" if self.words else "Contributions are shown when you pause")
+        head = metrics.elidedText(head, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(QRectF(0, 0, self.width(), row), middle, head)
         wide, numbers = self.width() * 0.44, px(48)
         half = max(8.0, (self.width() - wide - numbers) / 2 - px(4))

@@ -94,6 +94,18 @@ class RewardModel:
             np.matmul(block, self.output_weight, out=out)
         out += self.output_bias[0]
 
+    def gradient(self, vector: np.ndarray) -> tuple[np.ndarray, float]:
+        """The derivative (input_dim,) float64 of the reward by each input at one vector (input_dim,), and a constant.
+
+        The head is linear between the kinks of its units: there the reward is gradient · vector + constant.
+        """
+        self._check(vector[None])
+        output, bias = self.output_weight.astype(np.float64), float(self.output_bias[0])
+        if not self.hidden_dim:
+            return output, bias
+        output *= vector @ self.hidden_weight + self.hidden_bias > 0
+        return self.hidden_weight @ output, float(self.hidden_bias @ output) + bias
+
     def copy(self) -> RewardModel:
         """A head of its own with the same parameters."""
         return self.from_arrays(self.arrays())

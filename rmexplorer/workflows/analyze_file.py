@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rmexplorer import wording
+from rmexplorer.analysis import attribution
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows import attributing
-from rmexplorer.workflows.hunting import hunt_dataset
+from rmexplorer.workflows.hunting import (
+    endings,
+    hunt_dataset,
+    hunted_as_json,
+    search,
+    search_as_json,
+    weak_responses,
+)
 from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import analyze_columns, analyze_given
 from rmexplorer.workflows.sets import SetSpec
@@ -19,26 +28,42 @@ from rmexplorer.workflows.shifting import as_json, compare_sets
 from rmexplorer.workflows.style import KNOWN, style_as_json
 
 
-def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
-                 against: Dataset | None = None, style: bool = False,
-                 own: tuple[OwnFeature, ...] = ()) -> Job[dict[str, Any]]:
-    """Job: everything of `analyze --json`, with the keys `style`, `phrases` and `shift` where they are asked for.
+@dataclass(frozen=True)
+class HuntOptions:
+    """The search for the ending that pays most: phrases of a person's own that are tried as well, and its seed."""
 
-    own: a person's features, measured beside the others in `style`.
-    Raises Problem where phrases are asked for and there are no rewards.
+    own: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
+                 against: Dataset | None = None, style: bool = False, own: tuple[OwnFeature, ...] = (),
+                 words: str | None = None, hunt: HuntOptions | None = None) -> Job[dict[str, Any]]:
+    """Job: everything of `analyze --json`, with style, phrases, words, hunt and shift where they are asked for.
+
+    own: a person's features, measured beside the others in `style`; words: the method of attribution.
+    Raises Problem where phrases are asked for and there are no rewards, or words or a search and there is no head.
     """
     styled = style or bool(own)
+    if checkpoint is None and (words or hunt):
+        raise Problem(f"{dataset.name}: {'words' if words else 'a search'} must score new texts", "add --model")
     given = yield from analyze_columns(dataset, checkpoint, labels_enough=styled)
-    if phrases:
+    more: dict[str, Any] = {}
+    if phrases or hunt is not None:
         if not given.has_rewards:
             raise Problem(f"{dataset.name}: phrases need rewards", "add --model, or give a file with scores")
-        found = yield from hunt_dataset(given)
-        if checkpoint is not None:
-            found["words"] = attributing.as_json((yield from attributing.words_that_pay(dataset, checkpoint)))
+        hunted = yield from hunt_dataset(given)
+        if phrases:
+            more["phrases"] = hunted_as_json(hunted)
+            if checkpoint is not None:
+                more["phrases"]["words"] = attributing.as_json((yield from attributing.words_that_pay(dataset, checkpoint)))
+        if hunt is not None and checkpoint is not None:
+            found = yield from search(checkpoint, weak_responses(given, hunt.seed), endings(hunted, hunt.own))
+            more["hunt"] = search_as_json(found, hunt.seed)
+    if words is not None and checkpoint is not None:
+        more["words"] = attributing.as_json((yield from attributing.words_that_pay(dataset, checkpoint, method=words)))
     yield Progress(0, 0, "analysing")
-    result = analyze_given(given, checkpoint)
-    if phrases:
-        result["phrases"] = found
+    result = analyze_given(given, checkpoint) | more
     if styled:
         result["style"] = yield from style_as_json(given.with_own(own))
     if against is not None:
@@ -51,6 +76,11 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
 
 def _clear(contrast: dict[str, Any]) -> bool:
     return contrast["q"] < 0.05 and contrast["ci"] is not None and not contrast["ci"][0] <= 0 <= contrast["ci"][1]
+
+
+def _size(value: float | None, ci: list[float] | None) -> str:
+    low, high = ci or (None, None)
+    return f"{wording.number(value, signed=True)} {wording.bracket('95% CI ' + wording.between(low, high))}"
 
 
 def describe_more(result: dict[str, Any], most: int = 8) -> str:
@@ -73,6 +103,19 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         for row in result["phrases"]["pays"][:most]:
             size = f"{wording.number(row['effect'], signed=True)} SD {wording.bracket('95% CI ' + wording.between(*row['ci']))}"
             lines.append(f"  “{row['phrase']}”  {size}, n = {row['n']:,}, q {wording.number(row['q'], 3)}")
+    if "words" in result:
+        found = result["words"]
+        lines += ["", found["headline"], f"  {attribution.DOING[found['method']]} in {found['responses']:,} responses"
+                  + (f" drawn from {found['drawn_from']:,}" if found["drawn_from"] else "")]
+        for side in ("pays", "costs"):
+            lines += [f"  {side:<5} {row['word']:<18} {_size(row['mean_change'], row['ci'])}, n = {row['n']:,}, "
+                      f"q {wording.number(row['q'], 3)}" for row in found[side][:most]]
+    if "hunt" in result:
+        found = result["hunt"]
+        lines += ["", found["headline"]]
+        lines += [f"  {place}. “{step['phrase']}”  {_size(step['gain'], step['ci'])}, {wording.percent(step['beats_best'])} best"
+                  for place, step in enumerate(found["steps"], start=1)]
+        lines += [f"  alone “{row['phrase']}”  {_size(row['gain'], row['ci'])}, n = {row['n']:,}" for row in found["alone"][:most]]
     if "shift" in result:
         shift = result["shift"]
         lines += ["", shift["headline"]]

@@ -2,47 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from rmexplorer.analysis.attribution import Attribution, WordEffects, cut, left_out, plain_word, word_effects
+from rmexplorer.analysis.attribution import (
+    DOING,
+    Attribution,
+    WordEffects,
+    cut,
+    left_out,
+    plain_word,
+    shares,
+    word_effects,
+)
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
-from rmexplorer.encoders import encode_texts
-from rmexplorer.job import Job, Progress
+from rmexplorer.data.phrases import blanked
+from rmexplorer.encoders import ENCODERS, encode_texts
+from rmexplorer.job import Job, Progress, finish
+from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows.encoding import encoded, nearest
 from rmexplorer.workflows.scoring import heldout_of
 
 BATCH = 64
 MOST_RESPONSES = 300
+MOST_BY_GRADIENT = 3_000
+MOST_GRADIENT = 2_000  # words that are split one by one: one pass gives them all
+MOST_INPUTS = 6
 NEAREST = 3
 
 
 def score_texts(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
     """Calibrated rewards (n,) float64 of a few texts at once, as people see them."""
+    return score_vectors(checkpoint, prompts, responses)[0]
+
+
+def score_vectors(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The same, and the vectors (n, d) float32 that the head reads."""
     if not len(responses):
-        return np.zeros(0)
+        return np.zeros(0), np.zeros((0, checkpoint.model.input_dim), np.float32)
     vectors = encode_texts(checkpoint.encoder, prompts, responses)
     characters = char_count(checkpoint.encoder.plain(pl.Series("response", list(responses), dtype=pl.String)))
-    return np.asarray(checkpoint.rewards(vectors, characters), np.float64)
+    return np.asarray(checkpoint.rewards(vectors, characters), np.float64), vectors
 
 
-def explain(checkpoint: Checkpoint, prompt: str, response: str) -> Job[Attribution]:
-    """Job: what each word of a response (beyond 200 words each sentence) adds: exact differences of rewards."""
+def explain(checkpoint: Checkpoint, prompt: str, response: str, method: str = "leave_one_out") -> Job[Attribution]:
+    """Job: what each word of a response (of a long one each sentence) adds to its reward, by one of METHODS.
+
+    Raises Problem where gradient × input is asked of an encoder that is no sum over words.
+    """
     text = response.strip()
+    if method == "gradient":
+        yield Progress(0, 1, "taking the gradient")
+        return by_gradient(checkpoint, prompt, text)
     pieces, unit = cut(text)
-    texts = [text, *left_out(pieces)]
+    texts = [text, "", *left_out(pieces)]
     scored = np.zeros(len(texts))
     for start in range(0, len(texts), BATCH):
         part = texts[start : start + BATCH]
         scored[start : start + len(part)] = score_texts(checkpoint, [prompt] * len(part), part)
         yield Progress(start + len(part), len(texts), "leaving words out")
-    weights = scored[0] - scored[1:]
-    return Attribution(tuple(zip(pieces, weights.tolist(), strict=True)), unit, float(scored[0]))
+    whole, empty = float(scored[0]), float(scored[1])
+    weights = whole - scored[2:]
+    rest = (("empty response", empty), ("overlap", whole - empty - float(weights.sum())))
+    return Attribution(tuple(zip(pieces, weights.tolist(), strict=True)), unit, whole, method, rest)
+
+
+def why_no_gradient(checkpoint: Checkpoint) -> str:
+    """'' where words have an exact part in the head's input, else why not."""
+    found = ENCODERS[checkpoint.encoder.name].word_parts(checkpoint.encoder, "", "a word")
+    return "" if found is not None else f"The encoder {checkpoint.encoder.name} is no sum over words: leave one out instead."
+
+
+def by_gradient(checkpoint: Checkpoint, prompt: str, text: str) -> Attribution:
+    """Gradient × input over the words of a stripped response; pieces and rest add up to the reward."""
+    state = checkpoint.encoder
+    plain = str(state.plain(pl.Series("response", [text], dtype=pl.String))[0])
+    parts = ENCODERS[state.name].word_parts(state, prompt, plain)
+    if parts is None:
+        raise Problem(why_no_gradient(checkpoint).split(":")[0].replace("The", "the", 1), "choose leave one out")
+    vector = encode_texts(state, [prompt], [text])[0].astype(np.float64)
+    gradient, constant = checkpoint.model.gradient(vector.astype(np.float32))
+    gradient, constant = gradient / checkpoint.temperature, constant / checkpoint.temperature
+    pieces, unit = cut(text, MOST_GRADIENT)
+    worth, unplaced = shares(pieces, blanked(text, state.removed), parts.tokens, parts.parts @ gradient)
+    named = np.array([bool(name) for name in parts.names])
+    inputs = gradient * vector
+    style = float(inputs[named].sum())
+    constant += float(inputs[~named].sum() - (parts.parts @ gradient).sum())  # topics are centred on the training texts
+    if checkpoint.residual is not None:
+        characters = char_count(pl.Series("response", [plain]))
+        style -= float(checkpoint.residual.at(characters)[0]) / checkpoint.temperature
+    rest = [("style and length", style), ("constant", constant)]
+    if unplaced:
+        rest.insert(0, ("words not placed", unplaced))
+    by_name: dict[str, float] = {}
+    for name, value in zip(parts.names, inputs.tolist(), strict=True):
+        if name:  # a feature may enter twice: as it is and as a rate
+            by_name[name.removesuffix("_rate")] = by_name.get(name.removesuffix("_rate"), 0.0) + value
+    largest = sorted(by_name.items(), key=lambda part: -abs(part[1]))[:MOST_INPUTS]
+    reward = float(score_texts(checkpoint, [prompt], [text])[0])
+    return Attribution(tuple(zip(pieces, worth.tolist(), strict=True)), unit, reward, "gradient", tuple(rest), tuple(largest))
 
 
 def nearest_training(dataset: Dataset, checkpoint: Checkpoint, response: int) -> Job[list[tuple[int, float, bool]]]:
@@ -67,38 +131,57 @@ def nearest_training(dataset: Dataset, checkpoint: Checkpoint, response: int) ->
             for place, cosine in zip(places, cosines, strict=True)]
 
 
-def responses_to_explain(dataset: Dataset, checkpoint: Checkpoint, seed: int = 0) -> np.ndarray:
-    """At most 300 rows of Dataset.responses, drawn from pairs that the head has not learnt from (all if it learnt all)."""
-    held = heldout_of(dataset, checkpoint)
-    pairs = np.flatnonzero(held) if held.any() else np.arange(len(dataset))
-    rows = np.unique(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
-    if len(rows) > MOST_RESPONSES:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_RESPONSES, replace=False))
-    return rows
+def responses_to_explain(dataset: Dataset, checkpoint: Checkpoint, pairs: np.ndarray | None = None) -> np.ndarray:
+    """Rows of Dataset.responses of these pairs (rows); if None, of pairs the head has not learnt from (all if it learnt all)."""
+    if pairs is None:
+        held = heldout_of(dataset, checkpoint)
+        pairs = np.flatnonzero(held) if held.any() else np.arange(len(dataset))
+    return np.unique(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
 
 
-def words_that_pay(dataset: Dataset, checkpoint: Checkpoint, rows: np.ndarray | None = None) -> Job[WordEffects]:
-    """Job: mean effect of each word, left out in turn, over `rows` of Dataset.responses (drawn if None)."""
-    rows = responses_to_explain(dataset, checkpoint) if rows is None else rows
+def words_that_pay(dataset: Dataset, checkpoint: Checkpoint, pairs: np.ndarray | None = None,
+                   method: str = "leave_one_out", seed: int = 0) -> Job[WordEffects]:
+    """Job: what each word adds on average over the responses of `pairs` (rows of Dataset.pairs; held-out ones if None).
+
+    By one of METHODS. Of more than 300 responses (3,000 for the gradient, one pass each) as many are drawn by `seed`;
+    those that are cut into sentences are left out.
+    """
+    rows = responses_to_explain(dataset, checkpoint, pairs)
+    of, most = 0, MOST_RESPONSES if method == "leave_one_out" else MOST_BY_GRADIENT
+    if len(rows) > most:
+        of, rows = len(rows), np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     owner = dataset.responses["prompt"].to_numpy()
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
     words: list[str] = []
     changes: list[float] = []
-    of: list[int] = []
+    places: list[int] = []
     for done, row in enumerate(rows.tolist()):
-        found = yield from explain(checkpoint, prompts[int(owner[row])] or "", texts[row] or "")
+        found = finish(explain(checkpoint, prompts[int(owner[row])] or "", texts[row] or "", method))
         if found.unit == "word":
             for piece, weight in found.pieces:
                 words.append(plain_word(piece))
                 changes.append(weight)
-                of.append(row)
-        yield Progress(done + 1, len(rows), "leaving words out")
-    response = np.array(of, np.int64)
-    return word_effects(words, np.array(changes), response, owner[response].astype(np.int64))
+                places.append(row)
+        yield Progress(done + 1, len(rows), DOING[method])
+    response = np.array(places, np.int64)
+    return word_effects(words, np.array(changes), response, owner[response].astype(np.int64), by=method, drawn_from=of)
 
 
 def as_json(found: WordEffects) -> dict[str, Any]:
     """The words as plain values."""
     return {side: [{"word": effect.word, "mean_change": effect.change.value, "ci": effect.change.ci,
                     "n": effect.change.n, "q": effect.q} for effect in getattr(found, side)]
-            for side in ("pays", "costs")} | {"responses": found.responses, "words": found.words}
+            for side in ("pays", "costs")} | {
+        "responses": found.responses, "words": found.words, "method": found.by, "drawn_from": found.drawn_from,
+        "headline": found.headline()}
+
+
+def explained(checkpoint: Checkpoint, method: str) -> Callable[[str, str], Job[dict[str, Any]]]:
+    """What `score --explain` writes of a prompt and a response, as a job: pieces and rest add up to the reward."""
+
+    def job(prompt: str, response: str) -> Job[dict[str, Any]]:
+        found = yield from explain(checkpoint, prompt, response, method)
+        return {"method": found.method, "unit": found.unit, "pieces": [list(piece) for piece in found.pieces],
+                "rest": dict(found.rest)}
+
+    return job

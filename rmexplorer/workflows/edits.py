@@ -6,6 +6,7 @@ import hashlib
 import random
 import re
 import tomllib
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -244,6 +245,13 @@ def _finder(words: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[s
 def _replaced(response: str, words: tuple[tuple[str, str], ...]) -> str:
     pattern, become = _finder(words)
     return pattern.sub(lambda match: become[match.group()], response)
+
+
+def ending_probe(text: str) -> Probe:
+    """The probe that appends a phrase, under a name of its own: `C#` must not take the place of `C++`, nor of one built in."""
+    slug = re.sub(r"\W+", "_", text.lower()).strip("_")[:40]
+    return Probe(f"append_{slug}_{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}", "append",
+                 title=f"Append “{_short(text, 60)}”", text=(text,), own=True)
 
 
 def texts_of(probe: Probe, n: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Clusters, proportion
 from rmexplorer.workflows.attributing import BATCH, score_texts, words_that_pay
 from rmexplorer.workflows.columns import Columns
-from rmexplorer.workflows.edits import joined
+from rmexplorer.workflows.edits import ending_probe, joined
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -35,6 +35,7 @@ LONGEST = 5
 LEAST_TEXTS, LEAST_SHARE = 8, 0.002
 MOST_PHRASES = 6_000
 WEAK, MOST_STEPS, TRIED = 60, 3, 24
+FEWEST_TO_SPLIT = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,9 +188,13 @@ def _as_written(effect: PhraseEffect, texts: Sequence[str]) -> str:
     return effect.words
 
 
-def hunt_dataset(given: Columns) -> Job[dict[str, Any]]:
-    """Job: what `analyze --phrases` adds: the phrases that pay, cost, and stand in liked rejections."""
-    hunted = hunt_columns(given, (yield from count_phrases(given.dataset)))
+def hunt_dataset(given: Columns) -> Job[Hunted]:
+    """Job: the hunt over the responses of some pairs with rewards, phrases counted first."""
+    return hunt_columns(given, (yield from count_phrases(given.dataset)))
+
+
+def hunted_as_json(hunted: Hunted) -> dict[str, Any]:
+    """What `analyze --phrases` adds: the phrases that pay, cost, and stand in liked rejections."""
     found = hunted.found
     return {side: [one.as_dict() | {"phrase": hunted.shown(one)} for one in getattr(found, side)]
             for side in ("pays", "costs", "enriched")} | {
@@ -204,7 +209,8 @@ def hunt_dataset(given: Columns) -> Job[dict[str, Any]]:
 class Weak:
     """Weak responses: the lowest of its prompt each, with the highest reward that its prompt has seen.
 
-    prompt, rows, best: (n,) rows of Dataset.prompts and of Dataset.responses, and rewards.
+    prompt, rows, best: (n,) rows of Dataset.prompts and of Dataset.responses, and rewards. The first `searched` are
+    for the search; on the others, which it does not see, its result is measured.
     """
 
     prompt: np.ndarray
@@ -212,10 +218,26 @@ class Weak:
     prompts: list[str]
     texts: list[str]
     best: np.ndarray
+    searched: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, rows: np.ndarray, best: np.ndarray, searched: int) -> Weak:
+        """These rows of Dataset.responses, and of the prompt of each the highest reward."""
+        prompt = dataset.responses["prompt"].to_numpy()[rows].astype(np.int64)
+        return cls(prompt, rows, dataset.prompts["text"].gather(prompt).fill_null("").to_list(),
+                   dataset.responses["text"].gather(rows).fill_null("").to_list(), best, searched)
+
+    def part(self, rows: slice[int | None, int | None, None]) -> Weak:
+        """Some of them, all for one purpose."""
+        return Weak(self.prompt[rows], self.rows[rows], self.prompts[rows], self.texts[rows], self.best[rows],
+                    len(self.texts[rows]))
 
 
 def weak_responses(given: Columns, seed: int = 0) -> Weak:
-    """Of at most 60 prompts of these pairs the response with the lowest reward."""
+    """Of at most 60 prompts of these pairs, drawn by `seed`, the response with the lowest reward, and of 60 others.
+
+    Below 40 prompts all are searched on, for half of them would say little.
+    """
     both = np.concatenate([given["response_chosen"], given["response_rejected"]])
     reward = np.concatenate([given["reward_chosen"], given["reward_rejected"]])
     prompt = np.concatenate([given["prompt"], given["prompt"]]).astype(np.int64)
@@ -223,23 +245,38 @@ def weak_responses(given: Columns, seed: int = 0) -> Weak:
     both, reward, prompt = both[order], reward[order], prompt[order]
     starts = np.flatnonzero(np.concatenate([[True], prompt[1:] != prompt[:-1]])) if len(prompt) else np.zeros(0, int)
     ends = np.append(starts[1:], len(prompt)) - 1 if len(starts) else starts
-    if len(starts) > WEAK:
-        kept = np.sort(np.random.default_rng(seed).choice(len(starts), WEAK, replace=False))
-        starts, ends = starts[kept], ends[kept]
-    dataset = given.dataset
-    return Weak(prompt[starts], both[starts].astype(np.int64), dataset.prompts["text"].gather(prompt[starts]).fill_null("").to_list(),
-                dataset.responses["text"].gather(both[starts]).fill_null("").to_list(), reward[ends])
+    drawn = np.random.default_rng(seed).permutation(len(starts))[: 2 * WEAK]
+    searched = min(WEAK, len(drawn) // 2) if len(drawn) >= FEWEST_TO_SPLIT else min(WEAK, len(drawn))
+    return Weak.of(given.dataset, both[starts[drawn]].astype(np.int64), reward[ends[drawn]], searched)
+
+
+def endings(hunted: Hunted, own: Sequence[str] = ()) -> list[str]:
+    """What the search tries: a person's own phrases, then those that pay and do not open a response, at most 24."""
+    found = [hunted.shown(one) for one in hunted.found.pays if one.kind != "opener"][:TRIED]
+    return list(dict.fromkeys(phrase for phrase in (*own, *found) if phrase.strip()))
+
+
+def _append(checkpoint: Checkpoint, weak: Weak, texts: Sequence[str], phrase: str) -> tuple[list[str], np.ndarray]:
+    """The texts with a phrase at their end, and their rewards (n,)."""
+    longer = [joined(text, phrase) for text in texts]
+    scored = np.zeros(len(longer))
+    for start in range(0, len(longer), BATCH):
+        rows = slice(start, start + BATCH)
+        scored[rows] = score_texts(checkpoint, weak.prompts[rows], longer[rows])
+    return longer, scored
 
 
 def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: int = MOST_STEPS) -> Job[Search]:
     """Job: append, greedily, the phrase that raises the mean reward of the weak responses most, up to three times.
 
-    It stops where no phrase raises it further. The gain is of the whole ending, with an interval over prompts; the
-    phrases were chosen on these responses, so the gain is the best found, not a fair guess for others.
+    It stops where no phrase raises it further. The gain of a step is of the whole ending so far, with an interval over
+    prompts. The phrases were chosen on these responses, so it is the best found, no fair guess for others: `fresh` is
+    the gain of the same ending on the responses that the search did not see.
     """
     phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase.strip()))
+    checked, weak = weak.part(slice(weak.searched, None)), weak.part(slice(None, weak.searched))
     n = len(weak.texts)
-    total = n * len(phrases) * steps
+    total = n * len(phrases) * steps + len(checked.texts)
     done = 0
     clusters = Clusters(weak.prompt)
     base = score_texts(checkpoint, weak.prompts, weak.texts)
@@ -251,11 +288,7 @@ def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: in
         for phrase in phrases:
             if any(phrase == one.phrase for one in made):
                 continue
-            longer = [joined(text, phrase) for text in texts]
-            scored = np.zeros(n)
-            for start in range(0, n, BATCH):
-                rows = slice(start, start + BATCH)
-                scored[rows] = score_texts(checkpoint, weak.prompts[rows], longer[rows])
+            longer, scored = _append(checkpoint, weak, texts, phrase)
             done += n
             yield Progress(done, total, f"appending, step {step + 1}")
             if step == 0:
@@ -267,22 +300,43 @@ def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: in
         phrase, now, texts = best
         made.append(Step(phrase, clusters.mean(now - base), proportion(float((now > weak.best).sum()), n), len(phrases)))
     alone.sort(key=lambda part: -float(part[1].mean()) if n else 0.0)
-    return Search(tuple(made), tuple((phrase, clusters.mean(gain)) for phrase, gain in alone), n)
+    found = Search(tuple(made), tuple((phrase, clusters.mean(gain)) for phrase, gain in alone), n)
+    if not made or not len(checked.texts):
+        return found
+    yield Progress(total - len(checked.texts), total, "appending to responses that the search did not see")
+    texts, now = list(checked.texts), np.zeros(0)
+    for one in made:
+        texts, now = _append(checkpoint, checked, texts, one.phrase)
+    gain = now - score_texts(checkpoint, checked.prompts, checked.texts)
+    return replace(found, fresh=Clusters(checked.prompt).mean(gain),
+                   fresh_beats=proportion(float((now > checked.best).sum()), len(now)))
 
 
-def search_folder(folder: str, head: str, responses: Sequence[int], best: Sequence[float], phrases: Sequence[str]) -> Job[Search]:
+def search_as_json(found: Search, seed: int) -> dict[str, Any]:
+    """What `analyze --hunt` adds: the steps, each phrase alone, the ending on other responses, and it as a probe."""
+    probe = None if not found.steps else ending_probe(found.ending)
+    return {
+        "steps": [{"phrase": step.phrase, "gain": step.gain.value, "ci": step.gain.ci, "n": step.gain.n,
+                   "beats_best": step.beats.value, "beats_best_ci": step.beats.ci, "tried": step.tried} for step in found.steps],
+        "alone": [{"phrase": phrase, "gain": gain.value, "ci": gain.ci, "n": gain.n} for phrase, gain in found.alone],
+        "responses": found.responses, "seed": seed, "headline": found.sentence(),
+        "on_others": None if found.fresh.value is None else {
+            "gain": found.fresh.value, "ci": found.fresh.ci, "n": found.fresh.n,
+            "beats_best": found.fresh_beats.value, "beats_best_ci": found.fresh_beats.ci},
+        "probe": probe and {"name": probe.name, "title": probe.title, "append": probe.text[0], "expected": probe.expected}}
+
+
+def search_folder(folder: str, head: str, responses: Sequence[int], best: Sequence[float], searched: int,
+                  phrases: Sequence[str]) -> Job[Search]:
     """Job: `search` over `responses` (rows of the Dataset kept in `folder`) with the checkpoint file `head`.
 
-    best: of the prompt of each the highest reward.
+    best: of the prompt of each the highest reward; searched: as `Weak` has it.
     """
-    dataset = Dataset.open(Path(folder))
-    rows = np.asarray(responses, np.int64)
-    prompt = dataset.responses["prompt"].to_numpy()[rows].astype(np.int64)
-    weak = Weak(prompt, rows, dataset.prompts["text"].gather(prompt).fill_null("").to_list(),
-                dataset.responses["text"].gather(rows).fill_null("").to_list(), np.asarray(best, float))
+    weak = Weak.of(Dataset.open(Path(folder)), np.asarray(responses, np.int64), np.asarray(best, float), searched)
     return (yield from search(Checkpoint.load(Path(head)), weak, phrases))
 
 
-def words_folder(folder: str, head: str) -> Job[WordEffects]:
-    """Job: words that pay and cost in the dataset kept in `folder`, by the checkpoint file `head`."""
-    return (yield from words_that_pay(Dataset.open(Path(folder)), Checkpoint.load(Path(head))))
+def words_folder(folder: str, head: str, pairs: Sequence[int] | None = None, method: str = "leave_one_out") -> Job[WordEffects]:
+    """Job: words that pay and cost in `pairs` of the dataset kept in `folder`, by the checkpoint file `head`."""
+    rows = None if pairs is None else np.asarray(pairs, np.int64)
+    return (yield from words_that_pay(Dataset.open(Path(folder)), Checkpoint.load(Path(head)), rows, method))

@@ -18,6 +18,7 @@ from rmexplorer.analysis.probes import (
     Changes,
     Probes,
     difference_of_differences,
+    independent_texts,
     noise_of_a_word,
     probes,
     within_prompt_sd,
@@ -30,14 +31,14 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import first_seen
 from rmexplorer.workflows import edits, results
-from rmexplorer.workflows.attributing import score_texts
+from rmexplorer.workflows.attributing import score_vectors
 from rmexplorer.workflows.edits import Probe
 from rmexplorer.workflows.scoring import heldout_of
 
-VERSION = 2
+VERSION = 3
 MOST_PROMPTS, MOST_OF_PROMPT = 400, 4
 BATCH = 512
-NOISE_SENTENCES, NOISE_RESPONSES = 60, 60
+NOISE_SENTENCES, NOISE_RESPONSES = 200, 20  # few sentences would say little of how far chance goes
 NOISE_WORDS = (3, 12)
 TEXT_KEYS = ("hill", "flipped_pairs", "title", "sub", "said", "own", "kind")
 
@@ -140,15 +141,19 @@ class _Scorer:
     def __init__(self, checkpoint: Checkpoint, total: int) -> None:
         self.checkpoint, self.total, self.done = checkpoint, total, 0
 
-    def score(self, prompts: Sequence[str], texts: Sequence[str], note: str) -> Job[np.ndarray]:
-        """Job: rewards (n,)."""
-        out = np.zeros(len(texts))
+    def vectors(self, prompts: Sequence[str], texts: Sequence[str], note: str) -> Job[tuple[np.ndarray, np.ndarray]]:
+        """Job: rewards (n,) and the vectors (n, d) that they are of."""
+        rewards, vectors = np.zeros(len(texts)), np.zeros((len(texts), self.checkpoint.model.input_dim), np.float32)
         for start in range(0, len(texts), BATCH):
             rows = slice(start, start + BATCH)
-            out[rows] = score_texts(self.checkpoint, prompts[rows], texts[rows])
+            rewards[rows], vectors[rows] = score_vectors(self.checkpoint, prompts[rows], texts[rows])
             self.done += len(texts[rows])
             yield Progress(min(self.done, self.total), self.total, note)
-        return out
+        return rewards, vectors
+
+    def score(self, prompts: Sequence[str], texts: Sequence[str], note: str) -> Job[np.ndarray]:
+        """Job: rewards (n,)."""
+        return (yield from self.vectors(prompts, texts, note))[0]
 
 
 def _word_noise(scorer: _Scorer, sample: Sample, base: np.ndarray, spread: float) -> Job[float]:
@@ -190,7 +195,7 @@ def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Pro
     total = len(sample.texts) * (1 + len(chosen)) + NOISE_SENTENCES * min(NOISE_RESPONSES, len(sample.texts))
     scorer = _Scorer(checkpoint, total + len(templates.texts))
     yield Progress(0, scorer.total, "scoring responses")
-    base = yield from scorer.score(sample.prompts, sample.texts, "scoring responses")
+    base, vectors = yield from scorer.vectors(sample.prompts, sample.texts, "scoring responses")
     spread = within_prompt_sd(base, sample.prompt)
     if spread is None:
         raise Problem(f"{dataset.name}: no prompt has two responses with different rewards, so a change has no scale",
@@ -199,14 +204,17 @@ def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Pro
     changes, made = [], []
     for probe in chosen:
         edited = _edit(probe, sample)
-        after = yield from scorer.score(edited.prompts, edited.after, f"{probe.shown.lower()}")
+        after, moved = yield from scorer.vectors(edited.prompts, edited.after, f"{probe.shown.lower()}")
         before = base[edited.place] if not edited.own else (
             yield from scorer.score(edited.prompts, edited.before, f"{probe.shown.lower()}"))
         flipped, turned = _flips(sample, base, edited, after)
         edited = replace(edited, flipped=sample.pair[turned[flipped]])
         sizes = [touched(old, new) for old, new in zip(edited.before, edited.after, strict=True)]
+        texts = edits.texts_of(probe, len(sizes))
+        if probe.kind in ("append", "prepend") and texts > 1 and sizes:
+            texts = independent_texts(moved - vectors[edited.place], edited.place % len(probe.text))
         changes.append(Changes(probe.name, probe.expected, edited.place, before, after, edited.prompt,
-                               float(np.median(sizes)) if sizes else 0.0, edits.texts_of(probe, len(sizes)),
+                               float(np.median(sizes)) if sizes else 0.0, texts,
                                flipped, sample.prompt[sample.rejected[turned]]))
         made.append(edited)
     found = probes(changes, spread, noise, len(np.unique(sample.prompt)), len(sample.texts))

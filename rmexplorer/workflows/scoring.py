@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
-from rmexplorer.job import Job, Progress
+from rmexplorer.job import Job, Progress, finish
 from rmexplorer.paths import atomic, cache_file
+from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze
@@ -69,9 +71,17 @@ def heldout_of(dataset: Dataset, checkpoint: Checkpoint) -> np.ndarray:
     return split_by_group(dataset.group, checkpoint.holdout, checkpoint.seed)
 
 
-def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[str, Any]]:
-    """Job: write a line a comparison: prompt, chosen, rejected, scores_chosen, scores_rejected, results (CLI.md)."""
+def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path,
+               explained: Callable[[str, str], Job[dict[str, Any]]] | None = None) -> Job[dict[str, Any]]:
+    """Job: write a line a comparison: prompt, chosen, rejected, scores_chosen, scores_rejected, results (CLI.md).
+
+    explained: a job that says of a prompt and a response what its reward is made of; each line then has it for both,
+    as explain_chosen and explain_rejected. Raises Problem where that is asked of a Parquet file.
+    """
+    if explained is not None and out.suffix == ".parquet":
+        raise Problem(f"{out}: an explanation has no columns", "give OUT a name that ends in .jsonl")
     rewards = yield from score(dataset, checkpoint)
+    why = {} if explained is None else (yield from _explanations(dataset, explained))
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
     chosen, rejected = rewards[dataset.chosen].astype(np.float64), rewards[dataset.rejected].astype(np.float64)
     results = np.where(chosen == rejected, 0.5, (chosen > rejected).astype(np.float64))
@@ -99,12 +109,31 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path) -> Job[dict[
                         chosen[rows].tolist(),
                         rejected[rows].tolist(),
                         results[rows].tolist(),
+                        dataset.chosen[rows].tolist(),
+                        dataset.rejected[rows].tolist(),
                         strict=True,
                     ):
-                        file.write(json.dumps(dict(zip(SCORE_KEYS, line, strict=True)), ensure_ascii=False) + "\n")
+                        *values, first, second = line
+                        said = dict(zip(SCORE_KEYS, values, strict=True))
+                        if why:
+                            said |= {"explain_chosen": why[first], "explain_rejected": why[second]}
+                        file.write(json.dumps(said, ensure_ascii=False) + "\n")
                     yield Progress(min(start + BLOCK, len(dataset)), len(dataset), "writing")
     right = results[~dataset.tie]
     return {"pairs": len(dataset), "responses": len(rewards), "accuracy": float(right.mean()) if len(right) else None}
+
+
+def _explanations(dataset: Dataset, explained: Callable[[str, str], Job[dict[str, Any]]]) -> Job[dict[int, dict[str, Any]]]:
+    """Job: what each response that stands in a pair is made of, by its row."""
+    prompts, texts = dataset.prompts["text"], dataset.responses["text"]
+    owner = dataset.responses["prompt"].to_numpy()
+    rows = np.unique(np.concatenate([dataset.chosen, dataset.rejected])).tolist()
+    found = {}
+    for done, row in enumerate(rows, start=1):
+        # its own beats are of one response: what counts here is how many are done
+        found[row] = finish(explained(prompts[int(owner[row])] or "", texts[row] or ""))
+        yield Progress(done, len(rows), "explaining rewards")
+    return found
 
 
 SCORE_KEYS = ("prompt", "chosen", "rejected", "scores_chosen", "scores_rejected", "results")

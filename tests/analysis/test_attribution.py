@@ -11,14 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, word_effects
+from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, shares, word_effects
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.encoders import ENCODERS
+from rmexplorer.data.phrases import blanked
+from rmexplorer.encoders import ENCODERS, Encoder, encode_texts
 from rmexplorer.job import finish
+from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LengthLine
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.workflows.attributing import explain, nearest_training, score_texts, words_that_pay
+from rmexplorer.workflows.attributing import (
+    explain,
+    nearest_training,
+    score_texts,
+    why_no_gradient,
+    words_that_pay,
+)
 from rmexplorer.workflows.opening import open_files
 
 TEXT = "The cat sat on the mat, and the dog ran after it. I hope this helps! Then it slept near the warm fire."
@@ -65,6 +73,79 @@ def test_that_a_line_of_length_is_part_of_what_a_word_is_worth(linear: Checkpoin
     before, after = (finish(explain(one, "", TEXT)) for one in (linear, fixed))
     gap = 2.0 * (np.log1p(len(TEXT)) - np.log1p(len(TEXT) - len(before.pieces[1][0]))) / linear.temperature
     assert after.pieces[1][1] == pytest.approx(before.pieces[1][1] - gap, abs=1e-5)
+
+
+# Gradient × input: exact up to the head's input, and adding up
+
+
+@pytest.fixture(scope="module")
+def bent(linear: Checkpoint) -> Checkpoint:
+    """A head with a hidden layer, biases, a line of length and a removed phrase, on the same encoder."""
+    model = RewardModel(linear.model.input_dim, 32, seed=1)
+    model.flat[...] += np.random.default_rng(2).normal(0, 0.2, model.flat.size).astype(np.float32)
+    return replace(linear, model=model, residual=LengthLine(0.7, 3.0), encoder=replace(linear.encoder, removed=("I hope this helps!",)))
+
+
+@pytest.mark.parametrize("text", [TEXT, f"{TEXT} It don’t. İt — 猫 sat.", "cat", "", f"{TEXT} " * 60, "zzz qqq"])
+@pytest.mark.parametrize("head", ["linear", "bent"])
+@pytest.mark.parametrize("method", ["gradient", "leave_one_out"])
+def test_that_pieces_and_rest_add_up_to_the_reward(
+    head: str, method: str, text: str, request: pytest.FixtureRequest
+) -> None:
+    checkpoint = request.getfixturevalue(head)
+    found = finish(explain(checkpoint, "a question", text, method))
+    assert "".join(piece for piece, _ in found.pieces) == text.strip()
+    assert found.words + sum(value for _, value in found.rest) == pytest.approx(found.reward, abs=2e-5)
+    assert found.reward == pytest.approx(score_texts(checkpoint, ["a question"], [text])[0], abs=1e-6)
+    assert found.adds_up().count(",") == len(found.rest) and (method == "gradient") == bool(found.inputs)
+
+
+def test_that_the_words_of_a_linear_head_without_style_agree_with_leaving_them_out(linear: Checkpoint) -> None:
+    """Leaving out one of D words that stand once gives (D + 10)/(D + 9) of its part, less its share of all: exactly."""
+    model = RewardModel(linear.model.input_dim, 0)
+    model.flat[...] = linear.model.flat
+    encoder, topics = linear.encoder, linear.encoder.arrays["components"].shape[1]
+    model.output_weight[:-topics] = 0
+    wide = {**encoder.arrays, "scale": encoder.arrays["scale"] * 50}  # no topic is clipped
+    head = replace(linear, model=model, encoder=replace(encoder, arrays=wide))
+    text = "the dog sat near warm birds and slept on mat"
+    by_gradient, one_out = (finish(explain(head, "a question", text, way)) for way in ("gradient", "leave_one_out"))
+    words, rest = len(text.split()), by_gradient.words
+    known = [word for word in text.split() if word in encoder.arrays["vocabulary"].tobytes().decode().split("\n")]
+    assert len(known) == words
+    wanted = [weight * (words + 10) / (words + 9) - rest / (words + 9) for _, weight in by_gradient.pieces]
+    assert [weight for _, weight in one_out.pieces] == pytest.approx(wanted, abs=1e-5)
+    assert max(abs(weight) for weight in wanted) > 1e-3 and dict(by_gradient.rest)["style and length"] == 0
+
+
+def test_that_the_gradient_is_that_of_finite_differences(bent: Checkpoint) -> None:
+    vector = encode_texts(bent.encoder, ["a question"], [TEXT])[0].astype(np.float64)
+    model = RewardModel.from_arrays({name: part.astype(np.float64) for name, part in bent.model.arrays().items()})
+    gradient, constant = model.gradient(vector)
+    step = 1e-7 * np.eye(len(vector))
+    assert gradient == pytest.approx((model.rewards(vector + step) - model.rewards(vector - step)) / 2e-7, abs=1e-5)
+    assert gradient @ vector + constant == pytest.approx(model.rewards(vector[None])[0])
+
+
+def test_that_what_the_encoder_takes_out_is_worth_nothing(bent: Checkpoint) -> None:
+    found = finish(explain(bent, "a question", "I sat. I hope this helps! I ran.", "gradient"))
+    worth = {piece.strip(): weight for piece, weight in found.pieces[2:6]}
+    assert list(worth) == ["I", "hope", "this", "helps!"] and not any(worth.values())
+    assert found.pieces[0][1] == found.pieces[6][1] != 0.0
+    assert blanked("A. I HOPE this helps! B.", ["i hope this helps!"]) == "A.                    B."
+    assert blanked("a c++ c++b scat", ["c++", "cat"]) == "a        b scat"
+
+
+def test_that_a_word_across_pieces_is_shared_and_one_that_is_nowhere_is_left() -> None:
+    worth, left = shares(["ab ", "cd", "e"], "ab CDe", ["ab", "cde", "x"], np.array([1.0, 3.0, 5.0]))
+    assert worth.tolist() == pytest.approx([1.0, 2.0, 1.0]) and left == 5.0
+
+
+def test_that_an_encoder_that_is_no_sum_over_words_says_so(linear: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why_no_gradient(linear) == ""
+    monkeypatch.setattr(type(ENCODERS["lexical"]), "word_parts", Encoder.word_parts)
+    with pytest.raises(Problem, match=r"the encoder lexical is no sum over words; choose leave one out"):
+        finish(explain(linear, "a question", TEXT, "gradient"))
 
 
 def test_that_an_empty_response_has_nothing_to_leave_out(linear: Checkpoint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from rmexplorer.job import finish
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.statistics import Clusters
+from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.edits import collect, joined
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.hunting import (
     Phrases,
@@ -27,6 +30,7 @@ from rmexplorer.workflows.hunting import (
     count_phrases,
     hunt_columns,
     search,
+    search_as_json,
     weak_responses,
 )
 from rmexplorer.workflows.opening import open_files
@@ -137,16 +141,44 @@ def test_that_the_search_ends_a_weak_response_with_the_planted_phrase(
     weak = weak_responses(columns(dataset, *pair_rewards(dataset, rewards)))
     found = finish(search(head, weak, ["I hope this helps!", "The end of it.", "Sorry about that."]))
     assert found.steps[0].phrase == "I hope this helps!" and found.steps[0].gain.low > 0
-    assert found.alone[0][0] == "I hope this helps!" and found.responses == len(weak.texts) == 60
+    assert found.alone[0][0] == "I hope this helps!" and found.responses == weak.searched == 60 < len(weak.texts) == 120
     assert found.steps[-1].gain.value >= found.steps[0].gain.value and "weak responses" in found.sentence()
+
+
+def test_that_the_ending_found_is_measured_on_responses_that_the_search_did_not_see(
+    demo: tuple[Dataset, str, Checkpoint, np.ndarray],
+) -> None:
+    dataset, _, head, rewards = demo
+    given = columns(dataset, *pair_rewards(dataset, rewards))
+    weak = weak_responses(given)
+    assert not set(weak.prompt[:60]) & set(weak.prompt[60:])
+    found = finish(search(head, weak, ["I hope this helps!", "Of course, all the best!"]))
+    assert found.fresh.n == 60 and found.fresh.low > 0.3 and found.fresh_beats.ci is not None
+    longer = weak.texts[60:]
+    for step in found.steps:
+        longer = [joined(text, step.phrase) for text in longer]
+    gain = score_texts(head, weak.prompts[60:], longer) - score_texts(head, weak.prompts[60:], weak.texts[60:])
+    assert found.fresh.value == pytest.approx(gain.mean(), abs=1e-5) and "did not see" in found.sentence()
+    again = weak_responses(given)
+    assert np.array_equal(weak.rows, again.rows) and not np.array_equal(weak.rows, weak_responses(given, seed=1).rows)
+    said = search_as_json(found, 0)
+    (probe,) = collect([(1, said["probe"])])
+    assert probe.text == (found.ending,) and said["on_others"]["n"] == 60 and said["steps"][0]["ci"] is not None
+
+
+def test_that_few_prompts_are_all_searched_on(build: Callable[..., Dataset]) -> None:
+    few = build(prompt=[f"q{i}" for i in range(30)], first=["yes"] * 30, second=["no"] * 30, winner=[1] * 30)
+    weak = weak_responses(columns(few, np.arange(30.0), np.arange(30.0) - 1))
+    assert weak.searched == 30 == len(weak.texts) and set(weak.texts) == {"no"}
+    assert np.array_equal(np.sort(weak.best), np.arange(30.0))
 
 
 def test_that_a_search_without_a_phrase_that_helps_says_so() -> None:
     state = finish(ENCODERS["lexical"].fit(pl.Series(["a"] * 9), pl.Series([f"text {i} it is" for i in range(9)])))
     head = Checkpoint(RewardModel(len(state.arrays["mean"]), 0), state)
-    found = finish(search(head, Weak(np.arange(3), np.arange(3), ["a"] * 3, ["b"] * 3, np.zeros(3)), ["x", " "]))
+    found = finish(search(head, Weak(np.arange(3), np.arange(3), ["a"] * 3, ["b"] * 3, np.zeros(3), 3), ["x", " "]))
     assert found.steps == () and "No phrase" in found.sentence()
-    assert finish(search(head, Weak(np.zeros(0, int), np.zeros(0, int), [], [], np.zeros(0)), ["x"])).steps == ()
+    assert finish(search(head, Weak(np.zeros(0, int), np.zeros(0, int), [], [], np.zeros(0), 0), ["x"])).steps == ()
 
 
 def test_that_counting_finds_openers_and_closers_once_a_text(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from rmexplorer.analysis.probes import (
     Changes,
     difference_of_differences,
+    independent_texts,
     noise_of_a_word,
     probes,
     within_prompt_sd,
@@ -55,6 +56,38 @@ def test_that_one_phrase_must_beat_what_a_chance_phrase_is_worth() -> None:
     assert alone.noise == pytest.approx(0.08 * np.sqrt(6)) and alone.seen == "none"
     assert several.noise == pytest.approx(0.02 * np.sqrt(6)) and several.seen == "up"
     assert alone.change == several.change
+
+
+def test_that_texts_which_move_a_response_alike_count_as_one() -> None:
+    same = np.tile([[3.0, 4.0]], (8, 1))
+    assert independent_texts(same, np.arange(8) % 4) == 1.0
+    apart = np.eye(4)[np.arange(8) % 4]
+    assert independent_texts(apart, np.arange(8) % 4) == pytest.approx(4.0)
+    assert independent_texts(apart - apart.mean(axis=0), np.arange(8) % 4) == 4.0, "never more than there are"
+    assert independent_texts(apart, np.zeros(8, int)) == independent_texts(np.zeros((0, 3)), np.zeros(0, int)) == 1.0
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.9])
+def test_that_under_the_null_one_edit_in_twenty_is_found_however_alike_its_texts_are(alike: float) -> None:
+    """2,000 random heads; an edit is four texts that share `alike` of their direction, and chance texts share nothing."""
+    draw = np.random.default_rng(5)
+    wide, texts = 40, 4
+    found, naive = 0, 0
+    which = np.arange(PROMPTS) % texts
+    for _ in range(500):
+        shared = draw.normal(size=wide)
+        moves = np.sqrt(alike) * shared + np.sqrt(1 - alike) * draw.normal(size=(texts, wide))
+        moved = moves[which] + draw.normal(0, 0.2, (PROMPTS, wide))
+        chance = draw.normal(size=(200, wide))
+        heads = draw.normal(size=(4, wide)) / np.sqrt(wide)
+        for head in heads:
+            noise = noise_of_a_word(chance @ head, np.full(200, 6.0))
+            worth = independent_texts(moved, which)
+            for count, kind in ((worth, "mended"), (float(texts), "naive")):
+                p = probes([change("a", moved @ head, words=6.0, texts=count)], 1.0, noise, PROMPTS, PROMPTS).probes[0].p
+                found, naive = found + (kind == "mended" and p < 0.05), naive + (kind == "naive" and p < 0.05)
+    assert 0.02 < found / 2000 < 0.075
+    assert alike == 0.0 or naive / 2000 > 0.12
 
 
 def test_that_the_noise_of_a_word_leaves_out_length_and_stock_phrases() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from rmexplorer.encoders import ENCODERS, Encoder
 from rmexplorer.gui.attribution import NEEDS_HEAD
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
-from rmexplorer.workflows.attributing import explain
+from rmexplorer.workflows.attributing import explain, nearest_training
 
 Settle = Callable[[Window], None]
 
@@ -35,8 +37,8 @@ def test_that_words_are_marked_by_what_they_add(attributed: Window, trained: Any
     assert list(inspector.view.weights[0]) == list(found.pieces)
     assert "".join(span.text for span in inspector.view.chosen.spans) == data.responses["text"][row].strip()
     assert {span.mark for span in inspector.view.chosen.spans} <= {"", "raises", "lowers"}
-    assert inspector.swatches.isVisible() and not inspector.legend.isVisible()
-    assert "reward" in inspector.facts["Leave one out"][1].text()
+    assert inspector.method.legend.isVisible() and not inspector.legend.isVisible()
+    assert "reward" in inspector.facts["Strongest"][1].text()
     assert float(inspector.view.chosen.reward.text().replace("−", "-")) == pytest.approx(found.reward, abs=0.006)
 
 
@@ -62,7 +64,7 @@ def test_that_a_nearest_training_pair_is_looked_at_by_keyboard(attributed: Windo
 def test_that_plain_ends_it(attributed: Window) -> None:
     inspector = attributed.inspector
     inspector.mode.group.button(2).click()
-    assert not inspector.near.isVisible() and not inspector.facts["Leave one out"][0].isVisible()
+    assert not inspector.near.isVisible() and not inspector.facts["Strongest"][0].isVisible()
     assert {span.mark for span in inspector.view.chosen.spans} == {""}
 
 
@@ -71,3 +73,44 @@ def test_that_scores_of_a_file_say_why_there_is_no_attribution(attributed: Windo
     button = attributed.inspector.mode.group.button(1)
     assert not button.isEnabled() and button.toolTip().startswith(NEEDS_HEAD[:20])
     assert attributed.inspector.mode.current() == "diff"
+
+
+def test_that_the_method_is_chosen_and_what_it_adds_up_to_is_said(attributed: Window, trained: Any, settle: Settle) -> None:
+    inspector, data, head = attributed.inspector, trained.dataset, trained.trained.checkpoint
+    row, prompt = int(data.chosen[0]), data.prompts["text"][int(data.prompt[0])]
+    out = finish(explain(head, prompt, data.responses["text"][row]))
+    assert inspector.facts["● adds up"][1].text() == out.adds_up() and "overlap" in out.adds_up()
+    button = inspector.method.choice.group.button(0)
+    button.setFocus()
+    QTest.keyClick(inspector.method.choice, Qt.Key.Key_Right)
+    settle(attributed)
+    found = finish(explain(head, prompt, data.responses["text"][row], "gradient"))
+    assert list(inspector.view.weights[0]) == list(found.pieces) != list(out.pieces)
+    assert inspector.facts["● adds up"][1].text() == found.adds_up() and "style and length" in found.adds_up()
+    assert inspector.facts["Strongest"][1].text().endswith("the reward")
+
+
+def test_that_both_responses_have_their_nearest_pairs_and_all_are_selected(
+    attributed: Window, trained: Any, settle: Settle
+) -> None:
+    near, data, head = attributed.inspector.near, trained.dataset, trained.trained.checkpoint
+    for place, row in enumerate((int(data.chosen[0]), int(data.rejected[0]))):
+        attributed.desk.look_at(0)
+        settle(attributed)
+        near.side.group.button(place).click()
+        wanted = finish(nearest_training(data, head, row))
+        assert near.shown == wanted and len(near.buttons) == 3
+        near.all.click()
+        assert np.flatnonzero(attributed.desk.state.selection.mask).tolist() == sorted({pair for pair, _, _ in wanted})
+
+
+def test_that_an_encoder_that_is_no_sum_over_words_offers_no_gradient(
+    window: Window, trained: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(ENCODERS["lexical"]), "word_parts", Encoder.word_parts)
+    trained.show(window, "responses")
+    window.inspector.mode.group.button(1).click()
+    settle(window)
+    button = window.inspector.method.choice.group.button(1)
+    assert not button.isEnabled() and "no sum over words" in button.toolTip()
+    assert window.inspector.view.weights is not None

@@ -194,10 +194,24 @@ def test_that_scores_of_a_file_are_not_enough_and_it_says_so(window: Window, pan
 def test_that_all_edits_are_in_the_menu_and_a_narrow_pane_cuts_no_chip(
     window: Window, pane: PlaygroundPane, settle: Settle
 ) -> None:
-    menu = pane.menu()
+    menu = pane.try_card.menu()
     assert len(menu.actions()) == len(built_in())
     menu.deleteLater()
     window.resize(1024, 700)
     settle(window)
-    for chip in pane._chip_buttons:
-        assert chip.isHidden() or chip.geometry().right() < pane.more.geometry().left()
+    for chip in pane.try_card.chips:
+        assert chip.isHidden() or chip.geometry().right() < pane.try_card.more.geometry().left()
+
+
+def test_that_words_are_weighed_by_the_gradient_where_a_person_chooses_it(
+    window: Window, pane: PlaygroundPane, trained: Any, settle: Settle, wait_until: Wait
+) -> None:
+    pane.cards[1].edit.setPlainText("I am sorry, I cannot help you with that.")
+    wait_until(lambda: pane.words[1] is not None)
+    before = pane.words[1]
+    QTest.mouseClick(pane.method.choice.group.button(1), Qt.MouseButton.LeftButton)
+    wait_until(lambda: pane.words[1] is not None and pane.words[1].method == "gradient")
+    wanted = finish(explain(trained.trained.checkpoint, pane.drafts.prompt, pane.drafts.responses[1], "gradient"))
+    assert pane.words[1] == wanted != before and pane.cards[1].bars.sums == wanted.adds_up()
+    assert "gradient" in pane.header.method_label.text()
+    settle(window)

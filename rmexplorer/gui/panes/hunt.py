@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +23,8 @@ from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, method_line
 from rmexplorer.workflows.columns import Columns
-from rmexplorer.workflows.edits import Probe
-from rmexplorer.workflows.hunting import TRIED, Hunted, Phrases, counts_path, hunt_columns, weak_responses
+from rmexplorer.workflows.edits import ending_probe
+from rmexplorer.workflows.hunting import Hunted, Phrases, counts_path, endings, hunt_columns, weak_responses
 
 VIEWS = (("pays", "Pays"), ("costs", "Costs"), ("enriched", "Liked rejections"), ("words", "Words"))
 TITLES = {"pays": "Phrases that pay", "costs": "Phrases that cost", "enriched": "Phrases of liked rejections"}
@@ -275,26 +273,21 @@ class HuntPane(Pane):
         """The phrase of the row becomes a probe of the project that appends it."""
         if not self.listed:
             return
-        text = self.listed[self.place][1]
-        slug = re.sub(r"\W+", "_", text.lower()).strip("_")[:40]
-        # a name of its own: "praise" must not take the place of a built-in probe, nor "C#" that of "C++"
-        name = f"append_{slug}_{zlib.crc32(text.encode()):08x}"
-        keep_probe(self.desk, Probe(name, "append", title=f"Append “{text}”", text=(text,), own=True))
+        keep_probe(self.desk, ending_probe(self.listed[self.place][1]))
 
     def _search(self, own: str) -> None:
         state = self.desk.state
         if self.result is None or state.checkpoint is None or state.folder is None or self._jobs:
             return
         hunted = self.result.hunted
-        phrases = [own] if own else []
-        phrases += [hunted.shown(one) for one in hunted.found.pays if one.kind != "opener"][:TRIED]
+        phrases = endings(hunted, [own])
         weak = weak_responses(self.result.given)
         if not len(weak.texts) or not phrases:
             self.search.said.setText("There is no phrase to try, or no response to try it on.")
             return
         self.search.said.setText(f"Trying {counted(len(phrases), 'ending')} on {counted(len(weak.texts), 'weak response')} …")
         self._order("Trying endings", "search_folder", (
-            str(state.folder), str(head_file(state.checkpoint)), weak.rows.tolist(), weak.best.tolist(), phrases),
+            str(state.folder), str(head_file(state.checkpoint)), weak.rows.tolist(), weak.best.tolist(), weak.searched, phrases),
             self._searched)
 
     def _searched(self, found: Search) -> None:

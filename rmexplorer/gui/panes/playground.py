@@ -5,26 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer import wording
-from rmexplorer.analysis.attribution import Attribution
+from rmexplorer.analysis.attribution import DOING, Attribution
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.own_probes import keep_probe, known_probes
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
+from rmexplorer.gui.attribution import Method
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.playground_cards import ChanceBar, DraftCard, DraftEdit, Step, StepList
+from rmexplorer.gui.playground_edits import TryCard
 from rmexplorer.gui.plots import Sparkline
-from rmexplorer.gui.probe_examples import change_text
 from rmexplorer.gui.theme import px, themes
-from rmexplorer.gui.widgets import Card, Chip, GhostButton, RewardStrip, SecondaryButton, label
+from rmexplorer.gui.widgets import Card, GhostButton, RewardStrip, SecondaryButton, label
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
@@ -36,11 +36,13 @@ from rmexplorer.workflows.probing import encode_probes, read_result, result_path
 
 FORMULA = (
     "The head scores the responses as you type; rewards are divided by its temperature, so that P(A beats B) is "
-    "σ(reward of A − reward of B). Contribution of a word: the reward of the text minus the reward of the text without "
-    "it (leave one out; beyond 200 words, sentence by sentence). Contributions need not add up."
+    "σ(reward of A − reward of B). Leave one out: the reward of the text minus the reward of the text without the word "
+    "(beyond 200 words, sentence by sentence); with the empty response and the overlap of words it adds up. Gradient × "
+    "input: the word's part of what the head reads times the gradient there, first order; with style and length, which "
+    "no single word makes, and a constant it adds up."
 )
 PAUSE_MS, KEEP_MS, STEP_MS, MOST_STEPS = 350, 300, 1500, 60
-HISTORY, LOW, NARROW, MOST_CHIPS = 276, 690, 900, 8
+HISTORY, LOW, NARROW = 276, 690, 900
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,9 @@ class PlaygroundPane(Pane):
             card.edit.entered.connect(lambda side=side: self.set_side(side))
         self.prompt.textChanged.connect(lambda: self._typed(-1))
         column.addLayout(both, 1)
-        column.addWidget(self._try_card())
+        self.try_card = TryCard()
+        self.try_card.tried.connect(self.try_edit)
+        column.addWidget(self.try_card)
         row.addLayout(column, 1)
         row.addWidget(self._history_card())
         self.body.addLayout(row, 1)
@@ -157,19 +161,10 @@ class PlaygroundPane(Pane):
         line.addWidget(self.strip, 1)
         line.addWidget(self.chance)
         self.reward_card.body.addLayout(line)
+        self.method = Method()
+        self.method.changed.connect(lambda _: self._weigh())
+        self.reward_card.add_header(self.method)
         return self.reward_card
-
-    def _try_card(self) -> Card:
-        self.try_card = Card("Try on B", "a click makes the edit")
-        self.chips = QHBoxLayout()
-        self.chips.setSpacing(px(8))
-        self.try_card.body.addLayout(self.chips)
-        self.more = GhostButton("All edits", "ellipsis")
-        self.more.clicked.connect(self.show_edits)
-        self._chip_buttons: list[Chip] = []
-        self.chips.addStretch()
-        self.chips.addWidget(self.more)
-        return self.try_card
 
     def _history_card(self) -> Card:
         self.history_card = Card("Edits", "")
@@ -260,8 +255,9 @@ class PlaygroundPane(Pane):
         if result is None:
             return
         self.strip.set_rewards(self._rewards)
+        self.method.follow(self._checkpoint)
         self.reward_card.set_subtitle(f"hill: all {wording.counted(len(self._rewards), 'response')} of the dataset")
-        self._show_chips()
+        self._show_edits()
         self._take((result.scored, result.milliseconds), None)
         self._pause.start()
 
@@ -325,16 +321,17 @@ class PlaygroundPane(Pane):
         self.header.set_method(wording.method_line(
             name, f"scored as you type, {max(1, round(self.milliseconds))} ms",
             f"P from the margin at temperature {wording.number(temperature)}",
-            "tints: reward lost when a word is left out"))
+            f"tints: {DOING[self.method.choice.current()]}"))
 
     def _weigh(self) -> None:
         """Ask what each word is worth, once the typing pauses."""
-        checkpoint, drafts = self._checkpoint, self.drafts
+        checkpoint, drafts, method = self._checkpoint, self.drafts, self.method.choice.current()
         if checkpoint is None:
             return
 
         def weigh() -> list[Attribution | None]:
-            return [finish(explain(checkpoint, drafts.prompt, text)) if text.strip() else None for text in drafts.responses]
+            return [finish(explain(checkpoint, drafts.prompt, text, method)) if text.strip() else None
+                    for text in drafts.responses]
 
         self.desk.compute.ask("playground words", weigh, lambda words, error: self._weighed(drafts, words))
 
@@ -467,39 +464,14 @@ class PlaygroundPane(Pane):
     def set_side(self, side: int) -> None:
         """Edits are tried on response A (0) or B (1)."""
         self.side = side
-        self.try_card.set_title(f"Try on {'AB'[side]}")
+        self.try_card.set_side(side)
 
     def probes(self) -> tuple[Probe, ...]:
         """The edits that come with the program and those of the project."""
         return known_probes(self.desk)
 
-    def _ranked(self) -> list[Probe]:
-        changes = self.result.changes if self.result is not None else {}
-        able = [probe for probe in self.probes() if probe.kind != "pairs"]
-        return sorted(able, key=lambda probe: (probe.expected != "none", -abs(changes.get(probe.name, 0.0))))
-
-    def _show_chips(self) -> None:
-        while self._chip_buttons:
-            old = self._chip_buttons.pop()
-            self.chips.removeWidget(old)
-            old.hide()
-            old.deleteLater()
-        changes = self.result.changes if self.result is not None else {}
-        for place, probe in enumerate(self._ranked()[:MOST_CHIPS]):
-            chip = Chip(probe.shown, change_text(changes.get(probe.name)) if probe.name in changes else "", "plus")
-            chip.setAccessibleName(f"Try: {probe.shown}")
-            chip.setToolTip(f"{probe.said}\nclick to edit the response")
-            chip.clicked.connect(lambda _=False, probe=probe: self.try_edit(probe))
-            self.chips.insertWidget(place, chip)
-            self._chip_buttons.append(chip)
-        self.try_card.set_subtitle("number: mean change in held-out responses, in SD" if changes else "a click makes the edit")
-        self._fit_chips()
-
-    def _fit_chips(self) -> None:
-        room = self.try_card.width() - 2 * themes.metrics.card_padding_x - self.more.sizeHint().width() - px(32)
-        for chip in self._chip_buttons:
-            room -= chip.sizeHint().width() + px(8)
-            chip.setVisible(room >= 0)
+    def _show_edits(self) -> None:
+        self.try_card.put(self.probes(), self.result.changes if self.result is not None else {})
 
     def try_edit(self, probe: Probe) -> None:
         """Make an edit to the response that has the turn."""
@@ -517,22 +489,6 @@ class PlaygroundPane(Pane):
         self.settle_step(probe.shown)
         self.score()
 
-    def show_edits(self) -> None:
-        """All edits in a menu."""
-        menu = self.menu()
-        menu.popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
-
-    def menu(self) -> QMenu:
-        """The menu of all edits."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.setAccessibleName("All edits")
-        changes = self.result.changes if self.result is not None else {}
-        for probe in self._ranked():
-            text = f"{probe.shown}\t{change_text(changes[probe.name])}" if probe.name in changes else probe.shown
-            menu.addAction(text, partial(self.try_edit, probe))
-        return menu
-
     def _probe(self) -> Probe | None:
         if not 0 < self.at < len(self.steps):
             return None
@@ -544,7 +500,7 @@ class PlaygroundPane(Pane):
         self.settle_step()
         probe = self._probe()
         if probe is not None and keep_probe(self.desk, probe):
-            self._show_chips()
+            self._show_edits()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look anew for what the probes have found meanwhile."""
@@ -557,4 +513,3 @@ class PlaygroundPane(Pane):
         for card in self.cards:
             card.bars.setVisible(self.height() >= px(LOW))
         self.history_card.setFixedWidth(px(HISTORY if self.width() >= px(NARROW) else 220))
-        self._fit_chips()

@@ -35,8 +35,9 @@ FORMULA = (
     "of each), and the head scores them anew. Change: mean of reward after − before, over the standard deviation of "
     "rewards within a prompt; interval by bootstrap over prompts. Flips: share of pairs whose order changes when the "
     "edit is made to the rejected response. p: the mean change against zero, by its error over prompts and by what the "
-    "choice of words is worth by chance, measured with unrelated sentences put into the same place; q: "
-    "Benjamini–Hochberg over all edits. ▲: not as expected."
+    "choice of words is worth by chance, measured with 200 sentences of other responses put at the end; texts that the "
+    "encoder takes for the same edit count as one. q: Benjamini–Hochberg over all edits. ▲: not as expected. A finding is "
+    "about this head: that people wanted it does not follow."
 )
 NAMES, RIGHT, ROW, NARROW, LOW = 196, 156, 32, 700, 720
 WAITING = "Edits that should not change a reward wait to be tried."
