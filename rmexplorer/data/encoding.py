@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterable
@@ -27,6 +28,32 @@ NAMES = {
     "cp1256": "Windows-1256",
 }
 _NO_PART = re.compile(rb"[\s!-/](?=[^\s!-/]*$)")
+
+
+def unmarked(head: bytes) -> str:
+    """The encoding of two or four bytes a letter that first bytes without a byte order mark are in; "" where none fits.
+
+    The first letter is ASCII, as it is in JSON and nearly every head of a table.
+    """
+    for zeros, encoding in _WIDE:
+        if len(head) < len(zeros) or any((byte == 0) != zero for byte, zero in zip(head, zeros, strict=False)):
+            continue
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        strange = sum(not (letter.isprintable() or letter.isspace()) for letter in text)
+        if "\0" not in text and strange <= len(text) // 100:
+            return encoding
+    return ""
+
+
+_WIDE = (
+    ((False, True, True, True), "utf-32-le"),
+    ((True, True, True, False), "utf-32-be"),
+    ((False, True), "utf-16-le"),
+    ((True, False), "utf-16-be"),
+)
 
 
 def decoded(data: bytes) -> tuple[str, str]:

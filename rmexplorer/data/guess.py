@@ -42,6 +42,9 @@ BESIDE = OPINIONS | frozenset(
     "round count counts time times timestamp date source type url link by language lang version batch model models tokens "
     "length hash status agreement duration seconds".split()
 )
+WRITERS = frozenset("model models generator llm policy bot writer".split())
+TALLIES = frozenset("wins won votes win".split())
+FEW = 40  # characters: names are shorter, responses mostly longer
 LISTED = ("responses", "ranks", "score")
 MAIN = frozenset("overall final majority gold general".split())
 LETTERS = "abcdefghij"
@@ -212,9 +215,12 @@ def _verdict_columns(guess: _Guess) -> dict[str, list[Any]]:
     found = {}
     for column, values in guess.columns.items():
         words = set(tokens(column))
+        values = [value for value in values if value != ""]
         if column in guess.roles or not values or not (words & (WINNERS | ANNOTATORS) or names_loser(column)):
             continue
-        if any(isinstance(value, list | dict) for value in values) or _is_strength(column, values) or words & BESIDE:
+        if any(isinstance(value, list | dict) for value in values) or _is_strength(column, values):
+            continue
+        if words & BESIDE and not _names_model(guess, column):
             continue
         if not words & WINNERS and not names_loser(column) and not any(word.isdecimal() for word in words):
             continue  # it names the annotator, not what one of them says
@@ -254,6 +260,18 @@ def _repeats(guess: _Guess, column: str, pair: tuple[str, str]) -> float:
     return same / there if there else 0.0
 
 
+def _names_model(guess: _Guess, column: str) -> float:
+    """The share of records in which a column names one of the two models that wrote the responses; ties left out."""
+    sides = [next((name for name, role in guess.roles.items() if role == side), "") for side in ("model_a", "model_b")]
+    there = found = 0
+    for record in guess.sample if all(sides) else ():
+        value, one, two = (at(record, name) for name in (column, *sides))
+        if isinstance(value, str) and value.strip() and meaning(value, ("a", "b"), ("", "")) != "tie":
+            there += 1
+            found += (said(value) == said(one)) != (said(value) == said(two))
+    return found / there if there else 0.0
+
+
 def _candidates(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> list[_Found]:
     """All columns that may name the winner of two responses, with what their values mean."""
     columns = _verdict_columns(guess)
@@ -271,7 +289,10 @@ def _candidates(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) ->
         known, doubt = meanings(column, together if len(together) <= 12 else distinct, sides, pair)
         share = sum(said(value) in known for value in values) / len(values)
         same = _repeats(guess, column, pair)
-        if same > max(0.8, share) and not names_loser(column):
+        model = _names_model(guess, column)
+        if model > max(0.8, share) and not names_loser(column):
+            found.append(_Found(model, column, {}, "by_name"))
+        elif same > max(0.8, share) and not names_loser(column):
             found.append(_Found(same, column, {}, "same_text"))
         elif share > 0.5 and len(distinct) <= 12:
             doubt = doubt or ("it may name a side or repeat a response" if same > 0.8 else "")
@@ -442,10 +463,11 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         for column, role in zip(pair, ("chosen", "rejected"), strict=True):
             found.give(column, role, "the names of the two differ in better and worse")
         chats, shared = _carried(found, pair)
+        _models(found, sided=False)
         if not chats:
             _prompt(found, shared)
     else:
-        sided = _two_sides(found.free(_reply))
+        sided = [both for both in _two_sides(found.free(_reply)) if not _aside(both[0]) or _length(found.columns[both[0]]) > FEW]
         sided.sort(key=lambda both: (_plainness(both[0]), -_length(found.columns[both[0]]), both))
         many = _families(found.free(_reply))
         lists = sorted(found.free(_replies), key=_plainness)
@@ -457,11 +479,12 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
             one, two, sides = sided[0]
             found.give(one, "response_a", "the names of the two differ in their side")
             found.give(two, "response_b", "the names of the two differ in their side")
-            decided = _winner(found, sides, (one, two))
+            _models(found, sided=True)
+            decided = None if _tallies(found, sides, (one, two)) else _winner(found, sides, (one, two))
             if decided is not None:
                 values, rule = decided
-            else:
-                _two_scores(found)
+            elif "score" not in found.roles.values():
+                _two_scores(found, SCORES)
         else:
             _prompt(found)
             rule = _lists(found)
@@ -476,8 +499,33 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     )
 
 
-def _two_scores(guess: _Guess) -> None:
-    scores = [column for column in guess.free(lambda value: number(value) is not None) if set(tokens(column)) & SCORES]
+def _models(guess: _Guess, sided: bool) -> None:
+    """The columns of who wrote the two responses. sided: they are A and B, else the better and the worse one."""
+    short = [column for column in guess.free(lambda value: isinstance(value, str) and len(value) <= 200)
+             if set(tokens(column)) & WRITERS]  # fmt: skip
+    pairs = [(one, two) for one, two, _ in _two_sides(short)]
+    if not sided:
+        pairs = [
+            (one, two)
+            for one in short
+            for two in short
+            if set(tokens(one)) & GOOD and set(tokens(two)) & BAD and set(tokens(one)) - GOOD == set(tokens(two)) - BAD
+        ]
+    for one, two in sorted(pairs)[:1]:
+        guess.give(one, "model_a", "by its name")
+        guess.give(two, "model_b", "by its name")
+
+
+def _tallies(guess: _Guess, sides: tuple[str, str], pair: tuple[str, str]) -> bool:
+    """Two columns of how often each response won, where no other column names the winner without a doubt."""
+    if any(one.clear for one in _candidates(guess, sides, pair)):
+        return False
+    _two_scores(guess, TALLIES)
+    return "score" in guess.roles.values()
+
+
+def _two_scores(guess: _Guess, words: frozenset[str]) -> None:
+    scores = [column for column in guess.free(lambda value: number(value) is not None) if set(tokens(column)) & words]
     for one, two, _ in _two_sides(scores)[:1]:
         guess.give(one, "score", "no column names the winner; the larger score wins")
         guess.give(two, "score", "no column names the winner; the larger score wins")

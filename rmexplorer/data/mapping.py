@@ -15,16 +15,16 @@ from typing import Any
 
 from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Format, Outcome
-from rmexplorer.data.meanings import degree, is_graded, tokens
+from rmexplorer.data.meanings import degree, is_graded, meaning, tokens
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
-from rmexplorer.data.shapes import Absent, Item, all_pairs, name, number, row_a_response, sign, split
+from rmexplorer.data.shapes import Absent, Item, all_pairs, name, named, number, row_a_response, sign, split
 from rmexplorer.data.texts import Text, encodable, joined, reply_text
 from rmexplorer.paths import atomic, config_dir
 from rmexplorer.problem import Problem
 
 ROLES = (
     "prompt", "system", "response_a", "response_b", "chosen", "rejected", "responses", "ranks", "winner", "vote",
-    "criterion", "annotator", "score", "strength", "group", "subset", "ignore",
+    "criterion", "model_a", "model_b", "annotator", "score", "strength", "group", "subset", "ignore",
 )  # fmt: skip
 SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "score", "subset", "ignore"}
 MEANINGS = {"first": 1, "second": -1, "tie": 0, "skip": None}
@@ -34,9 +34,10 @@ SPOKEN = {
     "same_text": "it repeats the better response",
     "from_zero": "the responses are counted from 0",
     "from_one": "the responses are counted from 1",
-    "by_name": "it names the best response",
+    "by_name": "it names the best response, or its model",
     "best_first": "the numbers of the responses, best first",
 }
+MODELS = ("model_a", "model_b")
 RULES = ("", *SPOKEN)
 PLACES = ("from_zero", "from_one", "by_name", "same_text")
 _NAME = re.compile(r"[\w .()+-]{1,80}")
@@ -50,10 +51,12 @@ class Mapping:
     are joined, two score columns (of response A and B) are compared where no column names the winner; `responses` is
     a list, several columns of one response each, or a text where each row holds one response. `vote` columns name the
     winner by one annotator each, `criterion` columns by another criterion than the winner column; `strength` says how
-    much better. values: value of these columns as text → a key of MEANINGS. rule: instead of values, `positive_first`
-    or `negative_first` (the sign of a number), or `same_text` (the winner column repeats the better response); of
-    several responses the winner column may give the number of the best (`from_zero`, `from_one`) or the word that tells
-    its column apart (`by_name`), and with `best_first` the ranks column lists numbers of responses, best first.
+    much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B.
+    values: value of the columns that name a winner as text → a key of MEANINGS.
+    rule: instead of values, `positive_first` or `negative_first` (the sign of a number), `same_text` (the winner column
+    repeats the better response) or `by_name` (it names the model that wins). Of several responses it gives the number
+    of the best (`from_zero`, `from_one`), its text, or the word that tells its column apart (`by_name`); with
+    `best_first` the ranks column lists numbers of responses, best first.
     reasons: why each role was guessed; doubts: what a person should check.
     """
 
@@ -124,10 +127,10 @@ def check(mapping: Mapping) -> Mapping:
             raise Problem(
                 f"the mapping gives the role {role} to {' and '.join(mapping.columns(role))}", "give it to one column"
             )
-    for value, meaning in mapping.values.items():
-        if meaning not in MEANINGS:
+    for value, counts_as in mapping.values.items():
+        if counts_as not in MEANINGS:
             raise Problem(
-                f"the mapping turns the value {value!r} into {meaning!r}", f"choose one of {', '.join(MEANINGS)}"
+                f"the mapping turns the value {value!r} into {counts_as!r}", f"choose one of {', '.join(MEANINGS)}"
             )
     if mapping.columns("vote") and mapping.columns("annotator"):
         raise Problem(
@@ -183,14 +186,18 @@ def said(value: Any) -> str:
     return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
 
 
-def _choice(mapping: Mapping, value: Any, first: Any, second: Any) -> int | None:
-    """The winner that a cell names; None for no label."""
+def _choice(mapping: Mapping, fields: dict[str, Any], column: str, first: Any, second: Any) -> int | None:
+    """The winner that a column of a record names; None for no label."""
+    value = at(fields, column)
     if value is Absent or value is None:
         return None
     if mapping.rule in ("positive_first", "negative_first"):
         return sign(number(value), 1 if mapping.rule == "positive_first" else -1)
     if mapping.rule == "same_text":
         return 1 if value == first else -1 if value == second else None
+    if mapping.rule == "by_name":
+        winner = named(value, {side: at(fields, mapping.column(side) or "") for side in MODELS}, MODELS)
+        return 0 if winner is None and meaning(value, ("a", "b"), ("", "")) == "tie" else winner
     return MEANINGS[mapping.folded.get(said(value), "skip")]
 
 
@@ -233,7 +240,7 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
     system, judge = (mapping.column(role) for role in ("system", "annotator"))
     decisive = mapping.column("winner") if criterion is None else criterion
     voters = mapping.columns("vote")
-    beside = [column for column in (mapping.column("winner"), *mapping.columns("criterion")) if column not in (None, decisive)]
+    beside = [column for column in mapping.columns("winner") + mapping.columns("criterion") if column != decisive]
     for record in records:
         fields = record.value
         first, second = at(fields, one), at(fields, two)
@@ -244,18 +251,18 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
         if chosen:
             winner: int | None = 1
         elif decisive is not None:
-            winner = _choice(mapping, at(fields, decisive), first, second)
+            winner = _choice(mapping, fields, decisive, first, second)
         else:
             winner = None if voters else sign(_gap(mapping, fields))
         strength = _strength(mapping, fields) if chosen or winner is not None or voters else None
         if voters:
-            said_by = [(column, _choice(mapping, at(fields, column), first, second)) for column in voters]
+            said_by = [(column, _choice(mapping, fields, column, first, second)) for column in voters]
             votes = tuple(Vote(column, choice) for column, choice in said_by if choice is not None)
         elif judge is not None and winner is not None:
             who = name(at(fields, judge)) if at(fields, judge) is not Absent else None
             votes = (Vote(who, winner, None, strength),) if who is not None else ()
             winner, strength = (None, None) if votes else (winner, strength)
-        others = [(column, _choice(mapping, at(fields, column), first, second)) for column in beside]
+        others = [(column, _choice(mapping, fields, column, first, second)) for column in beside]
         yield Comparison(
             record,
             *split(_prompt(mapping, fields), first, second, at(fields, system) if system is not None else None),
@@ -263,7 +270,9 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
             votes=votes,
             strength=strength,
             group=_group(mapping, fields),
-            others=tuple((column, other) for column, other in others if column is not None and other is not None),
+            others=tuple((column, other) for column, other in others if other is not None),
+            model_first=_model(mapping, fields, "model_a"),
+            model_second=_model(mapping, fields, "model_b"),
             extras=_subset(mapping, fields),
         )
 
@@ -430,6 +439,12 @@ def named_place(text: str, columns: list[str], count: int) -> int | None:
     marks = marks_of(columns) if len(columns) > 1 else [{letter} for letter in ascii_lowercase[:count]]
     places = [place for place, mark in enumerate(marks) if mark and mark <= words]
     return places[0] if len(places) == 1 else None
+
+
+def _model(mapping: Mapping, fields: dict[str, Any], role: str) -> str | None:
+    column = mapping.column(role)
+    value = at(fields, column) if column is not None else None
+    return None if value is Absent else name(value)
 
 
 def _group(mapping: Mapping, fields: dict[str, Any]) -> str | None:

@@ -17,9 +17,9 @@ BAD = frozenset(
 _WORDED = (("a", "b"), ("1", "2"), ("first", "second"), ("left", "right"), ("one", "two"))
 WINNERS = frozenset(
     "winner label labels preference preferred prefers choice chosen better best verdict vote decision result pick "
-    "picked selected selection judgement judgment annotation rating comparison wins won".split()
+    "picked selected selection judgement judgment annotation rating comparison wins won prefer".split()
 )
-TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar".split())
+TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar indifferent".split())
 LOSERS = BAD | {"loses", "least", "less"}
 VAGUE = frozenset("bad negative neg incorrect refused disliked lost".split())
 TURNED = {"first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first"}
@@ -67,7 +67,7 @@ def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str
         return "second"
     spoken = tokens(str(value))
     words = set(spoken)
-    if words & TIES or text in ("a=b", "b=a", "=") or str(value).strip().lower() == "[[c]]":
+    if words & TIES or words == {"no", "preference"} or text in ("a=b", "b=a", "=") or str(value).strip().lower() == "[[c]]":
         return "tie"
     if "than" in words and words & GOOD and not words & (BAD | {"not"}):
         words = set(spoken[: spoken.index("than")])

@@ -30,7 +30,8 @@ def limit_of(size: int, max_bytes: int | None = None) -> int:
 
 
 def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
-    """The data files behind a path, one after the other, unpacked, in the order of their paths.
+    """The data files behind a path, one after the other, unpacked, in the order of their paths; an empty one beside
+    others has no first bytes.
 
     max_bytes limits what one file may unpack to (default: 8 GiB, and 200 times its size above 256 MiB). Raises
     Problem for what is missing, empty, not readable, damaged, or unpacks beyond the limit.
@@ -44,7 +45,11 @@ def members(path: Path, max_bytes: int | None = None) -> Iterator[Member]:
                 "choose a folder with .jsonl, .json, .csv or .parquet files, or one file",
             )
         for file in found:
-            yield from _file(file, file.relative_to(path).as_posix(), max_bytes)
+            name = file.relative_to(path).as_posix()
+            if len(found) > 1 and file.is_file() and not file_bytes(file, HEAD).strip():
+                yield Member(name, b"", file)
+            else:
+                yield from _file(file, name, max_bytes)
     else:
         for member in _file(path, path.name, max_bytes):
             yield replace(member, part=part)

@@ -51,7 +51,7 @@ MOST_STATE = 1 << 20
 
 @dataclass(frozen=True)
 class Member:
-    """One data file: the name shown to people, its first bytes, and either its path or its bytes unpacked.
+    """One data file: the name shown to people, its first bytes (none: it is empty), and its path or its bytes unpacked.
 
     part: the sheet or table of it that a person named.
     """
@@ -286,6 +286,9 @@ def _zip(name: str, data: bytes, shown: str, limit: int, depth: int) -> Iterator
                 )
             left = limit
             for info in files:
+                if not info.file_size and len(files) > 1:
+                    yield Member(info.filename, b"")
+                    continue
                 with archive.open(info) as stream:
                     inner = _take(stream, f"{shown}: {info.filename}", left)
                 left -= len(inner)
@@ -311,6 +314,9 @@ def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
                 raise Problem(f"{shown}: this archive is cut off: its end is missing", "fetch it again")
             left = limit
             for info in files:
+                if not info.size and len(files) > 1:
+                    yield Member(info.name, b"")
+                    continue
                 stream = archive.extractfile(info)
                 if stream is not None:
                     inner = _take(stream, f"{shown}: {info.name}", left)
@@ -325,6 +331,7 @@ def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
 _PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], Any]], ...] = (
     (b"\x1f\x8b", (".gz", ".tgz"), lambda stream: gzip.GzipFile(fileobj=stream)),
     (b"\xfd7zXZ\x00", (".xz",), lzma.LZMAFile),
+    (b"\x5d\x00\x00", (".lzma",), lzma.LZMAFile),
     (b"BZh", (".bz2",), bz2.BZ2File),
     (_ZSTD, (".zst", ".zstd", ".tzst"), _Zstd),
 )

@@ -21,12 +21,13 @@ ROWS = 6
 MOST_COLUMNS = 40
 MOST_VALUES = 12
 CELL = 160
-TITLES = {"response_a": "Response A", "response_b": "Response B"}
+TITLES = {"response_a": "Response A", "response_b": "Response B", "model_a": "Model A", "model_b": "Model B"}
 RULES = {
     "": "Each value counts as …",
     "positive_first": "A number: positive means the first",
     "negative_first": "A number: negative means the first",
     "same_text": "The text of the better response",
+    "by_name": "The name of the model that wins",
 }
 BEST = {
     "from_zero": "The number of the best response, from 0",
@@ -252,7 +253,9 @@ class ValuesCard(Card):
         if rules is BEST:
             return "The best response is compared with each of the others." if mapping.rule else "Choose how it names the best."
         if rules is RULES:
-            return f"{RULES[mapping.rule]}; a number of 0 is a tie."
+            tie = "; a number of 0 is a tie" if mapping.rule in ("positive_first", "negative_first") else ""
+            models = ", of the columns Model A and Model B" if mapping.rule == "by_name" else ""
+            return f"{RULES[mapping.rule]}{models}{tie}."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
         if mapping.column("score") or mapping.column("ranks"):

@@ -412,6 +412,41 @@ def test_that_the_strength_beside_two_columns_named_better_and_worse_is_kept(loa
     assert voted.pairs["strength"].to_list() == [2] * 4
 
 
+def test_that_a_winner_may_be_the_name_of_a_model(load: Any) -> None:
+    records = rows(6, **AB, model_a=["m7", "m70"], model_b=["m70", "m7"], winner=["m7", "m7", "tie"], n=[1])
+    dataset = load(records)
+    assert verdicts(dataset) == [">", "<", "=", "<", ">", "="] and dataset.extras.columns == ["n"]
+    assert dataset.pairs["model_first"].to_list() == ["m7", "m70"] * 3
+    preferred = rows(4, **AB, generator_b=["m", "n"], generator_a=["k"], preferred_model=["k", "n"])
+    assert verdicts(load(preferred)) == [">", "<"] * 2
+    none = rows(4, **AB, model_a=["m"], model_b=["m"], winner=["m"])
+    with pytest.raises(Problem, match=r"--map|columns"):
+        load(none)
+
+
+def test_that_the_models_of_better_and_worse_are_kept(load: Any) -> None:
+    dataset = load(rows(4, question="q", worse_model=["n"], better="good", worse="bad", better_model=["m"]))
+    assert dataset.pairs.select("model_first", "model_second").unique().rows() == [("m", "n")]
+
+
+def test_that_names_of_models_alone_are_no_responses(load: Any) -> None:
+    with pytest.raises(Problem):
+        load(rows(4, query="q", model_a=["m7"], model_b=["m70"], winner=["a", "b"]))
+
+
+def test_that_counts_of_wins_decide_where_no_column_names_the_winner(load: Any) -> None:
+    assert verdicts(load(rows(4, **AB, b_wins=[0, 1], a_wins=[1, 0]))) == [">", "<"] * 2
+    counted = load(rows(4, **AB, votes_b=[0, 4, 2, 1], votes_a=[3, 1, 2, 2]))
+    assert verdicts(counted) == [">", "<", "=", ">"] and counted.pairs["strength"].to_list() == [3, 3, 0, 1]
+    assert verdicts(load(rows(4, **AB, votes_b=[0, 4], votes_a=[3, 1], winner=["b", "a"]))) == ["<", ">"] * 2
+
+
+def test_that_rows_without_a_verdict_are_counted_and_the_rest_is_read(load: Any) -> None:
+    dataset = load(rows(6, **AB, **{"Which answer do you prefer?": ["Answer A", "", "Answer B", "", None, "No preference"]}))
+    assert verdicts(dataset) == [">", "<", "="]
+    assert dataset.skipped["reason"].to_list() == ["no_label"] * 3
+
+
 def test_that_votes_by_column_and_by_row_together_are_a_problem() -> None:
     roles = {"a": "response_a", "b": "response_b", "v": "vote", "w": "vote", "who": "annotator"}
     with pytest.raises(Problem, match="votes both by column"):

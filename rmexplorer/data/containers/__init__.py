@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from rmexplorer.data.encoding import WESTERN
+from rmexplorer.data.encoding import WESTERN, unmarked
 from rmexplorer.data.texts import encodable
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
@@ -49,6 +49,20 @@ class Table(ABC):
         return None
 
 
+class Nothing(Table):
+    """An empty file among others: one row that says so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(0)
+        self._name = name
+
+    def sample(self, count: int) -> list[dict[str, Any]]:
+        return []
+
+    def rows(self) -> Iterator[Row]:
+        yield Row(None, None, f"{self._name} is empty.")
+
+
 @dataclass(frozen=True)
 class Container:
     """How to recognise a kind of file by its first bytes, and how to open it. Smaller `order` is asked first."""
@@ -64,12 +78,19 @@ CONTAINERS: Registry[Container] = Registry("container", "rmexplorer.data.contain
 
 def open_member(member: Member, shown: str) -> Table:
     """Open a file by its content. Raises Problem where it is of no known kind or damaged as a whole."""
+    if not member.head.strip():
+        return Nothing(member.name)
     for container in sorted(CONTAINERS.values(), key=lambda entry: entry.order):
         if container.recognises(member.head):
             try:
                 return container.open(member)
             except Problem as problem:
                 raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
+    if encoding := unmarked(member.head):
+        plain = member.data.decode(encoding, "replace").encode()
+        table = open_member(Member(member.name, plain[: len(member.head)], None, plain, member.part), shown)
+        table.warnings.append(f"{member.name} has no byte order mark; it was read as {encoding.upper()}")
+        return table
     raise Problem(f"{shown}: this is no kind of file that can be read here", "give JSONL, JSON, CSV, TSV or parquet")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -20,12 +21,13 @@ from rmexplorer.data.containers import (
     text_bytes,
 )
 from rmexplorer.data.encoding import NAMES, decoded, encoding_of
-from rmexplorer.data.texts import is_messages
+from rmexplorer.data.texts import encodable, is_messages
 from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 MARK = b"\xef\xbb\xbf"
 WINDOW = 1 << 20
+LARGEST_DOCUMENT = 1 << 30  # bytes; what is larger and begins with a broken line is taken for lines
 
 
 class JsonLines(Table):
@@ -45,7 +47,7 @@ class JsonLines(Table):
                 if start:
                     stream.readline()
                 lines = (text_bytes(line) for line in islice(stream, 50 * count))
-                found = (value for line in lines if (value := _parsed(self._text(line))) is not None)
+                found = (value for line in lines if (value := _parsed(self._text(line), _load_line)) is not None)
                 records += islice(found, count if large else 3 * count)
         return records
 
@@ -64,7 +66,6 @@ class JsonLines(Table):
 
     def rows(self) -> Iterator[Row]:
         self.done = foreign = 0
-        self.warnings = []
         for number, line in enumerate(self._lines(), 1):
             self.done += len(line)
             if number == 1 and line.startswith(MARK):
@@ -77,7 +78,7 @@ class JsonLines(Table):
                 text = self._text(line)
                 foreign += isinstance(text, str)
                 try:
-                    value = load_json(text)
+                    value = _load_line(text)
                 except ValueError as error:
                     yield Row(None, number, f"Line {number} is not JSON ({error}).")
                     continue
@@ -87,7 +88,8 @@ class JsonLines(Table):
                 yield Row(None, number, f"Line {number} is not a JSON object.")
         if foreign:
             said = "lines are" if foreign > 1 else "line is"
-            self.warnings.append(f"{self._name}: {foreign} {said} not UTF-8 and read as {NAMES[self._assumed]}")
+            warning = f"{self._name}: {foreign} {said} not UTF-8 and read as {NAMES[self._assumed]}"
+            self.warnings += [warning] if warning not in self.warnings else []
 
 
 class Document(Table):
@@ -110,9 +112,20 @@ class Document(Table):
                 yield Row(None, None, f"Record {number} is not a JSON object.")
 
 
-def _parsed(line: bytes | str) -> dict[str, Any] | None:
+def _load_line(line: bytes | str) -> Any:
+    """The JSON of a line, also of one that ends in the comma of a list. Raises ValueError."""
     try:
-        value = load_json(line)
+        return load_json(line)
+    except ValueError:
+        text = line.rstrip()
+        if text[-1:] not in (b",", ","):
+            raise
+        return load_json(text[:-1])
+
+
+def _parsed(line: bytes | str, load: Callable[[bytes | str], Any] = load_json) -> dict[str, Any] | None:
+    try:
+        value = load(line)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -145,7 +158,7 @@ def open_json(member: Member) -> Table:
     elif text[:1] == b"{":
         record = _parsed(first)
         alone = not rest.strip()
-        whole = not _any_line(rest) if record is None else alone and _records(record)[0] != [record]
+        whole = not _any_line(rest) or _is_json(member) if record is None else alone and _records(record)[0] != [record]
     else:
         whole = False
     if not whole:
@@ -172,10 +185,38 @@ def _any_line(rest: bytes) -> bool:
     return any(_parsed(line) is not None for line in rest.split(b"\n")[:50] if line.strip()[:1] == b"{")
 
 
+def _is_json(member: Member) -> bool:
+    """Whether a file is one JSON document, whose inner lines may look like JSON lines."""
+    if member.size > LARGEST_DOCUMENT:
+        return False
+    try:
+        load_json(text_bytes(member.data))
+    except ValueError:
+        return False
+    return True
+
+
+def _documents(text: str) -> list[Any]:
+    """The JSON values of a text one after the other, with blanks or commas between them, and last the text of what is
+    none; an empty list where it holds fewer than two."""
+    found: list[Any] = []
+    decoder, place = json.JSONDecoder(), 0
+    while (start := _BETWEEN.match(text, place)) and (place := start.end()) < len(text):
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return [*found, text[place:]] if len(found) > 1 else []
+        found.append(encodable(value))
+    return found if len(found) > 1 else []
+
+
 def _whole(text: str) -> tuple[list[Any], list[str]]:
     try:
         value = load_json(text)
     except ValueError as error:
+        if documents := _documents(text):
+            read = [_records(one) if isinstance(one, list | dict) else ([one], []) for one in documents]
+            return [record for records, _ in read for record in records], [said for _, more in read for said in more]
         raise Problem(
             f"this is not whole JSON ({error})", "fetch it again, or mend it where the message says"
         ) from error
@@ -239,6 +280,7 @@ def _unwrapped(records: list[Any], value: dict[str, Any], said: list[str]) -> tu
     return [record["row"] for record in records], said
 
 
+_BETWEEN = re.compile(r"[\s,]*")
 _HOLDERS = ("data", "rows", "records", "examples", "instances")
 _SPLIT = re.compile(r"(train(ing)?|test|val|valid(ation)?|dev|eval(uation)?|held_?out)(?![a-z])", re.IGNORECASE)
 _WRAP = frozenset({"row_idx", "row", "truncated_cells"})

@@ -10,7 +10,7 @@ from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping, as_format
 from rmexplorer.problem import Problem
 
-DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "ignore"}
+DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "model_a", "model_b", "ignore"}
 
 
 def sentence(mapping: Mapping) -> str:
