@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QTableView
 
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import Categories, Histogram
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.data.people import people
 from rmexplorer.data.query import matching
 from rmexplorer.gui.facets import CategoryFacet, NumberFacet
@@ -489,3 +490,39 @@ def test_that_annotators_agreeing_are_a_facet(window: Window, settle: Settle) ->
     settle(window)
     assert window.desk.state.query == 'annotators:"2 of 3"'
     assert pane.rows.rows.tolist() == [pair for pair, said in enumerate(expected) if said == "2 of 3"]
+
+
+def test_that_pairs_are_sorted_by_any_feature_and_any_column_of_numbers(
+    window: Window, tmp_path: Path, settle: Callable[[Window], None], wait_until: Wait
+) -> None:
+    rows = [{"prompt": f"q {n}", "chosen": "a plain answer " + "perhaps " * ((n * 7) % 11), "rejected": "no, maybe" * (n % 2),
+             "quality": (n * 3) % 10} for n in range(10)]  # fmt: skip
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = Path(finish(open_files([str(file)])))
+    window.desk.show_dataset(Dataset.open(folder), folder)
+    window.desk.measure_own((OwnFeature("answers", "words", "answer, no"),))
+    window.show_pane("data")
+    settle(window)
+    pane = window.panes["data"]
+    assert isinstance(pane, Data)
+    assert pane.pairs._number_columns() == ("quality",) and {"hedges", "sentences", "answers"} <= set(pane.pairs.features)
+    pane.set_sort("column:quality", True)
+    settle(window)
+    assert [(int(row) * 3) % 10 for row in pane.result.rows] == list(range(9, -1, -1))
+    pane.set_sort("most:hedges", True)
+    wait_until(lambda: pane.sort == ("most:hedges", True))
+    settle(window)
+    counts = [(int(row) * 7) % 11 or int(row) % 2 for row in pane.result.rows]
+    assert counts == sorted(counts, reverse=True) and "Hedges: highest first" in pane.pairs._said
+    assert pane.rows.headerData(3, Qt.Orientation.Horizontal) == "Hedges"
+    pane.pairs._header_pressed("most:hedges")
+    settle(window)
+    assert pane.result.rows.tolist()[-1] == int(np.argmax([(n * 7) % 11 for n in range(10)]))
+    pane.set_sort("gap:answers", True)
+    wait_until(lambda: pane.sort == ("gap:answers", True))
+    settle(window)
+    assert [1 - int(row) % 2 for row in pane.result.rows] == [1] * 5 + [0] * 5
+    window.desk.measure_own(())
+    settle(window)
+    assert pane.result.sort == ("pair", False), "a feature that is gone sorts nothing"
