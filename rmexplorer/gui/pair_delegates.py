@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from rmexplorer.gui.table import COLUMNS, PairModel, PairRow, ratio_text, value_text
+from rmexplorer.gui.table import COLUMNS, PairModel, PairRow, ratio_text
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
 from rmexplorer.gui.widgets.rows import Index
@@ -155,12 +155,12 @@ class PairDelegate(QStyledItemDelegate):
         if len(values) == 1:  # of the pair, not of its responses
             painter.setFont(font("small_strong"))
             painter.setPen(color("text"))
-            painter.drawText(room.adjusted(0, 0, -px(8), 0), RIGHT, value_text(values[0]))
+            painter.drawText(room.adjusted(0, 0, -px(8), 0), RIGHT, self.model.value_text(values[0]))
             return
         for value, other, top in ((values[0], values[1], first), (values[1], values[0], second)):
             painter.setFont(font("small_strong" if value > other else "small"))
             painter.setPen(color("text" if value > other else "text2"))
-            painter.drawText(QRectF(room.left(), top, room.width() - px(8), step), RIGHT, value_text(value))
+            painter.drawText(QRectF(room.left(), top, room.width() - px(8), step), RIGHT, self.model.value_text(value))
 
     def _paint_length_ratio(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
         painter.setFont(font("small"))

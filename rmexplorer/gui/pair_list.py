@@ -8,10 +8,9 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QWidget
 
-from rmexplorer.data import facets
 from rmexplorer.gui.pair_table import PairTable
 from rmexplorer.gui.summary import SummaryView
-from rmexplorer.gui.table import SORTABLE, PairModel, order_said
+from rmexplorer.gui.table import SORTABLE, PairModel, order_said, sort_title
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, KeyCap, Segmented, label
 from rmexplorer.wording import counted
@@ -168,9 +167,9 @@ class PairList(Card):
     def _sort_by_name(self, menu: QMenu, kind: str, names: tuple[str, ...]) -> None:
         menu.setStyleSheet("QMenu { menu-scrollable: 1; }")
         for name in names:
-            action = menu.addAction(facets.title(name))
-            action.setCheckable(True)
             key = f"{kind}:{name}"
+            action = menu.addAction(sort_title(key))
+            action.setCheckable(True)
             action.setChecked(key == self.model.sorted_by[0])
             action.triggered.connect(lambda _=False, key=key: self.resorted.emit(key, True))
 

@@ -132,6 +132,7 @@ class PairModel(QAbstractTableModel):
         self.reach = 1.0
         self.sorted_by = ("pair", False)
         self.values: np.ndarray | None = None
+        self._whole = True
         self._read: Callable[[int], PairRow] = lru_cache(ROWS_KEPT)(self._row)
 
     def show(
@@ -144,6 +145,7 @@ class PairModel(QAbstractTableModel):
         self.sorted_by, self.reach = sort, max(reach, 1e-9)
         if values is not self.values:
             self.values = values
+            self._whole = values is None or not np.mod(values[np.isfinite(values)], 1).any()
             self._read = lru_cache(ROWS_KEPT)(self._row)
         if len(rows) == len(self.rows) and self.frame is not None:  # the view keeps its million row heights
             self.layoutAboutToBeChanged.emit()
@@ -165,8 +167,12 @@ class PairModel(QAbstractTableModel):
     def title(self, column: str) -> str:
         """What a column is called: that of the words bears what the pairs are sorted by, where it shows that."""
         if column == "words" and self.values is not None:
-            return facets.title(self.sorted_by[0].partition(":")[2])
+            return sort_title(self.sorted_by[0])
         return HEADERS[COLUMNS.index(column)]
+
+    def value_text(self, value: float) -> str:
+        """A count of words, or a value that the pairs are sorted by; all whole, or all with two digits."""
+        return number(value, 0 if self._whole else 2) if math.isfinite(value) else DASH
 
     @property
     def has_margin(self) -> bool:
@@ -232,7 +238,7 @@ class PairModel(QAbstractTableModel):
             first, second = ("First", "Second") if row.tie else ("Chosen", "Rejected")
             return f"{first}: {row.chosen}\n{second}: {row.rejected}"
         if column == "words":
-            return "\n".join(value_text(value) for value in row.values or row.words)
+            return "\n".join(self.value_text(value) for value in row.values or row.words)
         if column == "length_ratio":
             return ratio_text(row.ratio)
         return number(row.margin, signed=True)
@@ -273,19 +279,17 @@ ORDERS = {
 }
 
 
-def value_text(value: float) -> str:
-    """A value of a feature or column: 3, 0.42, 1,200."""
-    if not math.isfinite(value):
-        return DASH
-    return f"{value:,.0f}".replace("-", MINUS) if value == round(value) else number(value)
+def sort_title(key: str) -> str:
+    """What a key of `most:`, `gap:` or `column:` sorts by."""
+    kind, _, name = key.partition(":")
+    return facets.title(name) if kind == "column" else name.replace("_", " ").capitalize()
 
 
 def order_said(key: str, descending: bool) -> str:
     """The order of the pairs in words; key: of ORDERS, `most:` or `gap:` a feature, or `column:` a number column."""
     if (key, descending) in ORDERS:
         return ORDERS[key, descending]
-    kind, _, name = key.partition(":")
-    of = f"{facets.title(name)}, chosen {MINUS} rejected" if kind == "gap" else facets.title(name)
+    of = sort_title(key) + (f", chosen {MINUS} rejected" if key.startswith("gap:") else "")
     return f"{of}: {'highest' if descending else 'lowest'} first"
 
 

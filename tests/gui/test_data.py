@@ -516,6 +516,7 @@ def test_that_pairs_are_sorted_by_any_feature_and_any_column_of_numbers(
     counts = [(int(row) * 7) % 11 or int(row) % 2 for row in pane.result.rows]
     assert counts == sorted(counts, reverse=True) and "Hedges: highest first" in pane.pairs._said
     assert pane.rows.headerData(3, Qt.Orientation.Horizontal) == "Hedges"
+    assert pane.table.verticalScrollBar().value() == 0
     pane.pairs._header_pressed("most:hedges")
     settle(window)
     assert pane.result.rows.tolist()[-1] == int(np.argmax([(n * 7) % 11 for n in range(10)]))

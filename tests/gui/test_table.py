@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from rmexplorer.gui.table import (
     order_said,
     ratio_text,
     sort_values,
-    value_text,
 )
 from rmexplorer.gui.theme import themes
 from rmexplorer.project import Mark
@@ -304,10 +304,13 @@ def test_that_a_column_of_numbers_sorts_with_what_is_missing_last() -> None:
 
 def test_that_an_order_is_said_and_a_value_written_for_people() -> None:
     assert order_said("words", True) == "longest first"
-    assert order_said("most:list_items", True) == "List items: highest first"
+    assert order_said("most:words", True) == "Words: highest first"
     assert order_said("gap:hedges", False) == "Hedges, chosen \u2212 rejected: lowest first"
     assert order_said("column:quality_score", True) == "Quality score: highest first"
-    assert [value_text(value) for value in (3.0, 1200.0, -2.0, 0.416, float("nan"))] == ["3", "1,200", "\u22122", "0.42", "–"]
+    model = PairModel()
+    for values, said in (([3, 1200, -2, math.nan], ["3", "1,200", "\u22122", "–"]), ([1, 0.416], ["1.00", "0.42"])):
+        model.show(frame_of(len(values)), np.arange(len(values)), ("column:x", True), 1.0, np.array(values)[:, None])
+        assert [model.value_text(value) for value in values] == said
 
 
 def test_that_the_table_shows_what_it_is_sorted_by(table: PairTable, qapp: QApplication) -> None:
@@ -320,7 +323,7 @@ def test_that_the_table_shows_what_it_is_sorted_by(table: PairTable, qapp: QAppl
     qapp.processEvents()
     words = COLUMNS.index("words")
     assert model.headerData(words, Qt.Orientation.Horizontal) == "List items"
-    assert model.index(7, words).data() == "7\n2.50" and "List items: 7" in model.index(7, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert model.index(7, words).data() == "7.00\n2.50" and "List items: 7.00" in model.index(7, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     table._header_pressed(words)
     model.show(model.frame, np.arange(PAIRS, dtype=np.uint32), ("words", True), 1.0)
     assert model.headerData(words, Qt.Orientation.Horizontal) == "Words" and model.index(7, words).data() == "49\n7"

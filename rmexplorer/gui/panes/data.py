@@ -16,7 +16,6 @@ from rmexplorer.analysis.dataset_card import DatasetCard
 from rmexplorer.app.state import Selection, State
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
-from rmexplorer.data.facets import title as column_title
 from rmexplorer.data.formats import FORMATS
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.gui.facets import FacetPanel
@@ -25,7 +24,7 @@ from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.quality import QualitySheet
 from rmexplorer.gui.summary import Summary, summarise
-from rmexplorer.gui.table import Orders, frame_view, sort_values
+from rmexplorer.gui.table import Orders, frame_view, sort_title, sort_values
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Chip, GhostButton, Segmented
 from rmexplorer.wording import counted
@@ -111,6 +110,7 @@ class Data(Pane):
     def build(self) -> None:
         """Facets at the left, pairs at the right."""
         self.sort = ("pair", False)
+        self._resorted = False
         self._facts = Facts()
         self._card: tuple[Dataset | None, DatasetCard | None] = (None, None)
         self._card_waits = False
@@ -249,6 +249,9 @@ class Data(Pane):
         self.rows.marks = state.marks
         self.rows.selected = state.selection.mask
         self.table.show_focus(state.focus)
+        if self._resorted and isinstance(self.result, Listing) and self.result.sort == self.sort:
+            self._resorted = False
+            self.table.scrollToTop()  # who sorts wants the first ones, wherever the pair in the inspector went
         if self._follow_selection(state):
             self._again()
 
@@ -308,14 +311,14 @@ class Data(Pane):
 
         def sort(_: object = None) -> None:
             if self.desk.state.dataset is dataset:
-                self.sort = (key, descending)
+                self.sort, self._resorted = (key, descending), True
                 self._again()
 
         if dataset is None or kind not in FEATURE_KINDS or sorting.is_measured(dataset, name, own):
             sort()
         else:
             self.desk.jobs.start(
-                f"Measuring {column_title(name).lower()}", sorting.measuring(dataset, name, own), done=sort, failed=self.desk.report
+                f"Measuring {sort_title(key).lower()}", sorting.measuring(dataset, name, own), done=sort, failed=self.desk.report
             )
 
     def _viewed_as(self, view: str) -> None:
