@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rmexplorer import __version__
+from rmexplorer.data.layouts import LAYOUTS
 from rmexplorer.job import Job, Pace, Progress, Result, finish
 from rmexplorer.problem import Problem
 
@@ -357,7 +358,7 @@ def build_parser() -> argparse.ArgumentParser:
     _input(convert)
     _output(convert, "file to write")
     convert.add_argument(
-        "--to", default="trl", choices=("trl", "openrlhf", "parquet", "csv"), help="layout (default trl)"
+        "--to", default="trl", choices=tuple(LAYOUTS), help="layout (default trl)"
     )
     train = add("train")
     _input(train)

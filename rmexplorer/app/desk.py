@@ -26,6 +26,7 @@ from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
+from rmexplorer.wording import counted
 from rmexplorer.workflows import columns as tables
 from rmexplorer.workflows import files, scoring
 from rmexplorer.workflows import rewards as sources
@@ -538,8 +539,26 @@ class Desk(QObject):
             state.rewards.second if state.rewards else None,
         )
 
-    def export_pairs(self, path: str) -> None:
-        """Write the selected pairs, or those that pass the filter, without those left out, by the suffix of `path`."""
+    def to_export(self) -> str:
+        """Which pairs `export_pairs` writes, in words: the selected ones, those that pass the filter, or all."""
+        state = self.state
+        if state.dataset is None:
+            return ""
+        mask = state.matching if state.selection.mask is None else self._without(state.selection.mask)
+        rows = slice(None) if mask is None else mask
+        count, ties = len(state.dataset.winner[rows]), int(state.dataset.tie[rows].sum())
+        what = (
+            "selected" if state.selection.mask is not None else "that pass the filter" if state.query
+            else "not left out" if state.excluded is not None else "in all"
+        )  # fmt: skip
+        said = f"{counted(count, 'pair')} {what}"
+        return f"{said}; {'the tie among them is' if ties == 1 else f'{ties:,} ties among them are'} not written" if ties else said
+
+    def export_pairs(self, path: str, kind: str = "") -> None:
+        """Write the selected pairs, or those that pass the filter, without those left out.
+
+        kind: a layout of `convert`, by the suffix of `path` where it is "".
+        """
         state = self.state
         if state.dataset is None:
             return
@@ -551,7 +570,7 @@ class Desk(QObject):
             return
         self.jobs.start(
             f"Writing {Path(path).name}",
-            files.export(state.dataset, mask, Path(path)),
+            files.export(state.dataset, mask, Path(path), kind),
             done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"),
             failed=self.report,
         )

@@ -11,11 +11,12 @@ import orjson
 import polars as pl
 
 from rmexplorer.data.dataset import TIE, Dataset
+from rmexplorer.data.layouts import LAYOUTS
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic
 from rmexplorer.problem import Problem
 
-KINDS = ("trl", "openrlhf", "parquet", "csv")
+KINDS = tuple(LAYOUTS)
 STEP = 5000
 
 

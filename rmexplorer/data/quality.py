@@ -298,10 +298,10 @@ def tongues(looked: Looked) -> list[Finding | None]:
     language, script = languages(prompts).gather(inverse), scripts(prompts).gather(inverse)
     found: list[Finding | None] = []
     told = pl.DataFrame({"language": language, "script": script}).drop_nulls()
-    main = _frequent(told["script"])["script"].first()
-    here = _frequent(told["language"].filter(told["script"] == (main or NONE)))
+    main = str(_frequent(told["script"])["script"].first() or NONE)
+    here = _frequent(told["language"].filter(told["script"] == main))
     if here.height > 1:
-        most, clear = here["language"][0], here["count"].sum()
+        most, clear = str(here["language"][0]), here["count"].sum()
         mix = ", ".join(f"{name} {count / clear:.1%}" for name, count in here.head(5).rows())
         odd = ((script == main) & (language != most)).fill_null(False).to_numpy()
         sentence = f"{{prompts}} ({{share}}) {{are}} not in {most} as most of {main} script are: {mix} of {clear:,} that are clear"

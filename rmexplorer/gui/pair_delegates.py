@@ -151,10 +151,16 @@ class PairDelegate(QStyledItemDelegate):
 
     def _paint_words(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
         first, second, step = self._thirds(room) if self.narrow else self._halves(room)
-        for words, other, top in ((row.words[0], row.words[1], first), (row.words[1], row.words[0], second)):
-            painter.setFont(font("small_strong" if words > other else "small"))
-            painter.setPen(color("text" if words > other else "text2"))
-            painter.drawText(QRectF(room.left(), top, room.width() - px(8), step), RIGHT, f"{words:,}")
+        values: tuple[float, ...] = row.values or row.words
+        if len(values) == 1:  # of the pair, not of its responses
+            painter.setFont(font("small_strong"))
+            painter.setPen(color("text"))
+            painter.drawText(room.adjusted(0, 0, -px(8), 0), RIGHT, self.model.value_text(values[0]))
+            return
+        for value, other, top in ((values[0], values[1], first), (values[1], values[0], second)):
+            painter.setFont(font("small_strong" if value > other else "small"))
+            painter.setPen(color("text" if value > other else "text2"))
+            painter.drawText(QRectF(room.left(), top, room.width() - px(8), step), RIGHT, self.model.value_text(value))
 
     def _paint_length_ratio(self, painter: QPainter, room: QRectF, row: PairRow) -> None:
         painter.setFont(font("small"))

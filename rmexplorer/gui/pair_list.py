@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QWidget
 
 from rmexplorer.gui.pair_table import PairTable
 from rmexplorer.gui.summary import SummaryView
-from rmexplorer.gui.table import ORDERS, PairModel
+from rmexplorer.gui.table import SORTABLE, PairModel, order_said, sort_title
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, KeyCap, Segmented, label
 from rmexplorer.wording import counted
@@ -43,6 +43,7 @@ class PairList(Card):
     def __init__(self) -> None:
         super().__init__("Pairs", flush=True)
         self._said = ""
+        self.features: tuple[str, ...] = ()
         self.model = PairModel(self)
         self.table = PairTable(self.model)
         self.table.sorted_by.connect(self._header_pressed)
@@ -95,12 +96,18 @@ class PairList(Card):
         return self.switch.current()
 
     def show_rows(
-        self, frame: pl.DataFrame, rows: np.ndarray, sort: tuple[str, bool], reach: float, filtered: bool
+        self,
+        frame: pl.DataFrame,
+        rows: np.ndarray,
+        sort: tuple[str, bool],
+        reach: float,
+        filtered: bool,
+        values: np.ndarray | None = None,
     ) -> None:
-        """List these rows of `frame`; `filtered` says whether a filter kept them."""
-        self.model.show(frame, rows, sort, reach)
+        """List these rows of `frame`; `filtered` says whether a filter kept them; values: see PairModel.show."""
+        self.model.show(frame, rows, sort, reach, values)
         count = f"{counted(len(rows))} match" if filtered else counted(len(rows))
-        self._said = f"{count}, {ORDERS[sort]}"
+        self._said = f"{count}, {order_said(*sort)}"
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -126,7 +133,7 @@ class PairList(Card):
 
     def _header_pressed(self, key: str) -> None:
         now, descending = self.model.sorted_by
-        self.resorted.emit(key, not descending if now == key else key in FALLS_FIRST)
+        self.resorted.emit(key, not descending if now == key else key in FALLS_FIRST or ":" in key)
 
     def sort_choices(self) -> list[tuple[str, bool, str]]:
         """The orders that can be had now."""
@@ -143,7 +150,38 @@ class PairList(Card):
             action.triggered.connect(
                 lambda _=False, key=key, descending=descending: self.resorted.emit(key, descending)
             )
+        menu.addSeparator()
+        for kind, title, names in (
+            ("most", "Feature of a response", self.features),
+            ("gap", "Feature, chosen \u2212 rejected", self.features),
+            ("column", "Number column", self._number_columns()),
+        ):
+            if names:
+                self._sort_by_name(menu.addMenu(title), kind, names)
+        now, descending = self.model.sorted_by
+        menu.addSeparator()
+        turn = menu.addAction("Turn the order")
+        turn.triggered.connect(lambda: self.resorted.emit(now, not descending))
         menu.popup(self.sort_button.mapToGlobal(QPoint(0, self.sort_button.height() + 4)))
+
+    def _sort_by_name(self, menu: QMenu, kind: str, names: tuple[str, ...]) -> None:
+        menu.setStyleSheet("QMenu { menu-scrollable: 1; }")
+        for name in names:
+            key = f"{kind}:{name}"
+            action = menu.addAction(sort_title(key))
+            action.setCheckable(True)
+            action.setChecked(key == self.model.sorted_by[0])
+            action.triggered.connect(lambda _=False, key=key: self.resorted.emit(key, True))
+
+    def _number_columns(self) -> tuple[str, ...]:
+        """Columns of numbers that nothing else sorts by."""
+        frame = self.model.frame
+        known = {*SORTABLE, "pair", "record", "line", "words_chosen", "words_rejected", "chars_chosen", "chars_rejected"}
+        return () if frame is None else tuple(
+            name
+            for name, kind in frame.schema.items()
+            if kind.is_numeric() and name not in known and frame[name].null_count() < frame.height
+        )
 
     def _show_place(self, first: int, last: int) -> None:
         count = len(self.model.rows)

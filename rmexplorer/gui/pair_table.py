@@ -8,7 +8,7 @@ from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPa
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from rmexplorer.gui.pair_delegates import CardDelegate, PairDelegate
-from rmexplorer.gui.table import COLUMNS, HEADERS, SORTABLE, PairModel
+from rmexplorer.gui.table import COLUMNS, SORTABLE, PairModel
 from rmexplorer.gui.theme import color, font, pixmap, px, themes
 from rmexplorer.gui.widgets import paint_mark
 from rmexplorer.gui.widgets.rows import Index
@@ -39,9 +39,9 @@ class PairHeader(QHeaderView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(rect, color("surface"))
         painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), color("line"))
-        name, title = COLUMNS[logicalIndex], HEADERS[logicalIndex]
+        name, title = COLUMNS[logicalIndex], self.pairs.title(COLUMNS[logicalIndex])
         key, descending = self.pairs.sorted_by
-        sorted_by = name == key or (name == "margin" and key == "certainty")
+        sorted_by = name == key or (name == "margin" and key == "certainty") or (name == "words" and ":" in key)
         painter.setFont(font("small", 600 if sorted_by else 0))
         painter.setPen(color("text" if sorted_by else "text2"))
         metrics = QFontMetrics(painter.font())
@@ -64,7 +64,7 @@ class PairHeader(QHeaderView):
             painter.drawText(
                 QRect(rect.left(), rect.top(), right - wide - rect.left(), rect.height()),
                 middle | Qt.AlignmentFlag.AlignRight,
-                title,
+                metrics.elidedText(title, Qt.TextElideMode.ElideRight, right - wide - rect.left()),
             )
             if sorted_by:
                 painter.drawPixmap(right - px(14), rect.center().y() - px(6), arrow)
@@ -139,15 +139,17 @@ class PairTable(QTableView):
         width = self.viewport().width()
         digits = QFontMetrics(font("small")).horizontalAdvance(f"{max(len(self.pairs.rows), 1000):,}")
         sizes = {"pair": digits + px(24), "words": px(64), "length_ratio": px(66), "margin": px(88)}
+        if self.pairs.values is not None:  # a longer title
+            sizes["words"] = px(104)
         hidden = set() if width >= px(WIDE) else {"length_ratio"}
         if not self.pairs.has_margin:
             hidden |= {"margin"}
-            sizes["words"] = px(70)
+            sizes["words"] = max(sizes["words"], px(70))
         rest = width - sum(size for name, size in sizes.items() if name not in hidden)
         self._row_delegate.narrow = rest < px(NARROW)
         if self._row_delegate.narrow:
             hidden |= {"responses"}
-            sizes |= {"pair": digits + px(16), "words": px(48), "margin": px(72)}
+            sizes |= {"pair": digits + px(16), "words": px(48 if self.pairs.values is None else 84), "margin": px(72)}
             sizes["prompt"] = width - sum(size for name, size in sizes.items() if name not in hidden)
         else:
             sizes["prompt"] = round(rest * 0.43)
@@ -308,5 +310,7 @@ class PairTable(QTableView):
         self.viewed.emit(min(first, max(count - 1, 0)), min(last, count))
 
     def _header_pressed(self, section: int) -> None:
-        if COLUMNS[section] in SORTABLE:
+        if COLUMNS[section] == "words" and self.pairs.values is not None:
+            self.sorted_by.emit(self.pairs.sorted_by[0])
+        elif COLUMNS[section] in SORTABLE:
             self.sorted_by.emit(COLUMNS[section])

@@ -13,11 +13,12 @@ import polars as pl
 from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from rmexplorer.data import facets
 from rmexplorer.data.glance import last_turn
 from rmexplorer.gui.theme import px, set_font
 from rmexplorer.gui.widgets.rows import NOWHERE, Index
 from rmexplorer.project import Mark
-from rmexplorer.wording import DASH, number
+from rmexplorer.wording import DASH, MINUS, number
 
 COLUMNS = ("pair", "prompt", "responses", "words", "length_ratio", "margin")
 HEADERS = ("Pair", "Prompt", "Responses", "Words", "Ratio", "Margin")
@@ -98,7 +99,8 @@ def frame_view(frame: pl.DataFrame, headers: Sequence[str] = (), name: str = "")
 
 @dataclass(frozen=True)
 class PairRow:
-    """What a row or a card shows of one pair; margin None where there are no rewards."""
+    """What a row or a card shows of one pair; margin None where there are no rewards; values: what the pairs are sorted by,
+    where no column shows that: of both responses, or of the pair."""
 
     pair: int
     prompt: str
@@ -109,6 +111,7 @@ class PairRow:
     margin: float | None
     tie: bool
     source: str
+    values: tuple[float, ...] = ()
 
 
 def one_line(text: str) -> str:
@@ -128,11 +131,22 @@ class PairModel(QAbstractTableModel):
         self.focus: int | None = None
         self.reach = 1.0
         self.sorted_by = ("pair", False)
+        self.values: np.ndarray | None = None
+        self._whole = True
         self._read: Callable[[int], PairRow] = lru_cache(ROWS_KEPT)(self._row)
 
-    def show(self, frame: pl.DataFrame, rows: np.ndarray, sort: tuple[str, bool], reach: float) -> None:
-        """Show these rows of `frame`; reach: the margin whose bar is as long as its column allows."""
+    def show(
+        self, frame: pl.DataFrame, rows: np.ndarray, sort: tuple[str, bool], reach: float, values: np.ndarray | None = None
+    ) -> None:
+        """Show these rows of `frame`; reach: the margin whose bar is as long as its column allows.
+
+        values: (pairs, 1 or 2) what they are sorted by, shown in place of the words.
+        """
         self.sorted_by, self.reach = sort, max(reach, 1e-9)
+        if values is not self.values:
+            self.values = values
+            self._whole = values is None or not np.mod(values[np.isfinite(values)], 1).any()
+            self._read = lru_cache(ROWS_KEPT)(self._row)
         if len(rows) == len(self.rows) and self.frame is not None:  # the view keeps its million row heights
             self.layoutAboutToBeChanged.emit()
             self._take(frame, rows)
@@ -149,6 +163,16 @@ class PairModel(QAbstractTableModel):
             self._source = next((name for name in ("source", "subset", "category") if name in frame.columns), "")
             self._read = lru_cache(ROWS_KEPT)(self._row)
         self.rows = rows
+
+    def title(self, column: str) -> str:
+        """What a column is called: that of the words bears what the pairs are sorted by, where it shows that."""
+        if column == "words" and self.values is not None:
+            return sort_title(self.sorted_by[0])
+        return HEADERS[COLUMNS.index(column)]
+
+    def value_text(self, value: float) -> str:
+        """A count of words, or a value that the pairs are sorted by; all whole, or all with two digits."""
+        return number(value, 0 if self._whole else 2) if math.isfinite(value) else DASH
 
     @property
     def has_margin(self) -> bool:
@@ -181,6 +205,7 @@ class PairModel(QAbstractTableModel):
             margin if margin == margin else None,
             bool(of["tie"][pair]),
             str(source) if source is not None else "",
+            () if self.values is None else tuple(float(value) for value in self.values[pair]),
         )
 
     def rowCount(self, parent: Index = NOWHERE) -> int:
@@ -199,7 +224,7 @@ class PairModel(QAbstractTableModel):
             return self.text(self.row(index.row()), COLUMNS[index.column()])
         if role == Qt.ItemDataRole.AccessibleTextRole:
             row = self.row(index.row())
-            return ". ".join(f"{title}: {self.text(row, name)}" for name, title in zip(COLUMNS, HEADERS, strict=True))
+            return ". ".join(f"{self.title(name)}: {self.text(row, name)}" for name in COLUMNS)
         return None
 
     def text(self, row: PairRow, column: str) -> str:
@@ -213,7 +238,7 @@ class PairModel(QAbstractTableModel):
             first, second = ("First", "Second") if row.tie else ("Chosen", "Rejected")
             return f"{first}: {row.chosen}\n{second}: {row.rejected}"
         if column == "words":
-            return f"{row.words[0]:,}\n{row.words[1]:,}"
+            return "\n".join(self.value_text(value) for value in row.values or row.words)
         if column == "length_ratio":
             return ratio_text(row.ratio)
         return number(row.margin, signed=True)
@@ -223,7 +248,9 @@ class PairModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
+            return self.title(COLUMNS[section])
+        if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section] == "words" and self.values is not None:
+            return f"{self.title('words')}: what the pairs are sorted by; press to turn the order"
         if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section] == "length_ratio":
             return "Characters of the chosen response to those of the rejected; press to sort"
         if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section] in SORTABLE:
@@ -252,23 +279,54 @@ ORDERS = {
 }
 
 
+def sort_title(key: str) -> str:
+    """What a key of `most:`, `gap:` or `column:` sorts by."""
+    kind, _, name = key.partition(":")
+    return facets.title(name) if kind == "column" else name.replace("_", " ").capitalize()
+
+
+def order_said(key: str, descending: bool) -> str:
+    """The order of the pairs in words; key: of ORDERS, `most:` or `gap:` a feature, or `column:` a number column."""
+    if (key, descending) in ORDERS:
+        return ORDERS[key, descending]
+    of = sort_title(key) + (f", chosen {MINUS} rejected" if key.startswith("gap:") else "")
+    return f"{of}: {'highest' if descending else 'lowest'} first"
+
+
+def sort_values(frame: pl.DataFrame, key: str, features: np.ndarray | None) -> np.ndarray | None:
+    """(pairs, 1 or 2) what a key of `most:`, `gap:` or `column:` sorts by; features: (pairs, 2) of its feature."""
+    if key.startswith("column:"):
+        return frame[key.partition(":")[2]].cast(pl.Float64).fill_null(math.nan).to_numpy()[:, None]
+    return features if key.startswith(("most:", "gap:")) else None
+
+
 class Orders:
     """Orders of all pairs by a column, each sorted once for a frame; what is missing stands last. For one thread."""
 
     def __init__(self) -> None:
         self._frame: pl.DataFrame | None = None
+        self._values: np.ndarray | None = None
         self._found: dict[tuple[str, bool], np.ndarray] = {}
 
-    def rows(self, frame: pl.DataFrame, mask: np.ndarray | None, key: str, descending: bool) -> np.ndarray:
-        """(n,) uint32 rows of `frame` that pass `mask`, sorted by `key`; equal ones in the order of the file."""
+    def rows(
+        self, frame: pl.DataFrame, mask: np.ndarray | None, key: str, descending: bool, values: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n,) uint32 rows of `frame` that pass `mask`, sorted by `key`; equal ones in the order of the file.
+
+        values: what `sort_values` gives, in place of a column of the frame: of two the higher one counts, with `gap:` the
+        first less the second.
+        """
         if key == "pair":
             rows = np.arange(frame.height, dtype=np.uint32) if mask is None else np.flatnonzero(mask).astype(np.uint32)
             return rows[::-1] if descending else rows
-        if frame is not self._frame:
-            self._frame, self._found = frame, {}
+        if frame is not self._frame or values is not self._values:
+            self._frame, self._values, self._found = frame, values, {}
         if (key, descending) not in self._found:
-            values = frame["margin"].abs() if key == "certainty" else frame[key]
-            numbers = values.cast(pl.Float64).fill_null(math.nan).to_numpy()
+            if values is not None:
+                numbers = values[:, 0] - values[:, -1] if key.startswith("gap:") else values.max(axis=1)
+            else:
+                column = frame["margin"].abs() if key == "certainty" else frame[key]
+                numbers = column.cast(pl.Float64).fill_null(math.nan).to_numpy()
             if key in ("margin", "certainty"):
                 numbers = np.where(frame["tie"].to_numpy(), math.nan, numbers)  # a tie has no chosen response
             order = np.argsort(-numbers if descending else numbers, kind="stable")  # NaN stands last both ways

@@ -36,6 +36,7 @@ from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.gui import mapping_page
 from rmexplorer.gui.dropborder import DropBorder
+from rmexplorer.gui.export_form import ExportForm
 from rmexplorer.gui.frame import Frame
 from rmexplorer.gui.help import HelpDialog
 from rmexplorer.gui.hub_form import HubForm
@@ -287,6 +288,10 @@ class Window(QWidget):
     def choose_save(self, title: str, name: str, kinds: str) -> str:
         """A file to write; the dialog asks before writing over one."""
         return QFileDialog.getSaveFileName(self, title, str(Path(self._folder()) / name), kinds)[0]
+
+    def choose_layout(self, pairs: str) -> str:
+        """The layout in which pairs are to be written, '' when a person thinks better of it."""
+        return ExportForm.ask(self, pairs)
 
     def _folder(self) -> str:
         places = (Path(recent.paths[0]).parent for recent in self.desk.project.recent() if not recent.is_address)

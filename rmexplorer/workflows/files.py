@@ -37,8 +37,11 @@ def subset(dataset: Dataset, mask: np.ndarray | None) -> Dataset:
     return replace(dataset, pairs=dataset.pairs.filter(rows), extras=dataset.extras.filter(rows))
 
 
-def export(dataset: Dataset, mask: np.ndarray | None, out: Path) -> Job[int]:
-    """Job: write the pairs of `mask` (all where None) as JSONL, CSV or Parquet by the suffix of `out`; returns their number."""
-    kind = {".csv": "csv", ".parquet": "parquet"}.get(out.suffix.lower(), "trl")
+def export(dataset: Dataset, mask: np.ndarray | None, out: Path, kind: str = "") -> Job[int]:
+    """Job: write the pairs of `mask` (all where None) in a layout of `convert`; returns their number.
+
+    kind: "" is CSV or Parquet by the suffix of `out`, else TRL.
+    """
+    kind = kind or {".csv": "csv", ".parquet": "parquet"}.get(out.suffix.lower(), "trl")
     result = yield from convert(subset(dataset, mask), kind, out)
     return int(result["pairs"])

@@ -15,10 +15,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QTableView
 
+from rmexplorer.app.commands import COMMANDS
+from rmexplorer.data.convert import KINDS
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import Categories, Histogram
+from rmexplorer.data.layouts import LAYOUTS
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.data.people import people
 from rmexplorer.data.query import matching
+from rmexplorer.gui.export_form import ExportForm
 from rmexplorer.gui.facets import CategoryFacet, NumberFacet
 from rmexplorer.gui.panes.data import Data, read_as
 from rmexplorer.gui.summary import facts, summarise
@@ -322,10 +327,46 @@ def test_that_warnings_show_where_there_are_some(small: Data, window: Window, qa
 
 
 def test_that_export_asks_where_to(small: Data, window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(window, "choose_save", lambda title, name, kinds: asked.append(title) or "")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(window, "choose_layout", lambda pairs: asked.append((pairs,)) or "openrlhf")
+    monkeypatch.setattr(window, "choose_save", lambda *said: asked.append(said) or "")
     QTest.mouseClick(small.export, Qt.MouseButton.LeftButton)
-    assert asked == ["Export pairs"]
+    assert asked == [("120\xa0pairs in all",), ("Export pairs", "pairs.jsonl", "OpenRLHF (*.jsonl)")]
+
+
+def test_that_export_says_which_pairs_and_writes_the_layout_that_was_chosen(
+    small: Data, window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
+) -> None:
+    desk = window.desk
+    assert desk.state.dataset is not None
+    desk.set_query("source:alpha")
+    assert desk.to_export() == f"{int((desk.state.dataset.extras['source'] == 'alpha').sum())}\xa0pairs that pass the filter"
+    mask = np.arange(len(desk.state.dataset)) < 7
+    desk.select(mask)
+    assert desk.to_export() == "7\xa0pairs selected"
+    form = ExportForm(desk.to_export(), window)
+    assert form.kind == "" and "margin where there is one" in form.sentence.text()
+    form.layouts.set_current("csv")
+    form._said("csv")
+    assert "spreadsheet" in form.sentence.text()
+    QTest.mouseClick(form.choose, Qt.MouseButton.LeftButton)
+    assert form.kind == "csv"
+    out = tmp_path / "written.jsonl"
+    out.write_text("old")
+    answers, asked = [False, True], []
+    monkeypatch.setattr(window, "choose_layout", lambda pairs: "openrlhf")
+    monkeypatch.setattr(window, "choose_save", lambda *_: str(out.with_suffix("")))
+    monkeypatch.setattr(window, "confirm", lambda *said: asked.append(said) or answers.pop(0))
+    COMMANDS["export_pairs"].run(desk)
+    assert out.read_text() == "old" and asked[0][0] == "written.jsonl is there already."
+    COMMANDS["export_pairs"].run(desk)
+    wait_until(lambda: out.read_text() != "old")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 7 and all(set(line) == {"prompt", "chosen", "rejected", "margin"} for line in lines)
+
+
+def test_that_every_layout_of_convert_can_be_chosen_and_is_named() -> None:
+    assert set(LAYOUTS) == set(KINDS) and all(layout.sentence.endswith(".") for layout in LAYOUTS.values())
 
 
 def test_that_pairs_left_out_are_not_exported(small: Data, window: Window, tmp_path: Path, wait_until: Wait) -> None:
@@ -489,3 +530,40 @@ def test_that_annotators_agreeing_are_a_facet(window: Window, settle: Settle) ->
     settle(window)
     assert window.desk.state.query == 'annotators:"2 of 3"'
     assert pane.rows.rows.tolist() == [pair for pair, said in enumerate(expected) if said == "2 of 3"]
+
+
+def test_that_pairs_are_sorted_by_any_feature_and_any_column_of_numbers(
+    window: Window, tmp_path: Path, settle: Callable[[Window], None], wait_until: Wait
+) -> None:
+    rows = [{"prompt": f"q {n}", "chosen": "a plain answer " + "perhaps " * ((n * 7) % 11), "rejected": "no, maybe" * (n % 2),
+             "quality": (n * 3) % 10} for n in range(10)]  # fmt: skip
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = Path(finish(open_files([str(file)])))
+    window.desk.show_dataset(Dataset.open(folder), folder)
+    window.desk.measure_own((OwnFeature("answers", "words", "answer, no"),))
+    window.show_pane("data")
+    settle(window)
+    pane = window.panes["data"]
+    assert isinstance(pane, Data)
+    assert pane.pairs._number_columns() == ("quality",) and {"hedges", "sentences", "answers"} <= set(pane.pairs.features)
+    pane.set_sort("column:quality", True)
+    settle(window)
+    assert [(int(row) * 3) % 10 for row in pane.result.rows] == list(range(9, -1, -1))
+    pane.set_sort("most:hedges", True)
+    wait_until(lambda: pane.sort == ("most:hedges", True))
+    settle(window)
+    counts = [(int(row) * 7) % 11 or int(row) % 2 for row in pane.result.rows]
+    assert counts == sorted(counts, reverse=True) and "Hedges: highest first" in pane.pairs._said
+    assert pane.rows.headerData(3, Qt.Orientation.Horizontal) == "Hedges"
+    assert pane.table.verticalScrollBar().value() == 0
+    pane.pairs._header_pressed("most:hedges")
+    settle(window)
+    assert pane.result.rows.tolist()[-1] == int(np.argmax([(n * 7) % 11 for n in range(10)]))
+    pane.set_sort("gap:answers", True)
+    wait_until(lambda: pane.sort == ("gap:answers", True))
+    settle(window)
+    assert [1 - int(row) % 2 for row in pane.result.rows] == [1] * 5 + [0] * 5
+    window.desk.measure_own(())
+    settle(window)
+    assert pane.result.sort == ("pair", False), "a feature that is gone sorts nothing"

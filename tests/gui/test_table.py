@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ from PySide6.QtWidgets import QApplication
 
 from rmexplorer.gui.pair_delegates import lines
 from rmexplorer.gui.pair_table import PairTable
-from rmexplorer.gui.table import COLUMNS, FrameModel, Orders, PairModel, frame_view, ratio_text
+from rmexplorer.gui.table import (
+    COLUMNS,
+    FrameModel,
+    Orders,
+    PairModel,
+    frame_view,
+    order_said,
+    ratio_text,
+    sort_values,
+)
 from rmexplorer.gui.theme import themes
 from rmexplorer.project import Mark
 
@@ -269,3 +279,53 @@ def test_that_a_frame_is_a_table(qapp: QApplication) -> None:
     view = frame_view(frame, name="Things")
     assert view.accessibleName() == "Things"
     view.deleteLater()
+
+
+def test_that_pairs_are_sorted_by_values_of_both_responses() -> None:
+    frame, orders = frame_of(6), Orders()
+    values = np.array([[1, 5], [3, 0], [2, 2], [0, 4], [6, 6], [5, 1]], float)
+    assert orders.rows(frame, None, "most:hedges", True, values).tolist() == [4, 0, 5, 3, 1, 2]
+    assert orders.rows(frame, None, "gap:hedges", True, values).tolist() == [5, 1, 2, 4, 0, 3]
+    assert orders.rows(frame, None, "gap:hedges", False, values).tolist() == [0, 3, 2, 4, 1, 5]
+    mask = np.array([True, False, True, True, False, False])
+    assert orders.rows(frame, mask, "most:hedges", True, values).tolist() == [0, 3, 2]
+    assert orders.rows(frame, None, "most:hedges", True, values[::-1]).tolist() == [1, 0, 5, 2, 4, 3], "other values"
+    assert orders.rows(frame, None, "words", True).tolist() == [5, 4, 3, 2, 1, 0], "a column again"
+
+
+def test_that_a_column_of_numbers_sorts_with_what_is_missing_last() -> None:
+    frame = frame_of(4).with_columns(pl.Series("quality", [2, None, 7, -1]))
+    values = sort_values(frame, "column:quality", None)
+    assert values is not None and values.shape == (4, 1)
+    assert Orders().rows(frame, None, "column:quality", True, values).tolist() == [2, 0, 3, 1]
+    assert Orders().rows(frame, None, "column:quality", False, values).tolist() == [3, 0, 2, 1]
+    assert sort_values(frame, "words", None) is None
+
+
+def test_that_an_order_is_said_and_a_value_written_for_people() -> None:
+    assert order_said("words", True) == "longest first"
+    assert order_said("most:words", True) == "Words: highest first"
+    assert order_said("gap:hedges", False) == "Hedges, chosen \u2212 rejected: lowest first"
+    assert order_said("column:quality_score", True) == "Quality score: highest first"
+    model = PairModel()
+    for values, said in (([3, 1200, -2, math.nan], ["3", "1,200", "\u22122", "–"]), ([1, 0.416], ["1.00", "0.42"])):
+        model.show(frame_of(len(values)), np.arange(len(values)), ("column:x", True), 1.0, np.array(values)[:, None])
+        assert [model.value_text(value) for value in values] == said
+
+
+def test_that_the_table_shows_what_it_is_sorted_by(table: PairTable, qapp: QApplication) -> None:
+    model = table.pairs
+    values = np.stack([np.arange(PAIRS), np.full(PAIRS, 2.5)], axis=1)
+    pressed: list[str] = []
+    table.sorted_by.connect(pressed.append)
+    assert model.frame is not None
+    model.show(model.frame, np.arange(PAIRS, dtype=np.uint32), ("most:list_items", True), 1.0, values)
+    qapp.processEvents()
+    words = COLUMNS.index("words")
+    assert model.headerData(words, Qt.Orientation.Horizontal) == "List items"
+    assert model.index(7, words).data() == "7.00\n2.50" and "List items: 7.00" in model.index(7, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    table._header_pressed(words)
+    model.show(model.frame, np.arange(PAIRS, dtype=np.uint32), ("words", True), 1.0)
+    assert model.headerData(words, Qt.Orientation.Horizontal) == "Words" and model.index(7, words).data() == "49\n7"
+    table._header_pressed(words)
+    assert pressed == ["most:list_items", "words"]

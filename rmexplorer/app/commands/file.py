@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rmexplorer.app.commands import command, with_dataset, with_rewards
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.ui import DATA_KINDS
+from rmexplorer.data.layouts import LAYOUTS
 
 
 @command("Open dataset…", "Ctrl+O", "File")
@@ -45,10 +48,19 @@ def paste_pairs(desk: Desk) -> None:
 
 @command("Export pairs…", "Ctrl+E", "File", with_dataset)
 def export_pairs(desk: Desk) -> None:
-    """Write the selected pairs, or else those that pass the filter, as JSONL, CSV or Parquet."""
-    path = desk.ui.choose_save("Export pairs", "pairs.jsonl", "JSONL (*.jsonl);;CSV (*.csv);;Parquet (*.parquet)")
-    if path:
-        desk.export_pairs(path)
+    """Write the selected pairs, or else those that pass the filter, for TRL or OpenRLHF, as Parquet or CSV."""
+    kind = desk.ui.choose_layout(desk.to_export())
+    if not kind:
+        return
+    title, suffix, _ = LAYOUTS[kind]
+    path = desk.ui.choose_save("Export pairs", f"pairs{suffix}", f"{title} (*{suffix})")
+    if not path:
+        return
+    if not Path(path).suffix:  # the dialog asked about the name as it was written
+        path += suffix
+        if Path(path).exists() and not desk.ui.confirm(f"{Path(path).name} is there already.", "Writing replaces it.", "Replace it"):
+            return
+    desk.export_pairs(path, kind)
 
 
 @command("Save head…", "Ctrl+Shift+S", "File", with_rewards)

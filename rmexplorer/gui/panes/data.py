@@ -17,16 +17,18 @@ from rmexplorer.app.state import Selection, State
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
 from rmexplorer.data.formats import FORMATS
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.quality import QualitySheet
 from rmexplorer.gui.summary import Summary, summarise
-from rmexplorer.gui.table import Orders, frame_view
+from rmexplorer.gui.table import Orders, frame_view, sort_title, sort_values
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Chip, GhostButton, Segmented
 from rmexplorer.wording import counted
+from rmexplorer.workflows import sorting
 from rmexplorer.workflows.columns import SUBSET_COLUMNS, columns, run
 
 FORMULA = (
@@ -35,6 +37,7 @@ FORMULA = (
     "together."
 )
 MARKED = ("starred", "noted")
+FEATURE_KINDS = ("most", "gap")  # how pairs are sorted by a feature: by the higher one, or chosen less rejected
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class Listing:
     query: str
     filtered: bool
     summary: Summary | None
+    values: np.ndarray | None = None
 
 
 class Facts:
@@ -60,6 +64,8 @@ class Facts:
         self.orders = Orders()
         self._facets: dict[str, tuple[object, Facet | None]] = {}
         self._reach: tuple[object, float] = (None, 1.0)
+        self._valued: tuple[object, str, tuple[OwnFeature, ...]] = (None, "", ())
+        self._values: np.ndarray | None = None
 
     def facets(self, state: State, frame: pl.DataFrame) -> tuple[Facet, ...]:
         """The facets of all columns; each is binned once for its dataset, rewards or marks."""
@@ -72,6 +78,15 @@ class Facts:
             if made is not None:
                 found.append(made)
         return tuple(found)
+
+    def values(
+        self, dataset: Dataset, frame: pl.DataFrame, key: str, own: tuple[OwnFeature, ...]
+    ) -> np.ndarray | None:
+        """What `key` sorts by where it is a feature or a column of numbers, the same array as long as it is the same."""
+        if self._valued[0] is not frame or self._valued[1:] != (key, own):
+            features = sorting.measured(dataset, key.partition(":")[2], own) if key.startswith(FEATURE_KINDS) else None
+            self._valued, self._values = (frame, key, own), sort_values(frame, key, features)
+        return self._values
 
     def reach(self, frame: pl.DataFrame) -> float:
         """The margin at the 98th percentile, which fills the bar of a row."""
@@ -90,11 +105,12 @@ class Data(Pane):
 
     name, title, question, icon = "data", "Data", "What is in the dataset?", "database"
     group, order = "Build", 1
-    reads = frozenset({"dataset", "rewards", "matching", "query", "marks"})
+    reads = frozenset({"dataset", "rewards", "columns", "matching", "query", "marks"})
 
     def build(self) -> None:
         """Facets at the left, pairs at the right."""
         self.sort = ("pair", False)
+        self._resorted = False
         self._facts = Facts()
         self._card: tuple[Dataset | None, DatasetCard | None] = (None, None)
         self._card_waits = False
@@ -152,6 +168,13 @@ class Data(Pane):
             return None
         if self.sort[0] in ("margin", "certainty") and "margin" not in frame.columns:
             self.sort = ("pair", False)
+        kind, _, name = self.sort[0].partition(":")
+        own = state.columns.own if state.columns is not None else ()
+        self.pairs.features = sorting.feature_names(own)
+        if kind == "column" and name not in frame.columns:
+            self.sort = ("pair", False)
+        if kind in FEATURE_KINDS and not sorting.is_measured(dataset, name, own):
+            self.sort = ("pair", False)
         sort, view, facts = self.sort, self.pairs.view, self._facts
         self._follow_selection(state)
         listed = state.matching
@@ -166,10 +189,11 @@ class Data(Pane):
             if view == "summary":
                 part = columns(dataset) if mask is None else columns(dataset).take(mask)
                 summary = summarise(dataset, state.frame, run("dataset_card", part), mask)
+            values = facts.values(dataset, state.frame, sort[0], own)
             return Listing(
                 dataset,
                 state.frame,
-                facts.orders.rows(state.frame, mask, *sort),
+                facts.orders.rows(state.frame, mask, *sort, values),
                 sort,
                 facts.reach(state.frame),
                 facets,
@@ -177,6 +201,7 @@ class Data(Pane):
                 state.query,
                 mask is not None,
                 summary,
+                values,
             )
 
         return compute
@@ -203,7 +228,7 @@ class Data(Pane):
             return
         listing: Listing = result
         self.facets.show_facets(listing.facets, listing.counts, listing.query)
-        self.pairs.show_rows(listing.frame, listing.rows, listing.sort, listing.reach, listing.filtered)
+        self.pairs.show_rows(listing.frame, listing.rows, listing.sort, listing.reach, listing.filtered, listing.values)
         self._set_order()
         if listing.summary is not None:
             self.pairs.summary.show_summary(listing.summary, self.header.headline.text)
@@ -224,6 +249,9 @@ class Data(Pane):
         self.rows.marks = state.marks
         self.rows.selected = state.selection.mask
         self.table.show_focus(state.focus)
+        if self._resorted and isinstance(self.result, Listing) and self.result.sort == self.sort:
+            self._resorted = False
+            self.table.scrollToTop()  # who sorts wants the first ones, wherever the pair in the inspector went
         if self._follow_selection(state):
             self._again()
 
@@ -275,9 +303,23 @@ class Data(Pane):
     # What a person does
 
     def set_sort(self, key: str, descending: bool) -> None:
-        """Sort the pairs by pair, words, length_ratio, margin or certainty."""
-        self.sort = (key, descending)
-        self._again()
+        """Sort the pairs by pair, words, length_ratio, margin or certainty; by `column:` a column of numbers; by `most:`
+        or `gap:` a feature of the responses, which is measured first, in a job, where that has not been done."""
+        dataset, columns_now = self.desk.state.dataset, self.desk.state.columns
+        kind, _, name = key.partition(":")
+        own = columns_now.own if columns_now is not None else ()
+
+        def sort(_: object = None) -> None:
+            if self.desk.state.dataset is dataset:
+                self.sort, self._resorted = (key, descending), True
+                self._again()
+
+        if dataset is None or kind not in FEATURE_KINDS or sorting.is_measured(dataset, name, own):
+            sort()
+        else:
+            self.desk.jobs.start(
+                f"Measuring {sort_title(key).lower()}", sorting.measuring(dataset, name, own), done=sort, failed=self.desk.report
+            )
 
     def _viewed_as(self, view: str) -> None:
         if view == "summary":
