@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmexplorer.app.commands import command, with_dataset, with_rewards
+from rmexplorer.app.commands import command, with_rewards, with_whole
 from rmexplorer.app.desk import Desk
 
 
@@ -36,7 +36,7 @@ def paste_pairs(desk: Desk) -> None:
     desk.open_text(desk.ui.clipboard())
 
 
-@command("Export pairs…", "Ctrl+E", "File", with_dataset)
+@command("Export pairs…", "Ctrl+E", "File", with_whole)
 def export_pairs(desk: Desk) -> None:
     """Write the selected pairs, or else those that pass the filter, as JSONL, CSV or Parquet."""
     path = desk.ui.choose_save("Export pairs", "pairs.jsonl", "JSONL (*.jsonl);;CSV (*.csv);;Parquet (*.parquet)")
@@ -52,7 +52,7 @@ def save_head(desk: Desk) -> None:
         desk.save_head(path)
 
 
-@command("Load head…", "", "File", with_dataset)
+@command("Load head…", "", "File", with_whole)
 def load_head(desk: Desk) -> None:
     """Score this dataset with a head that was saved before."""
     path = desk.ui.choose_open("Load head", "Reward head (*.safetensors)")

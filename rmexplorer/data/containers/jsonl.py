@@ -31,6 +31,8 @@ WINDOW = 1 << 20
 class JsonLines(Table):
     """Lines of JSON objects, read as they are needed."""
 
+    in_bytes = True
+
     def __init__(self, member: Member) -> None:
         super().__init__(member.size)
         self._member, self._name = member, member.name
