@@ -30,6 +30,7 @@ BOUNDS = {
     "datasets": Bound(10 * GIGABYTE),
     "vectors": Bound(5 * GIGABYTE, seconds=HOUR),
     "encoded": Bound(5 * GIGABYTE, seconds=HOUR),
+    "previews": Bound(0, seconds=HOUR),
     "fixes": Bound(0),  # who asked for one takes it away: what is left was abandoned
 }
 OTHERS = Bound(GIGABYTE // 2)

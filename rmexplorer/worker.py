@@ -38,7 +38,7 @@ Kind = Literal["progressed", "done", "problem", "crashed", "cancelled"]
 class Message:
     """What became of an order: its number, and
 
-    progressed  content is a Progress (at most about 30 a second; those between are left out)
+    progressed  content is a Progress (at most about 30 a second; those between are left out, unless they have data)
     done        content is the result          cancelled  content is None
     problem     content is a Problem           crashed    content is the text of a traceback: a bug
     """
@@ -280,7 +280,7 @@ def _drive(job: Job[Any], answer: Callable[..., None], cancelled: Callable[[], b
         while True:
             progress: Progress = next(job)
             now = time.monotonic()
-            if now - last >= BEAT_SECONDS:
+            if progress.data is not None or now - last >= BEAT_SECONDS:
                 last = now
                 answer("progressed", progress)
             if cancelled():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,10 @@ from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.app import own_features
 from rmexplorer.app.garbage import Collector
-from rmexplorer.app.jobs import Compute, Jobs
+from rmexplorer.app.jobs import Compute, Jobs, Run
 from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
-from rmexplorer.app.state import Brush, Scope, Selection, State
+from rmexplorer.app.state import Brush, Partial, Scope, Selection, State
 from rmexplorer.app.training import Training
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import hub, query, table
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from rmexplorer.data.mapping import Mapping
     from rmexplorer.data.trial import Question
     from rmexplorer.reward.checkpoint import Checkpoint
+    from rmexplorer.workflows.opening import Begun
     from rmexplorer.workflows.rewards import Rewards
 
 SMALL = 50_000  # pairs that are filtered within a frame; more are filtered in the thread of figures
@@ -68,7 +71,9 @@ class Desk(QObject):
         self.order: np.ndarray | None = None
         self.quality = Quality(self)
         self._opened_as: tuple[str, list[str], dict[str, Any]] = ("", [], {})
-        self._openings = self._shown_opening = 0
+        self._openings = self._shown_opening = self._partial_opening = 0
+        self._ended: set[int] = set()
+        self._reading: Run | None = None
         self._query_asked = ""
         self.session.changed.connect(self._keep_excluded)
         self.jobs.crashed.connect(self._crashed)
@@ -119,14 +124,60 @@ class Desk(QObject):
             else:
                 self._opened(number, Path(result), paths, how)
 
-        self.jobs.order(
+        def failed(problem: Problem) -> None:
+            self._stopped(number, "the rest could not be read")
+            self.report(problem)
+
+        self._reading = self.jobs.order(
             f"Opening {name}",
             "rmexplorer.workflows.opening",
             "open_or_ask",
             (paths, format_id, criterion, mapping),
             done=done,
-            failed=self.report,
+            failed=failed,
+            cancelled=lambda: self._stopped(number, "reading was cancelled"),
+            each=lambda progress: self._begun(number, progress.data, paths, how),
         )
+
+    @property
+    def reading(self) -> Run | None:
+        """The run that reads the rest of the file whose first records are shown."""
+        going = self.state.partial is not None and not self.state.partial.stopped
+        return self._reading if going and self._reading is not None and not self._reading.finished else None
+
+    def read_rest(self) -> None:
+        """Read again the file of which only the first records are shown, or cancel reading it."""
+        if (run := self.reading) is not None:
+            self.jobs.cancel(run)
+        elif self.state.partial is not None:
+            _, paths, how = self._opened_as
+            self.open(paths, **how)
+
+    def _begun(self, number: int, begun: Begun | None, paths: list[str], how: dict[str, Any]) -> None:
+        """Show the first records of a file, whose rest is still being read."""
+        if begun is None:
+            return
+        folder = Path(begun.folder)
+
+        def show(loaded: tuple[Dataset, pl.DataFrame]) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            if number <= self._shown_opening or number in self._ended:
+                return
+            self._shown_opening = self._partial_opening = number  # the whole is shown in its place
+            dataset, frame = loaded
+            self._opened_as = (dataset.fingerprint, paths, how)
+            self.show_dataset(dataset, folder, frame, Partial(dataset.records, begun.records))
+
+        def failed(problem: Problem) -> None:
+            logging.getLogger("rmexplorer").warning("the first records could not be shown: %s", problem)
+
+        self.jobs.start("Showing the first records", files.load(folder), done=show, failed=failed, quiet=True)
+
+    def _stopped(self, number: int, why: str) -> None:
+        partial = self.state.partial
+        self._ended.add(number)  # its first records come too late now
+        if partial is not None and number == self._partial_opening:
+            self.session.put(partial=replace(partial, stopped=why))
 
     def use_criterion(self, criterion: str) -> None:
         """Open the files of this dataset again by another of the labels that their rows have."""
@@ -174,10 +225,16 @@ class Desk(QObject):
 
         self.jobs.start(f"Showing {called(paths)}", files.load(folder), done=show, failed=self.report)
 
-    def show_dataset(self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None) -> None:
-        """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`."""
+    def show_dataset(
+        self, dataset: Dataset, folder: Path, frame: pl.DataFrame | None = None, partial: Partial | None = None
+    ) -> None:
+        """Put a dataset that was read into the session, with what the project knows of it; frame: its `pair_frame`.
+
+        partial: it is only the first records. Where these were shown before, selection, filter and focus stay.
+        """
         self.training.abandon()
         self.order = None
+        kept, asked = self._kept_of_first(dataset)
         runs = self.project.runs(dataset.fingerprint)
         excluded = self._left_out(dataset)
         self.session.put(
@@ -189,14 +246,33 @@ class Desk(QObject):
             excluded=excluded,
             matching=None if excluded is None else ~excluded,
             marks=MappingProxyType(self.project.marks(dataset.fingerprint)),
-            focus=0 if len(dataset) else None,
             pane="data" if self.state.pane == "welcome" else self.state.pane,
+            partial=partial,
+            **({"focus": 0 if len(dataset) else None} | kept),
         )
+        if asked:
+            self.set_query(asked)
         if runs:
             last = self.project.view().get("run")  # the newest may be a fix that nobody chose to use
             self.use_run(next((run.id for run in runs if run.id == last), runs[0].id))
         elif dataset.score_columns:
             self.use_columns()
+
+    def _kept_of_first(self, dataset: Dataset) -> tuple[dict[str, Any], str]:
+        """Focus and selection, and the filter, of the first records of these same files: what a person did goes on."""
+        state = self.state
+        first = state.dataset
+        if state.partial is None or first is None or first.path != dataset.path:
+            return {}, ""
+        count = len(first)
+        if len(dataset) < count or not first.pairs["record"].equals(dataset.pairs["record"].head(count)):
+            return {}, state.query  # read as something else, or other rows are skipped
+        kept: dict[str, Any] = {"focus": state.focus}
+        if state.selection.mask is not None:
+            mask = np.zeros(len(dataset), dtype=bool)
+            mask[:count] = state.selection.mask
+            kept["selection"] = Selection(mask, state.selection.origin)
+        return kept, state.query
 
     def _left_out(self, dataset: Dataset) -> np.ndarray | None:
         return unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
@@ -481,6 +557,9 @@ class Desk(QObject):
         """Change the star or note of a pair; kept in the project at once."""
         dataset = self.state.dataset
         if dataset is None:
+            return
+        if self.state.partial is not None:
+            self.notice.emit("Stars and notes can be given when all pairs are read")
             return
         old = self.state.marks.get(pair, Mark())
         new = Mark(news.get("star", old.star), news.get("note", old.note))

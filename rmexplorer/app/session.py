@@ -14,6 +14,7 @@ HANGING: dict[str, dict[str, Any]] = {
     "dataset": {
         "folder": None,
         "frame": None,
+        "partial": None,
         "rewards": None,
         "checkpoint": None,
         "run": "",

@@ -43,6 +43,27 @@ class Selection:
         return Selection(new, origin or self.origin) if new.any() else Selection()
 
 
+@dataclass(frozen=True)
+class Partial:
+    """The dataset of now is only the first records of a file. records: of how many (0: nobody knows yet); stopped: why the
+    rest is not being read any more, "" while it is."""
+
+    first: int
+    records: int
+    stopped: str = ""
+
+    @property
+    def what(self) -> str:
+        """ "the first 2,000 of 1,000,000 records" """
+        of = f" of {self.records:,}" if self.records else ""
+        return f"the first {self.first:,}{of} records"
+
+    @property
+    def why_not(self) -> str:
+        """Why what needs all pairs has to wait."""
+        return f"Only {self.what} are read: {f'{self.stopped}.' if self.stopped else 'reading goes on.'}"
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """All that panes show. None means: not there yet."""
@@ -50,6 +71,7 @@ class State:
     dataset: Dataset | None = None
     folder: Path | None = None
     frame: pl.DataFrame | None = None
+    partial: Partial | None = None
     rewards: Rewards | None = None
     checkpoint: Checkpoint | None = None
     run: str = ""

@@ -70,6 +70,9 @@ class Training(QObject):
         state, settings = self._desk.state, self.settings
         if state.dataset is None or state.folder is None or self.running:
             return
+        if state.partial is not None:
+            self._desk.report(Problem(state.partial.why_not.rstrip("."), "train when all pairs are there"))
+            return
         self._fitted = self._vectors = self._encoder = self._baselines = None
         try:
             sizes = workflow.slices(state.dataset, settings, state.excluded)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, SKIPPED, VOTES
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 COMPARISONS = pl.Schema(
     {
@@ -31,6 +35,7 @@ COMPARISONS = pl.Schema(
         "group": pl.String,
     }
 )
+HASHED = 50_000  # texts that a fingerprint takes in at once; another number is another fingerprint
 AGREEMENT = pl.Schema({"item": pl.UInt32, "annotator": pl.String, "choice": pl.Int8})
 
 
@@ -107,6 +112,16 @@ def _single_votes(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def hash_texts(texts: pl.Series, owner: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Two independent hashes (n,) uint64 of each text, and of its prompt where `owner` (n,) is given."""
+    one, two = texts.hash(11).to_numpy().copy(), texts.hash(12).to_numpy().copy()
+    if owner is not None:
+        place = owner.astype(np.uint64) + np.uint64(1)
+        one ^= place * np.uint64(0xD1B54A32D192ED03)
+        two ^= place * np.uint64(0x9E3779B97F4A7C15)
+    return one, two
+
+
 def _distinct(
     texts: pl.Series, messages: pl.Series | None, owner: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -170,16 +185,21 @@ def fingerprint(prompts: pl.DataFrame, responses: pl.DataFrame, pairs: pl.DataFr
     for texts in (prompts["text"], prompts["messages"], responses["text"], responses["messages"]):
         if texts.null_count() == len(texts):
             continue
-        for start in range(0, len(texts), 50_000):
-            part = texts.slice(start, 50_000)
+        for start in range(0, len(texts), HASHED):
+            part = texts.slice(start, HASHED)
             digest.update(part.str.len_bytes().fill_null(2**32 - 1).to_numpy().astype("<u4").tobytes())
             digest.update(part.fill_null("").str.join("")[0].encode())
-    for column in ("prompt", "first", "second", "winner"):
-        values = pairs[column].to_numpy()
-        digest.update(values.astype("<i1" if column == "winner" else "<u4").tobytes())
+    hash_pairs(digest, pairs)
     texts_alone = digest.hexdigest()[:32]
     group = prompts["group"].to_numpy().astype("<u4")
     keys = pl.repeat(None, prompts.height, dtype=pl.String, eager=True)
     if np.array_equal(group, _groups(keys, prompts["text"], prompts["messages"])):
         return texts_alone
     return f"{texts_alone}-{hashlib.sha256(group.tobytes()).hexdigest()[:16]}"
+
+
+def hash_pairs(digest: Hash, pairs: pl.DataFrame) -> None:
+    """Take prompts, responses and winners of the pairs into the digest of a fingerprint."""
+    for column in ("prompt", "first", "second", "winner"):
+        values = pairs[column].to_numpy()
+        digest.update(values.astype("<i1" if column == "winner" else "<u4").tobytes())

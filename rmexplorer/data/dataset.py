@@ -118,14 +118,15 @@ class Dataset:
 
         The same for the same version of polars alone: good for a name in the cache, not for one that is kept.
         """
-        digest = hashlib.blake2b(json.dumps(self._plain()).encode(), digest_size=16)
+        digest = hashlib.blake2b(json.dumps(self.plain()).encode(), digest_size=16)
         for name in _TABLES:
             table: pl.DataFrame = getattr(self, name)
             digest.update(f"{name} {table.height} {table.schema}".encode())
             digest.update(table.hash_rows(11).to_numpy().tobytes())
         return digest.hexdigest()
 
-    def _plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
+        """All of it that is no table."""
         return {name: getattr(self, name) for name in _PLAIN}
 
     def save(self, folder: Path) -> None:
@@ -140,7 +141,7 @@ class Dataset:
             part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
             beside: dict[str, dict[str, str]] = {}
             for name in _TABLES:
-                beside[name] = _write(part, name, getattr(self, name))
+                beside[name] = write_table(part, name, getattr(self, name))
             if self.responses.height > LARGE:
                 np.save(part / LENGTHS, np.stack(self.lengths).astype(np.int32))
             self.finish(part, beside, folder)
@@ -152,7 +153,7 @@ class Dataset:
 
     def finish(self, part: Path, beside: dict[str, dict[str, str]], folder: Path) -> None:
         """Write what says how the tables in `part` are kept, then move it to `folder`. For who writes them piece by piece."""
-        plain = {**self._plain(), "beside": {name: how for name, how in beside.items() if how}}
+        plain = {**self.plain(), "beside": {name: how for name, how in beside.items() if how}}
         (part / "dataset.json").write_text(json.dumps(plain), encoding="utf-8")
         _move(part, folder)
 
@@ -188,13 +189,20 @@ class Dataset:
             dataset.__dict__["lengths"] = measured[0], measured[1]
         return dataset
 
+    @classmethod
+    def kept_in(cls, folder: Path) -> Dataset:
+        """As `open`, of a folder that is named by its content, which then need not be taken again."""
+        dataset = cls.open(folder)
+        dataset.__dict__["content"] = folder.name
+        return dataset
+
 
 def cannot_write(folder: Path, error: OSError) -> Problem:
     """The Problem of a dataset that finds no place on the disk."""
     return Problem(f"{folder}: cannot write the dataset ({error.strerror or error})", "free space on this disk")
 
 
-def _write(part: Path, name: str, table: pl.DataFrame) -> dict[str, str]:
+def write_table(part: Path, name: str, table: pl.DataFrame) -> dict[str, str]:
     """Write a table; returns which of its columns are not in the arrow file: "mapped" beside it, or "none" at all."""
     beside = {}
     for column, kind in table.schema.items():
@@ -208,7 +216,7 @@ def _write(part: Path, name: str, table: pl.DataFrame) -> dict[str, str]:
 
 
 def _read(folder: Path, name: str, beside: dict[str, str]) -> pl.DataFrame:
-    """A table that `_write` wrote."""
+    """A table that `write_table` wrote."""
     table = pl.read_ipc(folder / f"{name}.arrow")
     if not beside:
         return table

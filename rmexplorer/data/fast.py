@@ -41,7 +41,7 @@ def fast_parts(
     frames = [frame for frame in whole if frame is not None]
     bad: list[tuple[int, int | None, str, str]] = []
     if len(frames) == len(tables):
-        frames = [_of_columns(format, frame, keys, label) for frame, label in zip(frames, labels, strict=True)]
+        frames = [of_columns(format, frame, keys, label) for frame, label in zip(frames, labels, strict=True)]
         heights = [frame.height for frame in frames if frame is not None]
         records = sum(heights)
     elif frames:
@@ -57,10 +57,16 @@ def fast_parts(
     if "__record" not in joined.columns:
         joined = joined.with_row_index("__record").with_columns(pl.lit(None, dtype=pl.UInt32).alias("__line"))
     said = [*warnings, *(text for _, table in tables for text in table.warnings)]
-    return _parts(joined, bad, records, said)
+    return parts_of(joined, bad, records, said)
 
 
-def _of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label: str) -> Any:
+def needed(format: Format, keys: Sequence[str]) -> list[str]:
+    """The columns that `of_columns` looks at, where a file has them."""
+    scores = [key for keys in format.label_scores for key in keys]
+    return list(dict.fromkeys([*(format.columns or ()), *_NUMBERS, *_NAMES, *scores, "system", *keys]))
+
+
+def of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label: str) -> Any:
     """The columns of a columnar file under their inner names, or None where one is not plain."""
     assert format.columns is not None
     schema = frame.schema
@@ -162,9 +168,10 @@ class Absence:
     """Stands for a field that a record does not have."""
 
 
-def _parts(
+def parts_of(
     frame: pl.DataFrame, bad: list[tuple[int, int | None, str, str]], records: int, warnings: Sequence[str]
 ) -> Parts:
+    """Parts of columns under their inner names, with `__record` and `__line`; bad: records that cannot be read."""
     prompt, chosen, rejected = (pl.col(column) for column in _TEXTS)
     reason = (
         pl.when(prompt.is_null()).then(pl.lit("missing_prompt"))

@@ -13,7 +13,8 @@ import mmap
 import os
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,6 +125,23 @@ def read_texts(folder: Path, name: str, rows: int) -> pl.Series:
     files = [_map(folder / f"{name}.{ending}") for ending in sizes if ending.endswith(".bytes")]
     valid = _map(folder / f"{name}.valid") if "valid" in sizes else None
     return _text_column(rows, _map(folder / f"{name}.views"), files, valid)
+
+
+def pieces(folder: Path, name: str, count: int) -> Iterator[tuple[np.ndarray, bytes]]:
+    """The column `count` texts at a time: (n,) their sizes in bytes, and all their bytes. Read, not mapped."""
+    sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    with ExitStack() as stack:
+        views = stack.enter_context((folder / f"{name}.views").open("rb"))
+        files = [stack.enter_context((folder / f"{name}.{kind}").open("rb")) for kind in sizes if kind.endswith("bytes")]
+        while view := views.read(16 * count):
+            lengths = np.frombuffer(view, np.uint32).reshape(-1, 4)[:, 0]
+            wanted, data = int(lengths.sum()), b""
+            while wanted > len(data):
+                read = files[0].read(wanted - len(data))
+                data += read
+                if not read:
+                    files.pop(0)
+            yield lengths, data
 
 
 _nothing = np.zeros(0, np.uint8)

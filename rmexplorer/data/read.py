@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ from rmexplorer.data.members import common_labels, is_folder, members, once, tol
 from rmexplorer.data.nested import outcomes, worth_parsing
 from rmexplorer.data.records import Comparison, Record, Skip
 from rmexplorer.data.shapes import Absent
-from rmexplorer.job import Job, Progress
+from rmexplorer.data.stream import can_stream, streamed
+from rmexplorer.job import Job, Progress, finish
 from rmexplorer.problem import Problem
 
 SAMPLE = 40
 BEAT = 2000
 EQUAL = 0.06
+IN_MEMORY = 1_500_000  # records of columns up to which they are read at once where nobody waits for their texts on disk
+PREVIEWED = 2_000  # records that are shown while the rest is read
+MUCH_RECORDS, MUCH_BYTES = 100_000, 50_000_000  # of one file, beyond which its first records are shown first
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -38,12 +43,14 @@ def read(
     criterion: str | None = None,
     mapping: Mapping | None = None,
     max_bytes: int | None = None,
+    previewed: bool = False,
 ) -> Job[Dataset]:
     """Read preference data from a file, a folder, an archive, a dataset of the Hub, or several; returns the Dataset.
 
     FILE#PART names a sheet of a workbook or a table of a database. format: id of a format instead of recognition;
     mapping: what the columns are, instead of a format; criterion: the label to use where rows have several; max_bytes:
-    how much a packed file may unpack to. Yields Progress in bytes or records. Raises Problem for what cannot be read.
+    how much a packed file may unpack to; previewed: of much data, a beat has a Preview as its data. Yields Progress in
+    bytes or records. Raises Problem for what cannot be read.
     """
     opened = yield from open_tables(path, max_bytes)
     chosen, why = _format(opened, format, mapping)
@@ -76,16 +83,54 @@ def read(
     labels = common_labels([name for name, _ in tables])
     keys = [*extra_keys(opened.sample, chosen.used - set(chosen.added), len(tables) > 1)]
     keys += [key for key in chosen.added if key not in keys]
-    try:
-        parts = yield from fast_parts(chosen, tables, labels, keys, warnings)
+
+    def made(tables: list[tuple[str, Table]]) -> Job[Dataset]:
+        parts = yield from fast_parts(chosen, tables, labels[: len(tables)], keys, warnings)
         if parts is None:
-            reading = _Reading(tables, labels, Builder(keys, chosen.merging))
+            reading = _Reading(tables, labels[: len(tables)], Builder(keys, chosen.merging), len(opened.tables) > 1)
             parts = yield from _one_by_one(chosen, reading, criterion, warnings)
+        yield Progress(1, 2, "telling texts apart")
+        dataset = assemble(parts, opened.name, shown, chosen.id, why)
+        return replace(dataset, criteria=chosen.criteria, criterion=used)
+
+    if previewed and (begun := first_tables(tables)):
+        with suppress(Problem):  # the whole says what is wrong with it
+            first = finish(made(begun))
+            if len(first):
+                records = 0 if any(table.in_bytes for _, table in tables) else sum(table.size for _, table in tables)
+                yield Progress(0, 0, "reading", Preview(first, records))
+    try:
+        most = MUCH_RECORDS if previewed else IN_MEMORY
+        if can_stream(chosen, tables) and sum(table.size for _, table in tables) > most:
+            plain = {"name": opened.name, "path": shown, "format": chosen.id, "why": why, "criteria": chosen.criteria,
+                     "criterion": used}  # fmt: skip
+            whole = yield from streamed(chosen, tables, labels, keys, warnings, plain)
+            if whole is not None:
+                return whole
+        return (yield from made(tables))
     except Problem as problem:
         raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
-    yield Progress(1, 2, "telling texts apart")
-    dataset = assemble(parts, opened.name, shown, chosen.id, why)
-    return replace(dataset, criteria=chosen.criteria, criterion=used)
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """The first records of much data, read as the whole will be; records: how many there are, 0 where nobody knows yet."""
+
+    dataset: Dataset
+    records: int
+
+
+def first_tables(tables: list[tuple[str, Table]]) -> list[tuple[str, Table]]:
+    """Tables of the first PREVIEWED records; none where all are read as quickly."""
+    if not any(table.size > (MUCH_BYTES if table.in_bytes else MUCH_RECORDS) for _, table in tables):
+        return []
+    begun, left = [], PREVIEWED
+    for name, table in tables:
+        begun.append((name, table.first(left)))
+        left -= left if table.in_bytes else min(left, table.size)
+        if not left:
+            break
+    return begun
 
 
 @dataclass
@@ -208,8 +253,8 @@ def _one_by_one(chosen: Format, reading: _Reading, criterion: str | None, warnin
 class _Reading:
     """The records of all files, numbered through; broken ones are counted in the builder."""
 
-    def __init__(self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder) -> None:
-        self._tables, self._labels, self.builder = tables, labels, builder
+    def __init__(self, tables: list[tuple[str, Table]], labels: list[str], builder: Builder, many: bool) -> None:
+        self._tables, self._labels, self.builder, self._many = tables, labels, builder, many
         self.number = 0
         self.size = sum(table.size for _, table in tables)
 
@@ -225,7 +270,6 @@ class _Reading:
 
     def records(self) -> Iterator[Record]:
         """Each whole record."""
-        many = len(self._tables) > 1
         for (name, table), label in zip(self._tables, self._labels, strict=True):
             for value, line, error in table.rows():
                 record = Record(value or {}, self.number, line, name)
@@ -233,7 +277,7 @@ class _Reading:
                 if value is None:
                     self.builder.skip(Skip(record, "bad_record", error))
                     continue
-                if many:
+                if self._many:
                     value.setdefault("subset", label)
                 yield record
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rmexplorer.app.commands import COMMANDS, WHY_NOT
+from rmexplorer.app.commands import COMMANDS, why_not
 from rmexplorer.app.desk import Desk
 from rmexplorer.data import hub
 from rmexplorer.gui.catalog import catalog
@@ -50,7 +50,7 @@ def entries(desk: Desk) -> list[Entry]:
             Entry(f"Go to {pane.title}", pane.question, key, pane.icon, "", partial(desk.session.put, pane=pane.name))
         )
     for command in COMMANDS.values():
-        why = "" if command.when(desk.state) else WHY_NOT.get(command.when, "Not possible now.")
+        why = why_not(command, desk.state)
         lines.append(
             Entry(command.title, command.sentence, command.key, "command", why, partial(command.run, desk))
         )

@@ -38,6 +38,7 @@ class Pane(QWidget):
     draw(result)          show a result; set the headline from it
     mark(state)           show selection, focus and marks on what is drawn
     inspects              whether the inspector stands open beside it until a person closes it
+    previews              whether it shows the first pairs of a file while the rest is read
     why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
     """
 
@@ -51,6 +52,7 @@ class Pane(QWidget):
     remedy: ClassVar[tuple[str, str]] = ("", "")
     framed: ClassVar[bool] = True
     inspects: ClassVar[bool] = True
+    previews: ClassVar[bool] = False
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -112,6 +114,11 @@ class Pane(QWidget):
         """Why this pane cannot be shown now, '' where it can."""
         return "" if state.dataset is not None else "Open a dataset first."
 
+    @classmethod
+    def why_not_now(cls, state: State) -> str:
+        """As `why_empty`; of a file that is being read, a pane that needs all pairs waits."""
+        return state.partial.why_not if state.partial is not None and not cls.previews else cls.why_empty(state)
+
     def set_finding(self, result: Any, split: str = "") -> None:
         """Headline and method line from a result that has `headline()` and `method(split)`."""
         self._headline = result.headline()
@@ -136,7 +143,7 @@ class Pane(QWidget):
             COMMANDS[name].run(self.desk)
 
     def _changed(self, state: State, names: frozenset[str]) -> None:
-        if names & self.reads:
+        if names & self.reads or "partial" in names:
             self._dirty = True
         if names & SELECTION or names & self.reads:
             self._marks_dirty = True
@@ -153,9 +160,11 @@ class Pane(QWidget):
         state = self.desk.state
         if self._dirty:
             self._dirty = False
-            why = self.why_empty(state)
+            why = self.why_not_now(state)
             if why:
                 self._mend = self.remedy if state.dataset is not None else ("Open the demo", "open_demo")
+                if state.partial is not None:
+                    self._mend = ("", "")
                 self.empty.set_text(why, self._mend[0])
                 self._stack.setCurrentIndex(1)
                 self.result = None

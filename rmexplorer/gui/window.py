@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rmexplorer.app.commands import COMMANDS, WHY_NOT, Command
+from rmexplorer.app.commands import COMMANDS, Command, why_not
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.gui import mapping_page
@@ -154,10 +154,10 @@ class Window(QWidget):
 
     def give(self, command: Command) -> None:
         """Run a command if it is possible now, else say why not."""
-        if command.when(self.desk.state):
-            command.run(self.desk)
+        if why := why_not(command, self.desk.state):
+            self.notice.say(why)
         else:
-            self.notice.say(WHY_NOT.get(command.when, "This is not possible now."))
+            command.run(self.desk)
 
     # Showing
 
@@ -213,12 +213,12 @@ class Window(QWidget):
             pane.refresh()
         if self.isVisible():  # not while it is made: what was kept last time is still to be read
             self._keeping.start()
-        if names & {"dataset", "rewards", "pane", "runs"}:
+        if names & {"dataset", "partial", "rewards", "pane", "runs"}:
             self._show_rail(state)
             dataset = state.dataset
             self.setWindowTitle(f"{dataset.name} – rmexplorer" if dataset else "rmexplorer")
             self.inspector.setVisible(dataset is not None and state.pane != "welcome" and not self.presenting)
-        if names & {"dataset", "rewards", "matching", "query", "selection", "scope"}:
+        if names & {"dataset", "partial", "rewards", "matching", "query", "selection", "scope"}:
             self.topbar.show_state(state)
         if "dataset" in names:
             self.error.hide()
@@ -229,13 +229,15 @@ class Window(QWidget):
         if state.dataset is None:
             reasons = dict.fromkeys(self.rail.buttons, "Open a dataset first.")
         else:
-            reasons = {name: PANES[name].why_empty(state) for name in self.rail.buttons}
+            reasons = {name: PANES[name].why_not_now(state) for name in self.rail.buttons}
         self.rail.show_state(state, reasons, self.desk.training.running)
 
     def _show_jobs(self) -> None:
         state, rest = self.desk.state, ""
         rewards = state.rewards
-        if state.dataset is not None:
+        if state.dataset is not None and state.partial is not None:
+            rest = f"{state.partial.what[:1].upper()}{state.partial.what[1:]}"
+        elif state.dataset is not None:
             rest = f"{counted(len(state.dataset))} pairs, {counted(state.dataset.responses.height)} responses"
         self.status.show_runs(self.desk.jobs.runs, rest)
         if rewards is not None and state.checkpoint is not None:
@@ -503,7 +505,7 @@ class Window(QWidget):
             query=state.query,
             scope=state.scope,
             focus=state.focus,
-            dataset=str(state.folder) if dataset is not None else "",
+            dataset=str(state.folder) if dataset is not None and state.partial is None else "",
             source=dataset.path if dataset is not None else "",
             run=state.run,
         )

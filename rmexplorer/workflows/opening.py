@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.mapping import Mapping
-from rmexplorer.data.read import read
+from rmexplorer.data.read import Preview, read
 from rmexplorer.data.trial import Question, question
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
@@ -25,6 +27,38 @@ def keep(dataset: Dataset) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Where the first records of a file are kept, for who asked for it to load and delete, and how many there are in all
+    (0 where nobody knows yet)."""
+
+    folder: str
+    records: int
+
+
+def _shown_first(job: Job[Dataset], sure: bool) -> Job[Dataset]:
+    """The same job, with its Preview kept in the cache and handed on as a Begun.
+
+    A format that is only guessed by names is asked about, not shown, unless a person said it: `sure`.
+    """
+    try:
+        while True:
+            progress = next(job)
+            first = progress.data
+            if isinstance(first, Preview) and not sure and first.dataset.format == "generic":
+                continue
+            if isinstance(first, Preview):
+                folder = cache_dir() / "previews" / uuid.uuid4().hex
+                first.dataset.save(folder)
+                progress = replace(progress, data=Begun(str(folder), first.records))
+            yield progress
+    except StopIteration as end:
+        dataset: Dataset = end.value
+        return dataset
+    finally:
+        job.close()
+
+
 def open_files(
     paths: list[str], format_id: str | None = None, criterion: str | None = None, mapping: Mapping | None = None
 ) -> Job[str]:
@@ -38,10 +72,12 @@ def open_or_ask(
 ) -> Job[str | Question]:
     """As `open_files`, but a file whose columns are unknown, or only guessed by their names, comes back as a Question.
 
-    A format or a mapping that is named is an answer already. Raises Problem where no answer could help.
+    Of much data, one beat has a Begun as its data. A format or a mapping that is named is an answer already. Raises
+    Problem where no answer could help.
     """
     try:
-        dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
+        reading = read(list(paths), format=format_id, criterion=criterion, mapping=mapping, previewed=True)
+        dataset = yield from _shown_first(reading, bool(format_id or mapping))
     except Problem:
         asked = None if format_id or mapping else (yield from question(list(paths)))
         if asked is None:

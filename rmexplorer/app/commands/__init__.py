@@ -27,6 +27,11 @@ def with_dataset(state: State) -> bool:
     return state.dataset is not None
 
 
+def with_whole(state: State) -> bool:
+    """A command that needs all pairs of a dataset, not the first that are shown while it is read."""
+    return state.dataset is not None and state.partial is None
+
+
 def with_rewards(state: State) -> bool:
     """A command that needs rewards."""
     return state.rewards is not None
@@ -39,9 +44,19 @@ def with_focus(state: State) -> bool:
 
 WHY_NOT: dict[When, str] = {
     with_dataset: "Open a dataset first.",
+    with_whole: "Open a dataset first.",
     with_rewards: "Train a head or load scores first.",
     with_focus: "Choose a pair first.",
 }
+
+
+def why_not(given: Command, state: State) -> str:
+    """Why a command cannot be given now, "" where it can."""
+    if given.when(state):
+        return ""
+    if given.when is with_whole and state.partial is not None:
+        return state.partial.why_not
+    return WHY_NOT.get(given.when, "This is not possible now.")
 
 
 @dataclass(frozen=True)

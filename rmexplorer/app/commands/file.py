@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmexplorer.app.commands import command, with_dataset, with_rewards
+from rmexplorer.app.commands import command, with_rewards, with_whole
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.ui import DATA_KINDS
 from rmexplorer.data.layouts import LAYOUTS
@@ -46,7 +46,7 @@ def paste_pairs(desk: Desk) -> None:
     desk.open_text(desk.ui.clipboard())
 
 
-@command("Export pairs…", "Ctrl+E", "File", with_dataset)
+@command("Export pairs…", "Ctrl+E", "File", with_whole)
 def export_pairs(desk: Desk) -> None:
     """Write the selected pairs, or else those that pass the filter, for TRL or OpenRLHF, as Parquet or CSV."""
     kind = desk.ui.choose_layout(desk.to_export())
@@ -71,7 +71,7 @@ def save_head(desk: Desk) -> None:
         desk.save_head(path)
 
 
-@command("Load head…", "", "File", with_dataset)
+@command("Load head…", "", "File", with_whole)
 def load_head(desk: Desk) -> None:
     """Score this dataset with a head that was saved before."""
     path = desk.ui.choose_open("Load head", "Reward head (*.safetensors)")

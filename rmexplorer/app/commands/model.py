@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rmexplorer.app.commands import command, with_dataset, with_rewards
+from rmexplorer.app.commands import command, with_dataset, with_rewards, with_whole
 from rmexplorer.app.desk import Desk
 
 
-@command("Train, pause or go on", "Ctrl+Return", "Model", with_dataset)
+@command("Train, pause or go on", "Ctrl+Return", "Model", with_whole)
 def train_or_pause(desk: Desk) -> None:
     """Start training with the settings of the Train pane, or pause and go on with the run that trains."""
     desk.train_or_pause()
@@ -24,7 +24,7 @@ def cancel_training(desk: Desk) -> None:
     desk.cancel_training()
 
 
-@command("Use the file's own scores", "", "Model", with_dataset)
+@command("Use the file's own scores", "", "Model", with_whole)
 def use_columns(desk: Desk) -> None:
     """Show the rewards that came with the file instead of those of a head."""
     desk.use_columns()

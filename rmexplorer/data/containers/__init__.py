@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,7 +30,10 @@ class Row(NamedTuple):
 
 
 class Table(ABC):
-    """An opened file. `done` of `size` (bytes or rows) says how far reading is; `warnings` fill while reading."""
+    """An opened file. `done` of `size` says how far reading is, in bytes where `in_bytes`, else in records; `warnings`
+    fill while reading."""
+
+    in_bytes = False
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -47,6 +51,33 @@ class Table(ABC):
     def frame(self) -> pl.DataFrame | None:
         """The whole file as columns where it is columnar, else None."""
         return None
+
+    def first(self, count: int) -> Table:
+        """A table of the first `count` records of this one."""
+        return First(self, count)
+
+
+class First(Table):
+    """The first records of a table, which is then as it was."""
+
+    def __init__(self, table: Table, count: int) -> None:
+        super().__init__(count)
+        self._table, self._count = table, count
+
+    def sample(self, count: int) -> list[dict[str, Any]]:
+        """As of the whole table."""
+        return self._table.sample(count)
+
+    def rows(self) -> Iterator[Row]:
+        """The first of the rows."""
+        done, warnings = self._table.done, list(self._table.warnings)
+        rows = self._table.rows()
+        try:
+            yield from islice(rows, self._count)
+        finally:
+            if isinstance(rows, Generator):
+                rows.close()
+            self._table.done, self._table.warnings = done, warnings
 
 
 class Nothing(Table):

@@ -33,6 +33,8 @@ LARGEST_DOCUMENT = 1 << 30  # bytes; what is larger and begins with a broken lin
 class JsonLines(Table):
     """Lines of JSON objects, read as they are needed."""
 
+    in_bytes = True
+
     def __init__(self, member: Member) -> None:
         super().__init__(member.size)
         self._member, self._name = member, member.name

@@ -22,6 +22,7 @@ from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.popover import Popover
+from rmexplorer.gui.preview_strip import PreviewStrip
 from rmexplorer.gui.quality import QualitySheet
 from rmexplorer.gui.summary import Summary, summarise
 from rmexplorer.gui.table import Orders, frame_view, sort_title, sort_values
@@ -106,6 +107,7 @@ class Data(Pane):
     name, title, question, icon = "data", "Data", "What is in the dataset?", "database"
     group, order = "Build", 1
     reads = frozenset({"dataset", "rewards", "columns", "matching", "query", "marks"})
+    previews = True
 
     def build(self) -> None:
         """Facets at the left, pairs at the right."""
@@ -138,6 +140,7 @@ class Data(Pane):
         self.which.changed.connect(lambda _: self._again())
         self.which.hide()
         self._selection: Selection | None = None
+        self._drawn: Dataset | None = None
         self.header.add_action(self.which)
         for button in (self.left_out, self.criterion, self.quality, self.warnings, self.skipped, self.export):
             self.header.add_action(button)
@@ -155,6 +158,8 @@ class Data(Pane):
         self.table.starred.connect(self._star)
         self.table.picked.connect(lambda rows, modifiers: self.select_rows(rows, ORIGIN, modifiers))
         self.table.asked.connect(self._menu)
+        self.preview = PreviewStrip(self.desk)
+        self.body.addWidget(self.preview)
         row.addWidget(self.facets)
         row.addWidget(self.pairs, 1)
         self.body.addLayout(row, 1)
@@ -228,7 +233,13 @@ class Data(Pane):
             return
         listing: Listing = result
         self.facets.show_facets(listing.facets, listing.counts, listing.query)
+        going_on = self._drawn is not None and self._drawn.path == listing.dataset.path and self._drawn is not listing.dataset
+        scrolled = self.table.verticalScrollBar().value()
         self.pairs.show_rows(listing.frame, listing.rows, listing.sort, listing.reach, listing.filtered, listing.values)
+        if going_on:  # all pairs stand where their first ones were
+            self.rows.focus = self.desk.state.focus
+            self.table.verticalScrollBar().setValue(scrolled)
+        self._drawn = listing.dataset
         self._set_order()
         if listing.summary is not None:
             self.pairs.summary.show_summary(listing.summary, self.header.headline.text)
@@ -278,6 +289,10 @@ class Data(Pane):
         self._headline = ""
         self.header.set_headline(f"{counted(len(dataset), 'pair')} from {counted(dataset.prompts.height, 'prompt')}.")
         self.header.set_method(" · ".join((dataset.name, read_as(dataset))))
+        if (partial := self.desk.state.partial) is not None:  # no claim from what stands first in a file
+            self._card_waits = False
+            self.header.set_headline(f"Preview: {partial.what}.")
+            return
         self.desk.compute.ask(
             "data card",
             lambda: run("dataset_card", columns(dataset)),
@@ -376,7 +391,9 @@ class Data(Pane):
             button.setVisible(count > 0)
             button.updateGeometry()
         self._show_criterion(dataset)
-        self.desk.quality.look(dataset)
+        self.export.setVisible(self.desk.state.partial is None)
+        if self.desk.state.partial is None:
+            self.desk.quality.look(dataset)
         self._show_quality_button()
 
     def _show_criterion(self, dataset: Dataset) -> None:

@@ -120,6 +120,7 @@ class Welcome(Pane):
     name, title, question, icon = "welcome", "Welcome", "What can I do first?", "upload"
     group = ""
     reads = frozenset({"pane", "dataset"})
+    previews = True
     framed = False
 
     @classmethod
