@@ -37,6 +37,7 @@ MOST_POINTS, MOST_HEXAGONS = 2_000, 50_000
 WIDE_FOREST = 470  # px of card from which before → after has its own column
 LEGEND = 300  # px of card from which the legend has room
 TOOLS = 430  # px of card from which it has tools besides its menu
+MOST_ROWS = 8  # accuracies: all, equal length, and so many sources less two
 LOW = 400  # px of height below which the changes have no titles and lower rows
 GROUPS = (("accuracy", "Accuracy", 0.02), ("pull", "Pull of length", 0.05), ("calibration", "Calibration", 0.01))
 
@@ -204,6 +205,9 @@ class ChangesCard(PlotCard):
         self.comparison = found
         for kind, _, least in GROUPS:
             changes = [change for change in found.changes if change.kind == kind]
+            if len(changes) > MOST_ROWS:  # the sources that change most; all are in the table
+                kept = sorted(changes[2:], key=lambda change: -abs(change.difference.value or 0.0))[: MOST_ROWS - 2]
+                changes = [change for place, change in enumerate(changes) if place < 2 or change in kept]
             self.rows[kind] = changes
             for widget in (self.titles[kind], self.forests[kind]):
                 widget.setVisible(bool(changes))
