@@ -336,6 +336,8 @@ class ProbeChange:
         """What changed: weaker by 0.32 SD, or no clear difference."""
         if not self.clear or self.before.value is None or self.after.value is None:
             return "no clear difference"
+        if self.before.value * self.after.value < 0 and self.after.excludes(0.0):
+            return "turned round"
         less = abs(self.after.value) < abs(self.before.value)
         return f"{'weaker' if less else 'stronger'} by {wording.number(abs(abs(self.after.value) - abs(self.before.value)))}"
 

@@ -113,7 +113,7 @@ def as_json(found: HeadComparison) -> dict[str, Any]:
 def probes_as_json(changes: Sequence[ProbeChange]) -> list[dict[str, Any]]:
     """Probes before and after as plain values."""
     return [{"name": one.name, "title": one.title, "expected": one.expected, "unit": UNIT, "before": _plain(one.before),
-             "after": _plain(one.after), "difference": _plain(one.difference), "q": one.q} for one in changes]
+             "after": _plain(one.after), "difference": _plain(one.difference), "q": one.q, "words": one.words()} for one in changes]
 
 
 def _plain(one: Estimate) -> dict[str, Any]:

@@ -330,11 +330,11 @@ def test_that_what_a_hunt_has_found_is_offered_and_what_is_typed_stays(
     sourced: tuple[Window, FixesPane, RunRecord], settle: Settle
 ) -> None:
     window, pane, _ = sourced
-    window.desk.project.put_probe("found", {"name": "found", "append": "As always; thanks"})
+    window.desk.project.put_probe("found", {"name": "found", "kind": "append", "text": ["As always; thanks"], "own": True})
     pane._fixing_changed()
     assert pane.form.chosen_phrases() == ["I hope this helps!", "As always; thanks"]
     pane.form.phrases.setText("my own; I hope this helps!")
-    window.desk.project.put_probe("later", {"name": "later", "append": "In sum"})
+    window.desk.project.put_probe("later", {"name": "later", "kind": "append", "text": ["In sum"], "own": True})
     pane._fixing_changed()
     assert pane.form.chosen_phrases() == ["my own", "I hope this helps!", "In sum"]
 
@@ -360,3 +360,15 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
     assert kept.settings["residual_features"] == ["characters", "words"] and kept.name == "linear-level"
     assert abs(pane.result.result.comparison.after.correlation.value) < abs(pane.result.result.comparison.before.correlation.value)
     assert pane.header.headline.text.startswith("Residualizing on features") and pane.list.model.rows[1].note == "not trained yet"
+    pane.changes.page.set_current("probes")
+    pane.changes.page.changed.emit("probes")
+    assert not pane.settled
+    wait_until(lambda: pane.settled, 120)
+    rows = pane.changes.probes.model.rows
+    assert pane.changes.probes.isVisible() and not pane.changes.forests["accuracy"].isVisible()
+    assert len(rows) > 5 and all(len(row.marks) == 2 for row in rows)
+    assert all(" → " in row.right and row.tip.count("\n") == 2 for row in rows)
+    assert pane.changes.columns["difference_low"] and len(pane.changes.columns["probe"]) == len(rows)
+    pane.changes.page.set_current("figures")
+    pane.changes.page.changed.emit("figures")
+    assert pane.changes.forests["accuracy"].isVisible() and not pane.changes.probes.isVisible()

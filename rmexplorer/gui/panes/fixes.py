@@ -10,19 +10,24 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
 from rmexplorer.app.fixing import Fixing
-from rmexplorer.app.own_probes import stock_phrases
+from rmexplorer.app.own_probes import known_probes, stock_phrases
 from rmexplorer.app.state import State
+from rmexplorer.app.training import keep_head
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
 from rmexplorer.gui.fix_form import FeaturePick, FixForm
 from rmexplorer.gui.fix_list import FixList, FixRow
+from rmexplorer.gui.one_job import OneJob
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
+from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.wording import counted, method_line, style
+from rmexplorer.workflows.comparing import read_probes
 from rmexplorer.workflows.fixing import FEATURES, PHRASES, SOURCE, fix_of_run
+from rmexplorer.workflows.probing import encode_probes
 
 NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty",
          "features": "On features", "source": "Source dropped", "phrases": "Phrases removed"}
@@ -69,13 +74,16 @@ class FixesPane(Pane):
         self.fixing = Fixing(self.desk, self)
         self._version = 0
         self.fixing.changed.connect(self._fixing_changed)
-        self.header.set_computed(FORMULA, "rmexplorer train FILE -o MODEL --length-fix residualize")
+        self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model BEFORE --against AFTER.safetensors --json")
         row = QHBoxLayout()
         row.setSpacing(px(12))
         self.before = FixScatterCard(self.desk, "Before")
         self.after = FixScatterCard(self.desk, "After")
         self.changes = ChangesCard()
         self.changes.chosen.connect(self._select_row)
+        self.changes.paged.connect(self._turn)
+        self._probing = OneJob(self.desk, self.changes, "Comparing probes")
+        self._probed: tuple[str, str] = ("", "")  # the heads whose probes are in sight
         for card, stretch in ((self.before, 10), (self.after, 10), (self.changes, 16)):
             card.setMinimumHeight(px(LOW_CARD))
             row.addWidget(card, stretch)
@@ -188,7 +196,10 @@ class FixesPane(Pane):
             card.show_ready()
         if result.result.comparison is not None:
             self.changes.show_comparison(result.result.comparison, context)
-            self.changes.show_ready()
+            if self.changes.shows_probes:
+                self._ask_probes()
+            else:
+                self.changes.show_ready()
         else:
             self.changes.show_empty("What a fix changes is shown here, with intervals, once one is trained.")
 
@@ -240,6 +251,47 @@ class FixesPane(Pane):
             self.turned.setText(f"Read {counted(int(turned.sum()), 'pair')} that turned")
         self.use_button.setVisible(there)
         self.use_button.disable("It is in use" if there and known[result.fix].id == state.run else "")
+
+    # Probes
+
+    def _turn(self, page: str) -> None:
+        if page == "probes":
+            self._ask_probes()
+        else:
+            self._probing.drop()
+
+    def _ask_probes(self) -> None:
+        """Compare the probes of the head without a fix and of the one that is shown, in the worker process."""
+        known, folder = self.fixing.family(), self.desk.state.folder
+        fix = self.result.fix if self.result is not None else ""
+        if folder is None or not {"none", fix} <= set(known):
+            return
+        heads = (known["none"].id, known[fix].id)
+        if self._probing.pending and heads == self._probed:
+            return
+        try:
+            files = [str(keep_head(self.desk.project.head(head))) for head in heads]
+        except Problem as problem:
+            self.changes.show_error(problem)
+            return
+        self._probed = heads
+
+        def show(path: str) -> None:
+            try:
+                found = read_probes(path)["probes"]
+            except Problem as problem:
+                self.changes.show_error(problem)
+                return
+            state = self.desk.state
+            self.changes.show_probes(found, state.dataset.name if state.dataset is not None else "")
+
+        self._probing.order("rmexplorer.workflows.comparing", "probes_folder",
+                            (str(folder), *files, encode_probes(known_probes(self.desk))), show)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is drawn, the probes too."""
+        return super().settled and not self._probing.pending
 
     # Acting
 
