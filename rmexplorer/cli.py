@@ -201,14 +201,17 @@ def command_analyze(arguments: argparse.Namespace) -> int:
 
     checkpoint = None if arguments.model is None else Checkpoint.load(arguments.model)
     own = () if arguments.features is None else read_features(arguments.features)
+    second = Checkpoint.load(arguments.against) if arguments.against and arguments.against.endswith(".safetensors") else None
+    if second is not None and checkpoint is None:
+        raise Problem(f"{arguments.against}: a second head is compared with a first", "add --model")
     dataset, other = read_dataset(arguments), None
-    if arguments.against is not None:
+    if arguments.against is not None and second is None:
         from rmexplorer.data.read import read
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
         warn(f"{arguments.against}: {warning}" for warning in other.warnings)
     hunt = HuntOptions(tuple(arguments.try_phrases or ()), arguments.seed) if arguments.hunt or arguments.try_phrases else None
-    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt))
+    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt, second))
     warn(result.get("warnings", []))
     if arguments.json:
         write_json(result)
@@ -275,6 +278,14 @@ def a_path(text: str) -> Path:
     return path
 
 
+def names(text: str) -> list[str]:
+    """NAME,NAME of --residualize."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names no feature")
+    return found
+
+
 def a_weight(text: str) -> tuple[str, float]:
     """NAME=W of --weight-source."""
     name, _, weight = text.rpartition("=")
@@ -312,6 +323,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--weight-decay", type=float, metavar="X", help="decoupled weight decay")
     add("--dropout", type=float, metavar="X", help="dropped share of hidden units (default 0.5)")
     add("--length-fix", metavar="NAME", help="against a reward that follows length: residualize, balance or penalty (default none)")
+    add("--residualize", dest="residual_features", type=names, metavar="NAME,…",
+        help="--length-fix residualize on these features instead of the characters alone: characters, words, closer, bold, …")
     add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
     add("--weight-source", dest="source_weights", type=a_weight, action="append", metavar="NAME=W",
         help="multiply the weight of a source's training pairs by W, 0: leave them out; may be given several times")
@@ -386,7 +399,8 @@ def build_parser() -> argparse.ArgumentParser:
                          help="also: what separates chosen from rejected, high from low reward, right from wrong")
     analyze.add_argument("--features", type=a_path, metavar="FEATURES",
                          help="as --style, with features of your own: lines with a name and a regex, words or sql")
-    analyze.add_argument("--against", metavar="FILE2", help="also: how a second file differs from this one")
+    analyze.add_argument("--against", metavar="FILE2",
+                         help="also: how a second file differs from this one; a second head (.safetensors): what it changes on these pairs")
     probe = add("probe")
     _input(probe)
     probe.add_argument("--model", type=a_path, required=True, metavar="MODEL", help="a head made by train")

@@ -14,11 +14,14 @@ import pytest
 from rmexplorer import cli
 from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.read import read
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project, RunRecord
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LENGTH_FIXES
+from rmexplorer.workflows import fixing
+from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.fixing import best_fix, compare_fixes, family, read_fixed, train_fix, with_fix
@@ -171,3 +174,65 @@ def test_that_the_best_fix_cuts_the_pull_of_length_on_the_demo(home: Path) -> No
     assert found.cut is not None and found.cut >= 0.7
     matched = found.change("Equal length")
     assert matched is not None and matched.before - matched.after <= 0.015
+
+
+def marked_pairs(folder: Path, n: int = 900) -> Path:
+    """Pairs whose response with more exclamation marks mostly wins, whatever its words."""
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        marks, good = random.integers(0, 4, 2), random.random(2)
+        texts = [" ".join(random.choice(["fine", "clear"] if random.random() < quality else ["poor", "vague"]) for _ in range(20)) 
+                 + "!" * int(count) for count, quality in zip(marks, good, strict=True)]
+        worth = 2.0 * good + 1.2 * marks
+        first = int(random.random() < 1 / (1 + np.exp(worth[1] - worth[0])))
+        rows.append({"prompt": f"Question {i}?", "chosen": texts[1 - first], "rejected": texts[first]})
+    path = folder / "marked.jsonl"
+    pl.DataFrame(rows).write_ndjson(path)
+    return path
+
+
+def pull(margin: np.ndarray, difference: np.ndarray) -> float:
+    return float(margin @ difference / np.sqrt((margin @ margin) * (difference @ difference)))
+
+
+def test_that_a_head_residualised_on_a_feature_no_longer_follows_it(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, pulls = marked_pairs(tmp_path), {}
+    for name, more in (("plain", []), ("cleaned", ["--residualize", "exclamations,characters"])):
+        model = tmp_path / f"{name}.safetensors"
+        linear = ["--hidden-dim", "0", "--learning-rate", "0.01", "--epochs", "8", "--json"]
+        assert cli.main(["train", str(path), "-o", str(model), *linear, *more]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["residual_features"] == (["exclamations", "characters"] if more else [])
+        dataset, checkpoint = finish(read(path)), Checkpoint.load(model)
+        assert checkpoint.measures == tuple(said["residual_features"])
+        rewards = finish(score(dataset, checkpoint))
+        texts = dataset.responses["text"]
+        few = [3, 4, 5]
+        asked = [dataset.prompts["text"][int(dataset.responses["prompt"][row])] for row in few]
+        alone = score_texts(checkpoint, asked, [texts[row] for row in few])
+        assert alone == pytest.approx(rewards[few], abs=1e-4), "a text alone has the reward that it has in the file"
+        marks = texts.str.count_matches("!").to_numpy().astype(float)
+        margin = rewards[dataset.chosen].astype(float) - rewards[dataset.rejected]
+        pulls[name] = pull(margin, marks[dataset.chosen] - marks[dataset.rejected])
+    assert pulls["plain"] > 0.5 and abs(pulls["cleaned"]) < 0.1 * pulls["plain"]
+    for bad, why in (("nonsense", "no feature named 'nonsense'"), (",", "names no feature")):
+        assert cli.main(["train", str(path), "-o", str(tmp_path / "bad"), "--residualize", bad]) == 2
+        assert why in capsys.readouterr().err
+    assert cli.main(["train", str(path), "-o", str(tmp_path / "bad"), "--residualize", "bold", "--length-fix", "balance"]) == 2
+    assert "do not go with the length fix balance" in capsys.readouterr().err
+
+
+def test_that_balancing_measures_what_is_left_of_the_responses(opened: Path) -> None:
+    dataset = Dataset.open(opened)
+    texts = [text.replace("fine", "").strip() for text in dataset.responses["text"].to_list()]
+    whole, left = length_gap(dataset), length_gap(dataset, ("fine",))
+    logs = np.log1p([len(" ".join(text.split())) for text in texts])
+    assert left == pytest.approx(logs[dataset.chosen] - logs[dataset.rejected]) and not np.allclose(whole, left)
+    plain = fixing.fit(dataset, np.random.default_rng(0).normal(size=(dataset.responses.height, 3)).astype(np.float32),
+                       settings(length_fix="balance", removed_phrases=["fine"]))
+    with pytest.MonkeyPatch.context() as patch:
+        seen: list[tuple[str, ...]] = []
+        patch.setattr("rmexplorer.workflows.training.length_gap", lambda data, removed=(): seen.append(tuple(removed)) or left)
+        finish(plain)
+    assert seen == [("fine",)]

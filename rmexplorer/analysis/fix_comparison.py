@@ -10,11 +10,20 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, encode, equal_bins, outcomes, sigmoid
+from rmexplorer.statistics import (
+    NOTHING,
+    Clusters,
+    Estimate,
+    benjamini_hochberg,
+    encode,
+    equal_bins,
+    outcomes,
+    sigmoid,
+    two_sided_p,
+)
 
 MATCHED = 0.1
 LEAST_PAIRS = 20  # a source with fewer pairs is not compared alone
-MOST_SUBSETS = 6
 ECE_DRAWS = 400
 LN2 = math.log(2.0)
 TITLES = {
@@ -22,8 +31,10 @@ TITLES = {
     "residualize": "Residualizing",
     "balance": "Balancing",
     "penalty": "The penalty",
+    "features": "Residualizing on features",
     "source": "Dropping the source",
     "phrases": "Removing the phrases",
+    "other": "The second head",
 }
 
 
@@ -288,7 +299,7 @@ def _accuracy_changes(
     groups = [("All pairs", np.ones(len(gap), bool)), ("Equal length", np.abs(gap) < MATCHED)]
     if len(names) > 1:
         groups += [(name, codes == code) for code, name in enumerate(names)
-                   if np.count_nonzero(codes == code) >= LEAST_PAIRS][:MOST_SUBSETS]
+                   if np.count_nonzero(codes == code) >= LEAST_PAIRS]
     one, other = outcomes(before), outcomes(after)
     found = []
     for name, rows in groups:
@@ -299,6 +310,53 @@ def _accuracy_changes(
         found.append(Change(name, "accuracy", float(one[places].mean()), float(other[places].mean()),
                             part.mean(other[places] - one[places])))
     return found
+
+
+@dataclass(frozen=True)
+class ProbeChange:
+    """One probe under two heads: mean change of the reward in within-prompt SD of each, and the paired difference.
+
+    q: Benjamini–Hochberg over probes, of Student's t of the difference over prompts.
+    """
+
+    name: str
+    title: str
+    expected: str
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    q: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether q is below 0.05 and the interval of the difference excludes 0."""
+        return self.q < 0.05 and self.difference.excludes(0.0)
+
+    def words(self) -> str:
+        """What changed: weaker by 0.32 SD, or no clear difference."""
+        if not self.clear or self.before.value is None or self.after.value is None:
+            return "no clear difference"
+        if self.before.value * self.after.value < 0 and self.after.excludes(0.0):
+            return "turned round"
+        less = abs(self.after.value) < abs(self.before.value)
+        return f"{'weaker' if less else 'stronger'} by {wording.number(abs(abs(self.after.value) - abs(self.before.value)))}"
+
+
+def probe_changes(probes: Sequence[tuple[str, str, str, np.ndarray, np.ndarray, np.ndarray]]) -> tuple[ProbeChange, ...]:
+    """(name, title, expected, change before (n,), change after (n,), prompt (n,)) of each probe → what a fix does to it.
+
+    Changes are of the same edited responses under both heads, in within-prompt SD of each.
+    """
+    found, p = [], []
+    for name, title, expected, before, after, prompt in probes:
+        clusters, difference = Clusters(prompt), after - before
+        whole = clusters.mean(difference)
+        error = clusters.standard_error((difference - difference.mean())[:, None])[0] if len(difference) else np.inf
+        known = whole.ci is not None and error > 0
+        p.append(float(two_sided_p((whole.value or 0.0) / error, clusters.prompts)) if known else 1.0)
+        found.append((name, title, expected, clusters.mean(before), clusters.mean(after), whole))
+    q = benjamini_hochberg(p)
+    return tuple(ProbeChange(*one, float(at)) for one, at in zip(found, q, strict=True))
 
 
 def changed_pairs(before: np.ndarray, after: np.ndarray) -> np.ndarray:

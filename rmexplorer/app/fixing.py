@@ -19,7 +19,7 @@ from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import keep_excluded
 
 SUFFIXES = {"none": "plain", "residualize": "residual", "balance": "balanced", "penalty": "penalty",
-            "source": "fewer", "phrases": "cleaned"}
+            "features": "level", "source": "fewer", "phrases": "cleaned"}
 KEPT = 12  # rewards of so many heads stay in memory
 
 

@@ -30,13 +30,14 @@ from rmexplorer.gui.plots import (
 from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.plots.item import Floats
 from rmexplorer.gui.theme import px
-from rmexplorer.gui.widgets import label
+from rmexplorer.gui.widgets import Segmented, label
 from rmexplorer.wording import between, bracket, counted, number
 
 MOST_POINTS, MOST_HEXAGONS = 2_000, 50_000
 WIDE_FOREST = 470  # px of card from which before → after has its own column
 LEGEND = 300  # px of card from which the legend has room
 TOOLS = 430  # px of card from which it has tools besides its menu
+MOST_ROWS = 8  # accuracies: all, equal length, and so many sources less two
 LOW = 400  # px of height below which the changes have no titles and lower rows
 GROUPS = (("accuracy", "Accuracy", 0.02), ("pull", "Pull of length", 0.05), ("calibration", "Calibration", 0.01))
 
@@ -176,6 +177,7 @@ class ChangesCard(PlotCard):
     """Paired differences after − before, a forest for each kind of figure. `chosen` gives the name of the row activated."""
 
     chosen = Signal(str)
+    paged = Signal(str)  # figures or probes
 
     def __init__(self) -> None:
         super().__init__("What changed", "after − before, 95% CI; filled: excludes 0")
@@ -194,19 +196,74 @@ class ChangesCard(PlotCard):
         for place, (kind, *_rest) in enumerate(GROUPS):
             self.body.insertWidget(2 * place, self.titles[kind])
             self.body.insertWidget(2 * place + 1, self.forests[kind], 1)
+        self.page = Segmented((("figures", "Figures"), ("probes", "Probes")), "figures", "What is compared")
+        self.page.changed.connect(self._turn)
+        self.add_header(self.page)
+        self.probes = ForestPlot("Probes, before and after", -0.1, 0.1, title="Change of reward, within-prompt SD, 95% CI →",
+                                 name_width=168, right_width=104, row_height=25)
+        self.probes.hide()
+        self.body.insertWidget(2 * len(GROUPS), self.probes, 1)
+        self._context = ""
 
     def drawing(self) -> Any:
         """What pictures show: the forests."""
         return WidgetDrawing(self.content)
 
+    @property
+    def shows_probes(self) -> bool:
+        """Whether the page of probes is in sight."""
+        return self.page.current() == "probes"
+
+    def _turn(self, page: str) -> None:
+        self._arrange()
+        if page == "figures" and self.comparison is not None:
+            self.show_comparison(self.comparison, self._context)
+            self.show_ready()
+        self.paged.emit(page)
+
+    def _arrange(self) -> None:
+        """Show the parts of the page that is in sight."""
+        self.probes.setVisible(self.shows_probes)
+        low = self.height() < px(LOW)
+        for kind, forest in self.forests.items():
+            there = not self.shows_probes and bool(self.rows.get(kind))
+            forest.setVisible(there)
+            self.titles[kind].setVisible(there and not low)
+        wide = self.width() >= px(WIDE_FOREST)
+        said = "before ○, after ■" if self.shows_probes else "after − before, 95% CI"
+        self.subtitle_label.setText("" if not wide else said if self.shows_probes else f"{said}; filled: excludes 0")
+        self.probes.shape.name = 168 if wide else 132
+        self.probes.axis.title = "Change of reward, within-prompt SD, 95% CI →" if wide else "Within-prompt SD →"
+
+    def show_probes(self, found: list[dict[str, Any]], context: str) -> None:
+        """Draw what the fix does to each probe: before ○ and after ■, in within-prompt SD, those that change most first."""
+        known = sorted((one for one in found if one["difference"]["value"] is not None),
+                       key=lambda one: (not clear_probe(one), -abs(one["difference"]["value"])))
+        if not known:
+            self.show_empty("No probe changes a response of these pairs.")
+            return
+        ends = [end for one in known for side in ("before", "after") for end in (one[side]["ci"] or [one[side]["value"]])]
+        room = 0.05 * max(max(ends) - min([0.0, *ends]), 0.1)
+        self.probes.set_rows([probe_change_row(one) for one in known], min([0.0, *ends]) - room, max([0.0, *ends]) + room)
+        changed = sum(map(clear_probe, known))
+        self.describe(f"The fix changes {changed} of {counted(len(known), 'probe')} clearly.", context)
+        self.set_table({"probe": [one["name"] for one in known],
+                        **{f"{side}_{part}": [one[side]["value"] if part == "value" else (one[side]["ci"] or [None, None])[part == "high"]
+                                              for one in known]
+                           for side in ("before", "after", "difference") for part in ("value", "low", "high")},
+                        "n": [one["difference"]["n"] for one in known], "q": [one["q"] for one in known]})
+        self.show_ready()
+        self._arrange()
+
     def show_comparison(self, found: FixComparison, context: str) -> None:
-        """Draw everything anew."""
-        self.comparison = found
+        """Draw everything anew; the figures are in sight once their page is."""
+        self.comparison, self._context = found, context
         for kind, _, least in GROUPS:
             changes = [change for change in found.changes if change.kind == kind]
+            if len(changes) > MOST_ROWS:  # the sources that change most; all are in the table
+                kept = sorted(changes[2:], key=lambda change: -abs(change.difference.value or 0.0))[: MOST_ROWS - 2]
+                changes = [change for place, change in enumerate(changes) if place < 2 or change in kept]
             self.rows[kind] = changes
-            for widget in (self.titles[kind], self.forests[kind]):
-                widget.setVisible(bool(changes))
             ends = [abs(end) for change in changes for end in
                     (change.difference.low, change.difference.high, change.difference.value) if end is not None]
             most = 1.1 * max([least, *ends])
@@ -243,13 +300,35 @@ class ChangesCard(PlotCard):
 
     def _fit(self) -> None:
         wide, low = self.width() >= px(WIDE_FOREST), self.height() < px(LOW)
-        self.subtitle_label.setText("after − before, 95% CI; filled: excludes 0" if wide else "after − before, 95% CI")
+        self._arrange()
         for kind, forest in self.forests.items():
             forest.shape.before = 110 if wide else 0
             forest.delegate.row_height = 17 if low else 23
-            self.titles[kind].setVisible(not low and bool(self.rows.get(kind)))
             rows = [self._row(change) for change in self.rows.get(kind, ())]
             if not wide:
                 rows = [ForestRow(**{**row.__dict__, "before": ""}) for row in rows]
             if rows:
                 forest.set_rows(rows)
+
+
+def clear_probe(one: dict[str, Any]) -> bool:
+    """Whether the paired difference of a probe is clear: q below 0.05 and an interval without 0."""
+    ends = one["difference"]["ci"]
+    return bool(one["q"] < 0.05 and ends and not ends[0] <= 0 <= ends[1])
+
+
+def probe_change_row(one: dict[str, Any]) -> ForestRow:
+    """A probe before ○ and after ■ a fix, and how much weaker or stronger it is."""
+
+    def mark(side: dict[str, Any], kind: str) -> ForestMark:
+        low, high = side["ci"] or (float("nan"), float("nan"))
+        return ForestMark(side["value"], low, high, kind)
+
+    before, after, gap = one["before"], one["after"], one["difference"]
+    values = f"{number(before['value'], signed=True)} → {number(after['value'], signed=True)}"
+    ends = f", 95% CI {between(gap['ci'][0], gap['ci'][1])}" if gap["ci"] else ""
+    tip = (f"{one['title']}: {values} within-prompt SD\n"
+           f"after − before {number(gap['value'], signed=True)}{ends}, q {number(one['q'], 3)}, n = {gap['n']:,}\n"
+           f"Expected to {'change nothing' if one['expected'] == 'none' else one['expected']}: {one['words']}")
+    return ForestRow(one["title"], marks=(mark(before, "people"), mark(after, "model")), right=values, right_strong=clear_probe(one),
+                     enabled=clear_probe(one), tip=tip)

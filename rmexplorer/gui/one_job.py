@@ -27,7 +27,14 @@ class OneJob:
         return self._run is not None
 
     def ask(self, job: Callable[[], Job[Any]], done: Callable[[Any], None], steps: int = 0) -> None:
-        """Run `job()` and hand its result to `done`; steps: how long it is, about."""
+        """Run `job()` in a thread and hand its result to `done`; steps: how long it is, about."""
+        self._begin(lambda **more: self._desk.jobs.start(self.title, job(), quiet=steps < self._long, **more), done)
+
+    def order(self, module: str, function: str, arguments: tuple[Any, ...], done: Callable[[Any], None]) -> None:
+        """The same of a job in the worker process, by its name; arguments are paths and keys."""
+        self._begin(lambda **more: self._desk.jobs.order(self.title, module, function, arguments, **more), done)
+
+    def _begin(self, start: Callable[..., Run], done: Callable[[Any], None]) -> None:
         self.drop()
         self.card.show_loading(self.title)
         run: Run
@@ -47,14 +54,13 @@ class OneJob:
 
         def cancelled() -> None:
             if mine():
-                self.card.show_empty("Measuring was cancelled.", "Measure again", lambda: self.ask(job, done, steps))
+                self.card.show_empty("This was cancelled.", "Start again", lambda: self._begin(start, done))
 
         def beat(progress: Progress) -> None:
             if self._run is run:
                 self.card.show_loading(_note(progress) or self.title)
 
-        run = self._run = self._desk.jobs.start(self.title, job(), finished, failed, each=beat, cancelled=cancelled,
-                                                quiet=steps < self._long)
+        run = self._run = start(done=finished, failed=failed, each=beat, cancelled=cancelled)
 
     def drop(self) -> None:
         """End what runs; nothing is shown of it."""

@@ -18,11 +18,11 @@ from rmexplorer import __version__
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.paths import atomic
 from rmexplorer.problem import Problem
-from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.reward.fixes import FeatureLines, LengthLine, check_features
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
-LAYOUT = 3  # 2 may hold a residual, 3 phrases to remove, which older versions would leave out of the reward
+LAYOUT = 4  # 2 may hold a residual, 3 phrases to remove, 4 lines of features; older versions would leave them out of the reward
 _HEAD, _ENCODER = "head.", "encoder."
 
 
@@ -33,7 +33,7 @@ class Checkpoint:
     temperature: P(chosen) = σ(d / temperature); metrics: plain values of the verdict, as `train --json` prints them;
     dataset_fingerprint, settings.holdout and settings.seed together name the held-out prompts; reward_mean, reward_std:
     of the rewards of the training responses; created: ISO time in UTC; version:
-    of rmexplorer; residual: the line of length that is subtracted from raw rewards, None where there is none.
+    of rmexplorer; residual: the line of length, or of chosen features, that is subtracted from raw rewards, None where there is none.
     """
 
     model: RewardModel
@@ -47,7 +47,7 @@ class Checkpoint:
     reward_std: float = 1.0
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     version: str = __version__
-    residual: LengthLine | None = None
+    residual: LengthLine | FeatureLines | None = None
 
     @property
     def holdout(self) -> float:
@@ -59,10 +59,16 @@ class Checkpoint:
         """The seed of the split and of training."""
         return self.settings.seed
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The features that the rewards need besides vectors; () where characters are enough."""
+        return self.residual.names if isinstance(self.residual, FeatureLines) else ()
+
     def rewards(self, vectors: np.ndarray, characters: np.ndarray) -> np.ndarray:
         """Calibrated rewards (n,) float32 of vectors (n, d) of responses of so many characters (n,), stripped.
 
-        Characters are those of `EncoderState.plain`.
+        Characters are those of `EncoderState.plain`; where there are `measures` it is these, (n, measures) as
+        `fixes.measured` gives them of the same texts.
         The residual is subtracted first, the temperature divides last: this is the reward that people see.
         """
         raw = self.model.rewards(vectors)
@@ -73,7 +79,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The whole checkpoint in safetensors; written to a file it is what `load` reads."""
         header = {
-            "layout": LAYOUT if self.encoder.removed else 1 if self.residual is None else 2,
+            "layout": LAYOUT if self.measures else 3 if self.encoder.removed else 1 if self.residual is None else 2,
             "version": self.version, "created": self.created, "temperature": float(self.temperature),
             "input_dim": self.model.input_dim, "hidden_dim": self.model.hidden_dim,
             "settings": self.settings.as_dict(),
@@ -135,9 +141,16 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
     return state.hexdigest()
 
 
-def _residual(kept: Mapping[str, Any] | None) -> LengthLine | None:
+def _residual(kept: Mapping[str, Any] | None) -> LengthLine | FeatureLines | None:
     if kept is None:
         return None
+    if "names" in kept:
+        names = tuple(str(name) for name in kept["names"])
+        check_features(names)
+        lines = FeatureLines(names, tuple(map(float, kept["slopes"])), tuple(map(float, kept["means"])))
+        if not len(lines.names) == len(lines.slopes) == len(lines.means) or not np.isfinite([lines.slopes, lines.means]).all():
+            raise ValueError("the residual does not hold a finite number for each feature")
+        return lines
     line = LengthLine(float(kept["slope"]), float(kept["mean"]))
     if not (np.isfinite(line.slope) and np.isfinite(line.mean)):
         raise ValueError("the residual is not a finite number")

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
+
+from rmexplorer.data.features import FEATURES, surface
+from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.problem import Problem
 
 LENGTH_FIXES: dict[str, str] = {
     "none": "train on the pairs as they are",
@@ -12,6 +17,7 @@ LENGTH_FIXES: dict[str, str] = {
     "balance": "weigh training pairs so that the longer response wins half of them",
     "penalty": "add the squared correlation of margin and length difference to the loss",
 }
+LENGTHS = ("characters", "words")  # measured as log(1 + n)
 BALANCE_BINS = 10
 LEAST_WEIGHT = 0.05
 
@@ -36,6 +42,53 @@ class LengthLine:
         """The line from margins and Δ log(1 + characters) of training pairs; its mean is that of these `characters`."""
         known = len(characters) > 0
         return cls(within_prompt_slope(margin, length_gap), float(np.log1p(characters).mean()) if known else 0.0)
+
+
+def check_features(names: tuple[str, ...]) -> None:
+    """Raises Problem for a name that is no feature, and for none at all."""
+    unknown = [name for name in names if name not in FEATURES and name not in LENGTHS]
+    if unknown or not names:
+        raise Problem(f"there is no feature named {unknown[0]!r} to residualise on" if unknown else "no feature is named to residualise on",
+                      f"choose among {', '.join((*LENGTHS, *(name for name in FEATURES if name not in LENGTHS)))}")
+
+
+def measured(names: tuple[str, ...], prompts: pl.Series, responses: pl.Series) -> np.ndarray:
+    """(n, names) float64 of responses beside their prompts: log(1 + n) of the lengths, other features as they are."""
+    table = surface(prompts, responses) if set(names) - set(LENGTHS) else pl.DataFrame()
+    counts = {"characters": char_count, "words": word_count}
+    columns = [np.log1p(counts[name](responses).astype(np.float64)) if name in LENGTHS else table[name].cast(pl.Float64).to_numpy()
+               for name in names]
+    return np.column_stack(columns) if len(responses) else np.zeros((0, len(names)))
+
+
+@dataclass(frozen=True)
+class FeatureLines:
+    """What residualising on chosen features subtracts from a raw reward: Σ slope · (feature − mean), as `measured` has them."""
+
+    names: tuple[str, ...]
+    slopes: tuple[float, ...]
+    means: tuple[float, ...]
+
+    def at(self, values: np.ndarray) -> np.ndarray:
+        """What is subtracted (n,) float64 at values (n, names)."""
+        return np.asarray((np.asarray(values, np.float64) - np.array(self.means)) @ np.array(self.slopes))
+
+    def as_dict(self) -> dict[str, list[str] | list[float]]:
+        """The lines as plain values, for JSON."""
+        return {"names": list(self.names), "slopes": list(self.slopes), "means": list(self.means)}
+
+    @classmethod
+    def fit(cls, names: tuple[str, ...], margin: np.ndarray, differences: np.ndarray, values: np.ndarray) -> FeatureLines:
+        """Least squares through the origin of margins (pairs,) on all differences (pairs, names) at once.
+
+        values: (responses, names) of the responses of these pairs, whose means are kept. Of features that differ alike it is
+        the least solution; one that never differs has slope 0.
+        """
+        x = np.asarray(differences, np.float64)
+        scale = np.sqrt((x * x).mean(axis=0)) if len(x) else np.ones(x.shape[1])
+        scale = np.where(scale > 0, scale, 1.0)
+        slopes = np.linalg.lstsq(x / scale, np.asarray(margin, np.float64), rcond=1e-6)[0] / scale
+        return cls(names, tuple(slopes.tolist()), tuple(np.asarray(values, np.float64).mean(axis=0).tolist()))
 
 
 def within_prompt_slope(margin: np.ndarray, length_gap: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows import attributing
+from rmexplorer.workflows import attributing, comparing
 from rmexplorer.workflows.hunting import (
     endings,
     hunt_dataset,
@@ -38,12 +38,16 @@ class HuntOptions:
 
 def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
                  against: Dataset | None = None, style: bool = False, own: tuple[OwnFeature, ...] = (),
-                 words: str | None = None, hunt: HuntOptions | None = None) -> Job[dict[str, Any]]:
-    """Job: everything of `analyze --json`, with style, phrases, words, hunt and shift where they are asked for.
+                 words: str | None = None, hunt: HuntOptions | None = None, other: Checkpoint | None = None) -> Job[dict[str, Any]]:
+    """Job: everything of `analyze --json`, with style, phrases, words, hunt, comparison and shift where they are asked for.
 
-    own: a person's features, measured beside the others in `style`; words: the method of attribution.
-    Raises Problem where phrases are asked for and there are no rewards, or words or a search and there is no head.
+    own: a person's features, measured beside the others in `style`; words: the method of attribution; other: a second head
+    on the same pairs.
+    Raises Problem where phrases are asked for and there are no rewards, or words, a search or a comparison and there is no
+    head.
     """
+    if other is not None and checkpoint is None:
+        raise Problem("a second head is compared with a first", "add --model")
     styled = style or bool(own)
     if checkpoint is None and (words or hunt):
         raise Problem(f"{dataset.name}: {'words' if words else 'a search'} must score new texts", "add --model")
@@ -66,6 +70,10 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     result = analyze_given(given, checkpoint) | more
     if styled:
         result["style"] = yield from style_as_json(given.with_own(own))
+    if other is not None and checkpoint is not None:
+        compared = yield from comparing.compare_heads(dataset, checkpoint, other)
+        result["comparison"] = comparing.as_json(compared)
+        result["warnings"] = [*result["warnings"], *compared.warnings]
     if against is not None:
         ours = checkpoint is not None and checkpoint.dataset_fingerprint == dataset.fingerprint
         first = SetSpec("training" if ours else "all", str(keep(dataset)), label=dataset.name)
@@ -116,6 +124,8 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         lines += [f"  {place}. “{step['phrase']}”  {_size(step['gain'], step['ci'])}, {wording.percent(step['beats_best'])} best"
                   for place, step in enumerate(found["steps"], start=1)]
         lines += [f"  alone “{row['phrase']}”  {_size(row['gain'], row['ci'])}, n = {row['n']:,}" for row in found["alone"][:most]]
+    if "comparison" in result:
+        lines.append(comparing.describe(result["comparison"]))
     if "shift" in result:
         shift = result["shift"]
         lines += ["", shift["headline"]]

@@ -25,6 +25,7 @@ from rmexplorer.encoders import ENCODERS, encode_texts
 from rmexplorer.job import Job, Progress, finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.fixes import measured
 from rmexplorer.workflows.encoding import encoded, nearest
 from rmexplorer.workflows.scoring import heldout_of
 
@@ -46,8 +47,15 @@ def score_vectors(checkpoint: Checkpoint, prompts: Sequence[str], responses: Seq
     if not len(responses):
         return np.zeros(0), np.zeros((0, checkpoint.model.input_dim), np.float32)
     vectors = encode_texts(checkpoint.encoder, prompts, responses)
-    characters = char_count(checkpoint.encoder.plain(pl.Series("response", list(responses), dtype=pl.String)))
-    return np.asarray(checkpoint.rewards(vectors, characters), np.float64), vectors
+    return np.asarray(checkpoint.rewards(vectors, measures_of(checkpoint, prompts, responses)), np.float64), vectors
+
+
+def measures_of(checkpoint: Checkpoint, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
+    """What the rewards of these texts need besides vectors: characters (n,), or the features (n, k) of the residual."""
+    plain = checkpoint.encoder.plain(pl.Series("response", list(responses), dtype=pl.String))
+    if checkpoint.measures:
+        return measured(checkpoint.measures, pl.Series("prompt", list(prompts), dtype=pl.String), plain)
+    return char_count(plain)
 
 
 def explain(checkpoint: Checkpoint, prompt: str, response: str, method: str = "leave_one_out") -> Job[Attribution]:
@@ -95,8 +103,7 @@ def by_gradient(checkpoint: Checkpoint, prompt: str, text: str) -> Attribution:
     style = float(inputs[named].sum())
     constant += float(inputs[~named].sum() - (parts.parts @ gradient).sum())  # topics are centred on the training texts
     if checkpoint.residual is not None:
-        characters = char_count(pl.Series("response", [plain]))
-        style -= float(checkpoint.residual.at(characters)[0]) / checkpoint.temperature
+        style -= float(checkpoint.residual.at(measures_of(checkpoint, [prompt], [text]))[0]) / checkpoint.temperature
     rest = [("style and length", style), ("constant", constant)]
     if unplaced:
         rest.insert(0, ("words not placed", unplaced))

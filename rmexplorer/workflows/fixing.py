@@ -20,12 +20,13 @@ from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.workflows.columns import Columns, run
-from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 from rmexplorer.workflows.training import assess, baselines, fit, read_baselines
 
 FIXES = tuple(LENGTH_FIXES)
 SOURCE, PHRASES = "source", "phrases"  # fixes of what is learnt from: a source dropped, phrases removed
-FREE = frozenset({"length_fix", "length_penalty"})  # settings that may differ between a head and its fix
+FEATURES = "features"  # residualised on chosen features, not on the characters alone
+FREE = frozenset({"length_fix", "length_penalty", "residual_features"})  # settings that may differ between a head and its fix
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +41,24 @@ class Fixed:
 
 
 def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = ()) -> RunSettings:
-    """The same settings with another fix; what: the sources that SOURCE drops, the phrases that PHRASES removes."""
-    length = fix if fix in LENGTH_FIXES else "none"
-    plain = replace(_with_all_data(settings), train=replace(settings.train, length_fix=length))
+    """The same settings with another fix; what: the sources that SOURCE drops, the phrases that PHRASES removes, the features
+    that FEATURES residualises on."""
+    length = fix if fix in LENGTH_FIXES else "residualize" if fix == FEATURES else "none"
+    features = tuple(what) if fix == FEATURES else RESIDUAL
+    plain = replace(_with_all_data(settings), train=replace(settings.train, length_fix=length), residual_features=features)
     if fix == SOURCE:
         return replace(plain, source_weights=tuple(sorted((name, 0.0) for name in what)))
     return replace(plain, removed_phrases=tuple(sorted(what))) if fix == PHRASES else plain
 
 
 def fix_of(settings: RunSettings) -> str:
-    """The one fix of these settings: SOURCE, PHRASES or a length fix.
+    """The one fix of these settings: SOURCE, PHRASES, FEATURES or a length fix.
 
     Where several are at work it is the length fix, and the others count as part of what a head and its fix share.
     """
     if settings.train.length_fix == "none" and bool(settings.source_weights) != bool(settings.removed_phrases):
         return SOURCE if settings.source_weights else PHRASES
-    return settings.train.length_fix
+    return FEATURES if settings.residual_features != RESIDUAL else settings.train.length_fix
 
 
 def fix_of_run(record: RunRecord) -> str:

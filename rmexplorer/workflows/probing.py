@@ -129,6 +129,13 @@ def _edit(probe: Probe, sample: Sample) -> _Edited:
                    [sample.texts[place] for place in at], [text for _, text in found])
 
 
+def applied(probe: Probe, sample: Sample) -> tuple[np.ndarray, np.ndarray | None, list[str], list[str], list[str]]:
+    """Prompt (n,), places in the sample (None for texts of the probe's own), prompts, texts before and after of what a probe
+    changes."""
+    edited = _edit(probe, sample)
+    return edited.prompt, None if edited.own else edited.place, edited.prompts, edited.before, edited.after
+
+
 def touched(before: str, after: str) -> int:
     """How many words an edit puts in or takes out, whichever is more."""
     old, new = Counter(before.split()), Counter(after.split())

@@ -19,6 +19,7 @@ from rmexplorer.job import Job, Progress, finish
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.reward.fixes import measured
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.workflows.analyze import analyze
 from rmexplorer.workflows.columns import Columns, columns
@@ -33,7 +34,10 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
     """
     encoder = ENCODERS[checkpoint.encoder.name]
     prompts, responses = texts_of(dataset)
-    characters = char_count(checkpoint.encoder.plain(dataset.responses["text"]))
+    plain = checkpoint.encoder.plain(dataset.responses["text"])
+    characters = char_count(plain)
+    if checkpoint.measures:
+        characters = yield from residual_values(dataset, checkpoint.measures, plain)
     out = np.empty(len(responses), dtype=np.float32)
     done = 0
     for block in encoder.blocks(checkpoint.encoder, prompts, responses):
@@ -41,6 +45,16 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
         done += len(block)
         yield Progress(done, len(responses), "scoring responses")
     return out
+
+
+def residual_values(dataset: Dataset, names: tuple[str, ...], plain: pl.Series) -> Job[np.ndarray]:
+    """Job: features (responses, names) of all responses, which read `plain` (responses,), as a residual takes them."""
+    prompts = dataset.prompts["text"].gather(dataset.responses["prompt"])
+    parts = []
+    for start in range(0, len(plain), BLOCK):
+        yield Progress(start, len(plain), "measuring features")
+        parts.append(measured(names, prompts[start : start + BLOCK], plain[start : start + BLOCK]))
+    return np.concatenate(parts) if parts else np.zeros((0, len(names)))
 
 
 def score_folder(folder: str, head: str) -> Job[str]:

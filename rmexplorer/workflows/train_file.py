@@ -57,6 +57,8 @@ def report(metrics: dict[str, Any]) -> str:
     )
     if metrics["source_weights"]:
         lines.append("Sources: " + ", ".join(f"{name} × {weight:g}" for name, weight in metrics["source_weights"].items()) + ".")
+    if metrics["residual_features"] not in ([], ["characters"]):
+        lines.append("Residualised on: " + ", ".join(wording.style(name) for name in metrics["residual_features"]) + ".")
     if metrics["removed_phrases"]:
         lines.append("Removed before encoding: " + ", ".join(f"“{phrase}”" for phrase in metrics["removed_phrases"]) + ".")
     lines += [f"Note: {warning}" for warning in metrics["warnings"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import MOST_TRAINING_PAIRS, bag_of_words, drawn, length_only, linear, style_only
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.fixes import LengthLine
+from rmexplorer.reward.fixes import FeatureLines, LengthLine
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
 from rmexplorer.workflows.columns import columns, source_names, sources
-from rmexplorer.workflows.settings import RunSettings
+from rmexplorer.workflows.scoring import residual_values
+from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 
 BASELINES_VERSION = 2
 MEASURED = 2_000  # responses whose style is measured between two beats
@@ -128,17 +130,21 @@ def fit(
             settings.train,
             knobs,
             weight=weight,
-            length_gap=None if settings.train.length_fix == "none" else length_gap(dataset)[rows],
+            length_gap=None if settings.train.length_fix == "none" else length_gap(dataset, settings.removed_phrases)[rows],
         )
     )
 
 
-def length_gap(dataset: Dataset) -> np.ndarray:
-    """(pairs,) float64: log(1 + characters) of the chosen minus that of the rejected response, 0 for ties."""
-    gap = np.zeros(len(dataset))
-    given = columns(dataset)
-    gap[given.rows] = given["length_gap"]
-    return gap
+def length_gap(dataset: Dataset, removed: Sequence[str] = ()) -> np.ndarray:
+    """(pairs,) float64: log(1 + characters) of the chosen minus that of the rejected response, 0 for ties.
+
+    removed: phrases without which the responses are measured, as they are encoded.
+    """
+    characters = columns(dataset).characters
+    if removed:
+        characters = char_count(without_phrases(dataset.responses["text"], removed))
+    logs = np.log1p(characters)
+    return np.asarray(np.where(dataset.tie, 0.0, logs[dataset.chosen] - logs[dataset.rejected]))
 
 
 def residualize(
@@ -154,9 +160,25 @@ def residualize(
     margin = rewards[dataset.chosen[rows]].astype(np.float64) - rewards[dataset.rejected[rows]]
     shown = np.unique(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
     line = LengthLine.fit(margin, gap, characters[shown])
+    return line, _temperature(fitted, line.slope * gap)
+
+
+def residualize_on(
+    dataset: Dataset, rewards: np.ndarray, names: tuple[str, ...], values: np.ndarray, fitted: Fit, split: Split
+) -> tuple[FeatureLines, float]:
+    """The lines of chosen features, as `residualize` fits that of length; values: (responses, names)."""
+    rows = split.training
+    better, worse = dataset.chosen[rows], dataset.rejected[rows]
+    shown, differences = np.unique(np.concatenate([better, worse])), values[better] - values[worse]
+    lines = FeatureLines.fit(names, rewards[better].astype(np.float64) - rewards[worse], differences, values[shown])
+    return lines, _temperature(fitted, differences @ np.array(lines.slopes))
+
+
+def _temperature(fitted: Fit, taken: np.ndarray) -> float:
+    """The temperature of the validation slice once `taken` (training pairs,) is subtracted from the margins."""
     if len(fitted.validation_margin) < LEAST_TEMPERATURE_PAIRS:
-        return line, fitted.temperature
-    return line, fit_temperature(fitted.validation_margin - line.slope * gap[fitted.validation])
+        return fitted.temperature
+    return fit_temperature(fitted.validation_margin - taken[fitted.validation])
 
 
 def baselines(folder: str, vectors_folder: str, holdout: float, seed: int, without: str = "") -> Job[str]:
@@ -248,9 +270,15 @@ def assess(
     excluded: (pairs,) bool, pairs that were left out of training and of this judgement too.
     """
     yield Progress(0, 3, "scoring")
-    raw, temperature, residual = fitted.model.rewards(encoded), fitted.temperature, None
+    raw, temperature = fitted.model.rewards(encoded), fitted.temperature
+    residual: LengthLine | FeatureLines | None = None
     split, _ = split_of(dataset, settings, excluded)
-    if settings.train.length_fix == "residualize":
+    if settings.train.length_fix == "residualize" and settings.residual_features != RESIDUAL:
+        names = settings.residual_features
+        values = yield from residual_values(dataset, names, encoder.plain(dataset.responses["text"]))
+        residual, temperature = residualize_on(dataset, raw, names, values, fitted, split)
+        raw = raw - residual.at(values)
+    elif settings.train.length_fix == "residualize":
         characters = columns(dataset).characters
         if encoder.removed:
             characters = char_count(encoder.plain(dataset.responses["text"]))
@@ -306,6 +334,7 @@ def _metrics(
         "hidden_dim": settings.train.hidden_dim,
         "loss": settings.train.loss,
         "length_fix": settings.train.length_fix,
+        "residual_features": list(settings.residual_features) if settings.train.length_fix == "residualize" else [],
         "source_weights": dict(settings.source_weights),
         "removed_phrases": list(settings.removed_phrases),
         "seed": settings.train.seed,

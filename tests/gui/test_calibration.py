@@ -116,8 +116,8 @@ def test_that_the_headline_is_that_of_the_analysis_after_scaling(window: Window,
     row = next(row for row in pane.scores.rows if row.name == "Accuracy")
     value = run("accuracy", given).accuracy
     assert row.cells[0] == (number(value.value, 3), between(round(value.low, 6), round(value.high, 6), 3))
-    assert row.note == f"length {number(state.rewards.metrics['baselines']['length'])}, " \
-                       f"style {number(state.rewards.metrics['baselines']['style'])}"
+    assert row.note == f"length alone: {number(state.rewards.metrics['baselines']['length'])}\n" \
+                       f"style alone: {number(state.rewards.metrics['baselines']['style'])}"
     assert np.allclose(pane.reliability.squares.x, found.scaled.bins.confidence)
     assert np.allclose(pane.reliability.squares.y, found.scaled.bins.rate)
     assert np.array_equal(pane.reliability.counts.counts, found.scaled.histogram)

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 
 from rmexplorer.analysis.fix_comparison import changed_pairs, fix_comparison
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.gui.fix_form import joined, parted
 from rmexplorer.gui.panes.fixes import FixesPane
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
@@ -316,3 +317,58 @@ def test_that_a_dataset_of_one_source_offers_none_to_drop(compared: tuple[Window
     _, pane, _ = compared
     assert not pane.form.drop.isVisible() and not pane.form.source.isVisible()
     assert pane.form.remove.isVisible() and pane.form.remove.isEnabled()
+
+
+def test_that_phrases_with_a_semicolon_can_be_typed_and_shown() -> None:
+    said = ["one; two", 'he said "no"', '"quoted"', "plain", 'a "b"; c']
+    assert parted(joined(said)) == said
+    assert parted(' first ; "second; still" ;; first ') == ["first", "second; still"]
+    assert parted('"open; never closed') == ["open; never closed"] and parted("") == []
+
+
+def test_that_what_a_hunt_has_found_is_offered_and_what_is_typed_stays(
+    sourced: tuple[Window, FixesPane, RunRecord], settle: Settle
+) -> None:
+    window, pane, _ = sourced
+    window.desk.project.put_probe("found", {"name": "found", "kind": "append", "text": ["As always; thanks"], "own": True})
+    pane._fixing_changed()
+    assert pane.form.chosen_phrases() == ["I hope this helps!", "As always; thanks"]
+    pane.form.phrases.setText("my own; I hope this helps!")
+    window.desk.project.put_probe("later", {"name": "later", "kind": "append", "text": ["In sum"], "own": True})
+    pane._fixing_changed()
+    assert pane.form.chosen_phrases() == ["my own", "I hope this helps!", "In sum"]
+
+
+def test_that_features_to_residualise_on_are_picked_by_keyboard(
+    sourced: tuple[Window, FixesPane, RunRecord], settle: Settle, wait_until: Callable[..., None]
+) -> None:
+    window, pane, plain = sourced
+    pane.on_features.setFocus()
+    QTest.keyClick(pane.on_features, Qt.Key.Key_Space)
+    pick = pane.pick
+    assert pick is not None and pick.isVisible() and pick.names() == ["characters"] and not pick.train.isEnabled()
+    pick.features.setCurrentRow(1)
+    QTest.keyClick(pick.features, Qt.Key.Key_Space)
+    assert pick.names() == ["characters", "words"] and pick.train.isEnabled()
+    QTest.mouseClick(pick.train, Qt.MouseButton.LeftButton)
+    assert pane.fixing.running == "features" and not pane.on_features.isEnabled()
+    wait_until(lambda: not pane.fixing.running, 60)
+    settle(window)
+    row = pane.list.model.rows[4]
+    assert row.fix == "features" == pane.result.fix and row.does == "lines of characters, words" and row.pull is not None
+    kept = window.desk.project.runs(plain.fingerprint)[0]
+    assert kept.settings["residual_features"] == ["characters", "words"] and kept.name == "linear-level"
+    assert abs(pane.result.result.comparison.after.correlation.value) < abs(pane.result.result.comparison.before.correlation.value)
+    assert pane.header.headline.text.startswith("Residualizing on features") and pane.list.model.rows[1].note == "not trained yet"
+    pane.changes.page.set_current("probes")
+    pane.changes.page.changed.emit("probes")
+    assert not pane.settled
+    wait_until(lambda: pane.settled, 120)
+    rows = pane.changes.probes.model.rows
+    assert pane.changes.probes.isVisible() and not pane.changes.forests["accuracy"].isVisible()
+    assert len(rows) > 5 and all(len(row.marks) == 2 for row in rows)
+    assert all(" → " in row.right and row.tip.count("\n") == 2 for row in rows)
+    assert pane.changes.columns["difference_low"] and len(pane.changes.columns["probe"]) == len(rows)
+    pane.changes.page.set_current("figures")
+    pane.changes.page.changed.emit("figures")
+    assert pane.changes.forests["accuracy"].isVisible() and not pane.changes.probes.isVisible()

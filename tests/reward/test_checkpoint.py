@@ -108,7 +108,7 @@ def test_that_other_files_are_refused(saved: Path, tmp_path: Path) -> None:
 
 def test_that_a_newer_file_is_refused_with_its_version(saved: Path) -> None:
     with pytest.raises(Problem, match=r"rmexplorer 9\.1, a newer one; update"):
-        Checkpoint.load(rewritten(saved, {"layout": 4, "version": "9.1"}))
+        Checkpoint.load(rewritten(saved, {"layout": 99, "version": "9.1"}))
 
 
 @pytest.mark.parametrize("header", [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,15 @@ from rmexplorer.encoders import EncoderState
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.fixes import LengthLine, balanced_weights, correlation_penalty, within_prompt_slope
+from rmexplorer.reward.fixes import (
+    FeatureLines,
+    LengthLine,
+    balanced_weights,
+    check_features,
+    correlation_penalty,
+    measured,
+    within_prompt_slope,
+)
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.step import Stepper
@@ -157,3 +167,33 @@ def test_that_rewards_of_a_checkpoint_leave_out_its_line_and_are_calibrated() ->
     assert plain == pytest.approx([0.5, -1.0, 0.25])
     line = LengthLine(0.4, 2.0)
     assert kept(line).rewards(vectors, characters) == pytest.approx(plain - 0.2 * (np.log1p(characters) - 2.0))
+
+
+def test_that_lines_of_features_take_exactly_the_slopes_of_planted_rewards() -> None:
+    random = np.random.default_rng(1)
+    responses = pl.Series([" ".join(["word"] * int(random.integers(1, 90))) + "!" * int(random.integers(0, 4)) for _ in range(400)])
+    names = ("characters", "exclamations")
+    values = measured(names, pl.Series(["q"] * 400), responses)
+    np.testing.assert_allclose(values[:, 0], np.log1p(responses.str.len_chars().to_numpy()))
+    np.testing.assert_array_equal(values[:, 1], responses.str.count_matches("!").to_numpy())
+    rewards = 0.7 * values[:, 0] - 0.4 * values[:, 1] + 3.0
+    first, second = np.arange(200), np.arange(200, 400)
+    lines = FeatureLines.fit(names, rewards[first] - rewards[second], values[first] - values[second], values)
+    assert lines.slopes == pytest.approx((0.7, -0.4))
+    left = rewards - lines.at(values)
+    assert np.ptp(left) < 1e-9 and left.mean() == pytest.approx(rewards.mean())
+    twice = FeatureLines.fit(("a", "b", "c"), rewards[first] - rewards[second],
+                             (values[first] - values[second])[:, [0, 0, 0]] * [1.0, 1.0, 0.0], values[:, [0, 0, 0]])
+    assert np.isfinite(twice.slopes).all() and twice.slopes[2] == 0.0 and twice.slopes[0] == pytest.approx(twice.slopes[1])
+
+
+def test_that_a_head_keeps_its_lines_of_features_and_refuses_broken_ones(tmp_path: Path) -> None:
+    model, encoder = RewardModel(2, 0, 0), EncoderState("hashing", {"dimensions": 2}, {})
+    lines = FeatureLines(("characters", "bold"), (0.5, -1.0), (3.0, 0.25))
+    kept = Checkpoint(model, encoder, temperature=2.0, residual=lines)
+    vectors, values = np.eye(2, dtype=np.float32), np.array([[4.0, 1.0], [3.0, 0.25]])
+    assert kept.measures == ("characters", "bold") and b'\\"layout\\": 4' in kept.to_bytes()
+    np.testing.assert_allclose(kept.rewards(vectors, values), (model.rewards(vectors) - [0.5 - 0.75, 0.0]) / 2.0, atol=1e-6)
+    for names in ((), ("no_such_feature",)):
+        with pytest.raises(Problem, match="feature"):
+            check_features(names)

@@ -233,7 +233,7 @@ class CalibrationPane(Pane):
         ]
         if found.n and not self.low:
             rules = self._judged().get("baselines") or {}
-            note = ", ".join(f"{name} {number(rules[name])}" for name in TRIVIAL if rules.get(name) is not None)
+            note = "\n".join(f"{name} alone: {number(rules[name])}" for name in TRIVIAL if rules.get(name) is not None)
             rows.append(ScoreRow("Accuracy", note or "coin flip: 0.500", (_cell(result.accuracy),) * len(states)))
         if found.scaled is not None:
             rows.append(ScoreRow("Temperature", "above 1: too sure", tuple((number(one.temperature), "") for one in states)))

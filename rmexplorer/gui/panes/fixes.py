@@ -10,38 +10,45 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
 from rmexplorer.app.fixing import Fixing
-from rmexplorer.app.own_probes import stock_phrases
+from rmexplorer.app.own_probes import known_probes, stock_phrases
 from rmexplorer.app.state import State
+from rmexplorer.app.training import keep_head
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
-from rmexplorer.gui.fix_form import FixForm
+from rmexplorer.gui.fix_form import FeaturePick, FixForm
 from rmexplorer.gui.fix_list import FixList, FixRow
+from rmexplorer.gui.one_job import OneJob
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
+from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
-from rmexplorer.wording import counted, method_line
-from rmexplorer.workflows.fixing import PHRASES, SOURCE, fix_of_run
+from rmexplorer.wording import counted, method_line, style
+from rmexplorer.workflows.comparing import read_probes
+from rmexplorer.workflows.fixing import FEATURES, PHRASES, SOURCE, fix_of_run
+from rmexplorer.workflows.probing import encode_probes
 
 NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty",
-         "source": "Source dropped", "phrases": "Phrases removed"}
+         "features": "On features", "source": "Source dropped", "phrases": "Phrases removed"}
 DOES = {
     "none": "the head as trained",
     "residualize": "subtract the fitted length line from the reward",
     "balance": "weigh pairs so that the longer response wins half",
     "penalty": "loss term on the correlation of margin and length",
+    "features": "subtract the lines of features from the reward",
     "source": "train without the pairs of a source",
     "phrases": "take them out of responses before encoding",
 }
-ON_DEMAND = (SOURCE, PHRASES)  # rows that appear once they are asked for
+ON_DEMAND = (FEATURES, SOURCE, PHRASES)  # rows that appear once they are asked for
 LOW_CARD = 196  # px that leave room for six rows of fixes in the smallest window
 NO_RUN = "The rewards shown are not of a run: train a head first, fixes repeat its settings"
 TURNED = "ranking turned by the fix"
 FORMULA = (
     "Reward per doubling = ln 2 · Σ d·Δ / Σ Δ² over pairs, with d the margin and Δ the difference of log(1 + characters); "
     "correlation = Σ d·Δ / √(Σ d² · Σ Δ²). Neither depends on which response was chosen. Residualize: r − β·(log(1 + "
-    "characters) − mean), β fitted on training pairs. Balance: weights that make the longer response win half of the "
+    "characters) − mean), β fitted on training pairs; on features: the same with a line for each, fitted at once. "
+    "Balance: weights that make the longer response win half of the "
     "pairs in each bin of |Δ|. Penalty: loss + λ · correlation² of each batch. Source dropped: its pairs are left out of "
     "training, not of what is held out. Phrases removed: from every response, before it is encoded. Differences are paired over prompts."
 )
@@ -67,13 +74,16 @@ class FixesPane(Pane):
         self.fixing = Fixing(self.desk, self)
         self._version = 0
         self.fixing.changed.connect(self._fixing_changed)
-        self.header.set_computed(FORMULA, "rmexplorer train FILE -o MODEL --length-fix residualize")
+        self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model BEFORE --against AFTER.safetensors --json")
         row = QHBoxLayout()
         row.setSpacing(px(12))
         self.before = FixScatterCard(self.desk, "Before")
         self.after = FixScatterCard(self.desk, "After")
         self.changes = ChangesCard()
         self.changes.chosen.connect(self._select_row)
+        self.changes.paged.connect(self._turn)
+        self._probing = OneJob(self.desk, self.changes, "Comparing probes")
+        self._probed: tuple[str, str] = ("", "")  # the heads whose probes are in sight
         for card, stretch in ((self.before, 10), (self.after, 10), (self.changes, 16)):
             card.setMinimumHeight(px(LOW_CARD))
             row.addWidget(card, stretch)
@@ -86,7 +96,10 @@ class FixesPane(Pane):
         self.form = FixForm()
         self.form.asked.connect(self.train_one)
         self.choice.add(self.form)
-        self._offered: object = None  # the dataset whose choices the form shows
+        self._offered: tuple[object, ...] = ()  # the dataset and phrases whose choices the form shows
+        self.on_features = GhostButton("Residualize on…", "sliders-horizontal")
+        self.on_features.clicked.connect(self._pick_features)
+        self.pick: FeaturePick | None = None
         self.fixing.trained.connect(self._trained)
         self.train = PrimaryButton("Train all three", "play")
         self.train.clicked.connect(self.train_missing)
@@ -96,7 +109,7 @@ class FixesPane(Pane):
         self.turned.clicked.connect(lambda: self._select_row(TURNED))
         self.use_button = PrimaryButton("Use this model", "check")
         self.use_button.clicked.connect(lambda: self.use(self.fix))
-        for widget in (self.turned, self.use_button, self.cancel, self.train):
+        for widget in (self.on_features, self.turned, self.use_button, self.cancel, self.train):
             self.choice.add_header(widget)
         self.body.addWidget(self.choice)
 
@@ -183,7 +196,10 @@ class FixesPane(Pane):
             card.show_ready()
         if result.result.comparison is not None:
             self.changes.show_comparison(result.result.comparison, context)
-            self.changes.show_ready()
+            if self.changes.shows_probes:
+                self._ask_probes()
+            else:
+                self.changes.show_ready()
         else:
             self.changes.show_empty("What a fix changes is shown here, with intervals, once one is trained.")
 
@@ -219,10 +235,15 @@ class FixesPane(Pane):
         self.train.setText("Train all three" if len([fix for fix in missing if fix != "none"]) == 3 or not known else
                            f"Train the missing {len(missing)}" if len(missing) > 1 else "Train the missing one")
         self.train.disable("" if known else NO_RUN)
-        if self._offered is not state.dataset:
-            self._offered = state.dataset
-            self.form.show_choices(result.sources, stock_phrases(self.desk))
-        self.form.disable(NO_RUN if not known else "A fix is being trained" if running else "")
+        phrases = stock_phrases(self.desk)
+        if self._offered[:1] != (state.dataset,):
+            self.form.show_choices(result.sources, phrases)
+        elif self._offered != (state.dataset, *phrases):  # a hunt has found others since
+            self.form.offer(phrases)
+        self._offered = (state.dataset, *phrases)
+        why = NO_RUN if not known else "A fix is being trained" if running else ""
+        self.form.disable(why)
+        self.on_features.disable(why)
         there = result.fix in known and result.after is not None
         turned = self._turned(result)
         self.turned.setVisible(there and turned is not None and bool(turned.any()))
@@ -231,7 +252,55 @@ class FixesPane(Pane):
         self.use_button.setVisible(there)
         self.use_button.disable("It is in use" if there and known[result.fix].id == state.run else "")
 
+    # Probes
+
+    def _turn(self, page: str) -> None:
+        if page == "probes":
+            self._ask_probes()
+        else:
+            self._probing.drop()
+
+    def _ask_probes(self) -> None:
+        """Compare the probes of the head without a fix and of the one that is shown, in the worker process."""
+        known, folder = self.fixing.family(), self.desk.state.folder
+        fix = self.result.fix if self.result is not None else ""
+        if folder is None or not {"none", fix} <= set(known):
+            return
+        heads = (known["none"].id, known[fix].id)
+        if self._probing.pending and heads == self._probed:
+            return
+        try:
+            files = [str(keep_head(self.desk.project.head(head))) for head in heads]
+        except Problem as problem:
+            self.changes.show_error(problem)
+            return
+        self._probed = heads
+
+        def show(path: str) -> None:
+            try:
+                found = read_probes(path)["probes"]
+            except Problem as problem:
+                self.changes.show_error(problem)
+                return
+            state = self.desk.state
+            self.changes.show_probes(found, state.dataset.name if state.dataset is not None else "")
+
+        self._probing.order("rmexplorer.workflows.comparing", "probes_folder",
+                            (str(folder), *files, encode_probes(known_probes(self.desk))), show)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is drawn, the probes too."""
+        return super().settled and not self._probing.pending
+
     # Acting
+
+    def _pick_features(self) -> None:
+        before = self.fixing.family().get(FEATURES)
+        chosen = before.settings.get("residual_features") if before is not None else ("characters",)
+        self.pick = FeaturePick(tuple(chosen or ()), self)
+        self.pick.asked.connect(lambda names: self.train_one(FEATURES, names))
+        self.pick.show_under(self.on_features)
 
     def train_missing(self) -> None:
         """Train what is not trained yet, one after the other."""
@@ -289,10 +358,12 @@ class FixesPane(Pane):
 
 
 def _does(fix: str, record: RunRecord | None) -> str:
-    """What a fix does; of one that is trained, which source or phrases are gone."""
+    """What a fix does; of one that is trained, which features, source or phrases it takes out."""
     if record is not None and fix == SOURCE:
         weights = record.settings.get("source_weights") or {}
         return ", ".join(f"without {name}" if not weight else f"{name} × {weight:g}" for name, weight in weights.items())
+    if record is not None and fix == FEATURES:
+        return "lines of " + ", ".join(style(name) for name in record.settings.get("residual_features") or ())
     if record is not None and fix == PHRASES:
         return "without " + ", ".join(f"“{phrase}”" for phrase in record.settings.get("removed_phrases") or ())
     return DOES[fix]
