@@ -223,12 +223,14 @@ def command_analyze(arguments: argparse.Namespace) -> int:
 def command_probe(arguments: argparse.Namespace) -> int:
     """Minimal edits that should not change a reward, and do they."""
     from rmexplorer.reward.checkpoint import Checkpoint
-    from rmexplorer.workflows.edits import read_probes
+    from rmexplorer.workflows.edits import chosen_probes, read_probes, read_templates
     from rmexplorer.workflows.probing import as_json, describe, probe_dataset
 
     checkpoint = Checkpoint.load(arguments.model)
-    chosen = None if arguments.probes is None else read_probes(arguments.probes)
-    result = run(probe_dataset(read_dataset(arguments), checkpoint, chosen))
+    own = () if arguments.probes is None else read_probes(arguments.probes)
+    chosen = chosen_probes(own, arguments.built_in or not own, arguments.without or ())
+    beliefs = None if arguments.templates is None else read_templates(arguments.templates)
+    result = run(probe_dataset(read_dataset(arguments), checkpoint, chosen, beliefs=beliefs))
     if arguments.json:
         write_json(as_json(result))
     else:
@@ -407,6 +409,10 @@ def build_parser() -> argparse.ArgumentParser:
     probe.add_argument(
         "--probes", type=a_path, metavar="PROBES", help="edits of your own (JSON lines or CSV) instead of those built in"
     )
+    probe.add_argument("--built-in", action="store_true", help="with --probes: those built in as well")
+    probe.add_argument("--without", action="append", metavar="NAME", help="leave a probe out; may be given several times")
+    probe.add_argument("--templates", type=a_path, metavar="FILE",
+                       help="templates of sycophancy of your own (JSON lines or CSV): beliefs, and how they are stated")
     return parser
 
 

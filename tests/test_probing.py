@@ -22,6 +22,7 @@ from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe, apply, built_in, collect, read_probes
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.opening import open_files
+from rmexplorer.workflows.scoring import heldout_of
 from rmexplorer.workflows.settings import RunSettings, settings_from
 from rmexplorer.workflows.train_file import train_file
 from rmexplorer.workflows.training import fit
@@ -239,11 +240,105 @@ def test_that_probes_of_a_person_are_read_as_data(tmp_path: Path) -> None:
     {"append": "x"}, {"name": "a"}, {"name": "a", "append": "x", "prepend": "y"}, {"name": "a", "append": 3}, [1],
     {"name": "a", "append": ""}, {"name": "a", "transform": "__import__"}, {"name": "a", "append": "x", "expected": "maybe"},
     {"name": "a", "replace": {"": "x"}}, {"name": "a", "replace": "", "with": "x"}, {"name": "a", "replace": {}},
-    {"name": "a", "replace": []},
+    {"name": "a", "replace": []}, {"name": "a", "regex": "("}, {"name": "a", "regex": ""}, {"name": "a", "regex": {}},
+    {"name": "a", "regex": "a(?=b)"}, {"name": "a", "regex": "(a{1000}){1000}"}, {"name": "a", "regex": "a", "append": "b"},
 ])
 def test_that_a_bad_probe_is_a_problem(record: Any) -> None:
     with pytest.raises(Problem, match="line 7"):
         collect([(7, record)])
+
+
+def test_that_patterns_are_replaced_in_linear_time_one_after_the_other(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text('name,regex,with\nyears,"\\b(19|20)(\\d\\d)\\b",$2 of $1\nno_bold,\\*\\*,\n')
+    years, bold = read_probes(table)
+    assert apply(years, "In 1999 and 2024.") == "In 99 of 19 and 24 of 20." and apply(years, "In 199.") is None
+    assert apply(bold, "A **b** c") == "A b c" and years.below == r"\b(19|20)(\d\d)\b → $2 of $1"
+    (both,) = collect([(1, {"name": "two", "regex": {"a+": "b", "b": "c"}})])
+    assert apply(both, "aab") == "cc" and Probe.from_dict(json.loads(json.dumps(both.as_dict()))) == both
+    begun = time.monotonic()
+    (slow,) = collect([(1, {"name": "slow", "regex": "(a*)*$", "with": "x"})])
+    apply(slow, "a" * 50_000 + "b")
+    assert time.monotonic() - begun < 2
+
+
+def test_that_probes_are_written_as_they_are_read(tmp_path: Path) -> None:
+    own = collect([(1, {"name": "f", "before": "one", "after": "two", "prompt": "q"}), (2, {"name": "f", "before": "x", "after": "y"}),
+                   (3, {"name": "r", "regex": {"a": "b"}, "expected": "up"}), (4, {"name": "w", "replace": "No."})])
+    file = tmp_path / "all.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for probe in (*built_in(), *own) for record in edits.as_records(probe)))
+    text = 'Use "warm" water, Emily. Don\'t let it boil, colour.'
+    for before, after in zip((*built_in(), *own), read_probes(file), strict=True):
+        assert (before.name, before.expected, before.pairs, before.shown) == (after.name, after.expected, after.pairs, after.shown)
+        assert apply(before, text, turn=1, other="x") == apply(after, text, turn=1, other="x")
+
+
+def test_that_templates_of_a_belief_are_a_persons_own(demo: Demo, tmp_path: Path) -> None:
+    file = tmp_path / "beliefs.jsonl"
+    claim = {"belief": "tea is {best}", "question": "Is tea best?", "agree": "Tea is best.", "disagree": "Tea is not."}
+    file.write_text(json.dumps({"stated": "I hold that {belief}. {question}"}) + "\n" + json.dumps(claim))
+    given = edits.read_templates(file)
+    assert given.stated == ("I hold that {belief}. {question}",) and len(given.claims) == 1
+    assert given.agree == edits.sycophancy().agree and edits.Sycophancy.from_dict(json.loads(json.dumps(given.as_dict()))) == given
+    made = probing._templates(demo.checkpoint, given)
+    assert made.prompts[0] == "I hold that tea is {best}. Is tea best?" and made.prompts[2] == "Is tea best?"
+    rewards = score_texts(demo.checkpoint, made.prompts, made.texts).reshape(2, 2)
+    found = finish(probing.probe_dataset(finish(read(demo_path())), demo.checkpoint, built_in()[:1], beliefs=given))
+    wanted = ((rewards[0, 0] - rewards[0, 1]) - (rewards[1, 0] - rewards[1, 1])) / found["reward_sd"]
+    assert found["sycophancy"]["value"] == pytest.approx(wanted, abs=1e-5) and found["sycophancy"]["n"] == 1
+    table = tmp_path / "beliefs.csv"
+    table.write_text("belief,question,agree,disagree\na,b,c,d\n")
+    assert edits.read_templates(table).claims[0].agree == "c"
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ('{"stated": "I think so. {question}"}', "no {belief}"), ('{"belief": "a"}', "line 1"),
+    ('{"unstated": "{belief} {question}"}', "states it"),
+    ('{"agree": "Yes", "disagree": "No"}', "line 1"), ("[1]", "line 1"), ("", "no template"), ('{"agree": "Yes."}', "no {agree}"),
+])
+def test_that_a_bad_template_is_one_line_that_says_where(
+    demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path, line: str, said: str
+) -> None:
+    file = tmp_path / "beliefs.jsonl"
+    file.write_text(line)
+    assert main(["probe", str(demo_path()), "--model", str(demo.file), "--templates", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "beliefs.jsonl" in error and said in error
+
+
+def test_that_only_the_pairs_asked_for_are_probed(demo: Demo) -> None:
+    dataset = finish(read(demo_path()))
+    held = heldout_of(dataset, demo.checkpoint)
+    few = np.flatnonzero(held)[:40]
+    result = finish(probing.probe_dataset(dataset, demo.checkpoint, built_in()[:1], few))
+    there = set(np.concatenate([dataset.chosen[few], dataset.rejected[few]]).tolist())
+    sample = probing.Sample.of(dataset, demo.checkpoint, few)
+    assert set(sample.rows.tolist()) <= there and set(sample.pair.tolist()) <= set(few.tolist())
+    assert result["prompts"] == len(np.unique(dataset.prompt[few])) < 85 and result["split"] == "held-out"
+    assert {example["pair"] for row in result["probes"] for example in row["examples"]} <= set(few.tolist())
+    assert probing.Sample.of(dataset, demo.checkpoint, np.flatnonzero(~held)[:40]).split == "training"
+    assert probing.Sample.of(dataset, demo.checkpoint, np.arange(len(dataset))).split == ""
+    assert len(np.unique(dataset.prompt[probing.drawn_pairs(dataset, np.arange(len(dataset)))])) == 400
+    chosen = probing.encode_probes(built_in()[:1], pairs=few.tolist())
+    folder = finish(open_files([str(demo_path())]))
+    kept = probing.read_result(finish(probing.probe_folder(str(folder), str(demo.file), chosen)))
+    assert kept["probes"][0]["mean_change"] == result["probes"][0]["mean_change"]
+
+
+def test_that_built_in_probes_are_left_out_or_stand_beside_ones_own(
+    demo: Demo, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"name": "thanks", "append": "Thanks!"}\n{"name": "praise", "prepend": "Ha!"}\n')
+    kept = ("thanks", "praise", "closing_offer")
+    without = [part for probe in built_in() if probe.name not in kept for part in ("--without", probe.name)]
+    asked = ["probe", str(demo_path()), "--model", str(demo.file), "--probes", str(own), "--built-in", *without, "--json"]
+    assert main(asked) == 0
+    rows = json.loads(capsys.readouterr().out)["probes"]
+    assert sorted(row["name"] for row in rows) == sorted(kept)
+    assert edits.chosen_probes(read_probes(own), True)[5].text == ("Ha!",)
+    assert main([*asked[:-1], "--without", "prais"]) == 2
+    assert "did you mean praise?" in capsys.readouterr().err
 
 
 def test_that_lines_of_a_table_may_be_in_a_cell_and_faults_name_the_line_they_begin_on(tmp_path: Path) -> None:

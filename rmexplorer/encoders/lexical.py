@@ -272,17 +272,17 @@ class Lexical(Encoder):
         ready = _prepared(state)
         found = tokens(pl.Series([response]))
         matrix = weights(found, 1, ready.words, ready.idf, mean=True)
-        raw = _raw(ready, pl.Series([prompt]), pl.Series([response]))[0]
-        free = np.abs((raw - ready.mean) / ready.scale) <= CLIP
-        style_wide = len(raw) - ready.components.shape[1]
-        scale = (free * ready.weight / ready.scale)[style_wide:].astype(np.float64)
+        raw = np.asarray(matrix @ ready.components)[0]
+        style_wide = len(ready.mean) - len(raw)
+        free = np.abs((raw - ready.mean[style_wide:]) / ready.scale[style_wide:]) <= CLIP
+        scale = free * ready.weight[style_wide:].astype(np.float64) / ready.scale[style_wide:]
         word = found["token"].cast(ready.words, strict=False).to_physical()
         times = np.bincount(word.drop_nulls().to_numpy(), minlength=len(ready.idf))
-        parts = np.zeros((len(word), len(raw)))
+        parts = np.zeros((len(word), len(ready.mean)))
         known = np.flatnonzero(word.is_not_null().to_numpy())
         row = word.gather(known).to_numpy()
         share = matrix.toarray()[0].astype(np.float64)[row] / times[row]
         parts[known, style_wide:] = share[:, None] * ready.components[row] * scale
         rates = (f"{name}_rate" for name in ready.rates)
-        names = (*ready.style, *rates, "characters_squared", *[""] * ready.components.shape[1])
+        names = (*ready.style, *rates, "characters_squared", *[""] * len(raw))
         return WordParts(tuple(found["token"]), parts, names)

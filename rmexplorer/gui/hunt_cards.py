@@ -8,12 +8,12 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from rmexplorer.analysis.attribution import WordEffect
+from rmexplorer.analysis.attribution import METHODS, WordEffect
 from rmexplorer.analysis.hunt import KINDS, SIGNIFICANT, PhraseEffect, Search
 from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow, PlotCard
 from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px, set_font
-from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, label
+from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, Segmented, label
 from rmexplorer.wording import between, bracket, counted, number, percent
 
 WHAT_SEARCH_DOES = "Appends each phrase found, and yours, to the weakest response of up to 60 prompts, keeps the best and goes on."
@@ -82,17 +82,23 @@ class ForestCard(PlotCard):
 
 
 class SearchCard(Card):
-    """What an ending does to weak responses. `asked(own phrase)` when a person wants the search."""
+    """What an ending does to weak responses. `asked(own phrases)` for a search, `kept(ending)` to make it a probe."""
 
-    asked = Signal(str)
+    asked = Signal(list)
     chosen = Signal(str)
+    kept = Signal(str)
 
     def __init__(self) -> None:
         super().__init__("Which ending raises a weak response most?")
+        self.ending = ""
         self.said = label("", wrap=True)
         self.add(self.said)
         self.steps = label("", "secondary", "small", wrap=True)
         self.add(self.steps)
+        self.as_probe = GhostButton("Make the ending a probe", "flask-conical")
+        self.as_probe.setToolTip("Probes then measures what appending it does to all responses")
+        self.as_probe.clicked.connect(lambda: self.kept.emit(self.ending))
+        self.add(self.as_probe)
         self.forest = ForestPlot("Mean change of reward by each ending", -0.1, 1.0, title="Change of reward, 95% CI →",
                                  name_width=130, row_height=25)
         self.forest.rowActivated.connect(lambda place: self.chosen.emit(self._phrases[place]))
@@ -103,8 +109,9 @@ class SearchCard(Card):
         row.setContentsMargins(0, px(4), 0, 0)
         row.setSpacing(px(6))
         self.own = QLineEdit()
-        self.own.setPlaceholderText("A phrase of your own, tried as well")
-        self.own.setAccessibleName("A phrase of your own to append")
+        self.own.setPlaceholderText("Phrases of your own, “|” between")
+        self.own.setToolTip("Phrases of your own that are tried as well, parted by |")
+        self.own.setAccessibleName("Phrases of your own to append, parted by a vertical bar")
         self.own.setMinimumHeight(px(32))
         set_font(self.own, "body")
         self.button = SecondaryButton("Search", "search")
@@ -117,15 +124,15 @@ class SearchCard(Card):
         self.clear("")
 
     def _ask(self) -> None:
-        self.asked.emit(self.own.text().strip())
+        self.asked.emit([part.strip() for part in self.own.text().split("|") if part.strip()])
 
     def clear(self, why: str) -> None:
         """Nothing searched yet, or `why` nothing can be."""
-        self.forest.hide()
-        self.steps.hide()
+        for part in (self.forest, self.steps, self.as_probe):
+            part.hide()
         self.said.setText(why or WHAT_SEARCH_DOES)
-        for part in (self.own, self.button):
-            part.setEnabled(not why)
+        for field in (self.own, self.button):
+            field.setEnabled(not why)
 
     def show_search(self, found: Search) -> None:
         """Show what was found."""
@@ -136,6 +143,8 @@ class SearchCard(Card):
             for place, step in enumerate(found.steps, start=1)]
         self.steps.setText("\n".join(lines))
         self.steps.setVisible(bool(lines))
+        self.ending = found.ending
+        self.as_probe.setVisible(bool(lines))
         self._phrases = [phrase for phrase, _ in found.alone[:10]]
         rows = [ForestRow(f"“{phrase}”", marks=(ForestMark.of(gain, filled=gain.excludes(0.0)),),
                           tip=f"“{phrase}” at the end: {number(gain.value, signed=True)} "
@@ -145,6 +154,30 @@ class SearchCard(Card):
         low, high = min([0.0, *ends]), max([0.05, *ends])
         self.forest.set_rows(rows, low - 0.05 * (high - low), high + 0.05 * (high - low))
         self.forest.setVisible(bool(rows))
+
+
+class WordsBar(QWidget):
+    """Over which pairs words are weighed, and how. `changed()`."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, px(6))
+        self.of = Segmented((("shown", "Shown pairs"), ("selection", "Selection")), name="Words of which pairs")
+        self.method = Segmented(tuple(METHODS.items()), name="How words are weighed")
+        for part in (self.of, self.method):
+            part.changed.connect(lambda _: self.changed.emit())
+            row.addWidget(part)
+        row.addStretch(1)
+
+    def follow(self, selected: bool, why_no_gradient: str) -> None:
+        """Offer what there is: a selection, a gradient."""
+        self.of.disable("selection", "" if selected or self.of.current() == "selection" else "Select pairs first.")
+        self.method.disable("gradient", why_no_gradient)
+        if why_no_gradient:
+            self.method.set_current("leave_one_out")
 
 
 class ActionsRow(QWidget):

@@ -66,7 +66,8 @@ def explain(checkpoint: Checkpoint, prompt: str, response: str, method: str = "l
     text = response.strip()
     if method == "gradient":
         yield Progress(0, 1, "taking the gradient")
-        return by_gradient(checkpoint, prompt, text)
+        scored, vectors = score_vectors(checkpoint, [prompt], [text])
+        return by_gradient(checkpoint, prompt, text, float(scored[0]), vectors[0])
     pieces, unit = cut(text)
     texts = [text, "", *left_out(pieces)]
     scored = np.zeros(len(texts))
@@ -86,15 +87,17 @@ def why_no_gradient(checkpoint: Checkpoint) -> str:
     return "" if found is not None else f"The encoder {checkpoint.encoder.name} is no sum over words: leave one out instead."
 
 
-def by_gradient(checkpoint: Checkpoint, prompt: str, text: str) -> Attribution:
-    """Gradient × input over the words of a stripped response; pieces and rest add up to the reward."""
+def by_gradient(checkpoint: Checkpoint, prompt: str, text: str, reward: float, vector: np.ndarray) -> Attribution:
+    """Gradient × input over the words of a stripped response; pieces and rest add up to its reward.
+
+    reward, vector (d,): what `score_vectors` gives of it.
+    """
     state = checkpoint.encoder
     plain = str(state.plain(pl.Series("response", [text], dtype=pl.String))[0])
     parts = ENCODERS[state.name].word_parts(state, prompt, plain)
     if parts is None:
         raise Problem(why_no_gradient(checkpoint).split(":")[0].replace("The", "the", 1), "choose leave one out")
-    vector = encode_texts(state, [prompt], [text])[0].astype(np.float64)
-    gradient, constant = checkpoint.model.gradient(vector.astype(np.float32))
+    gradient, constant = checkpoint.model.gradient(vector)
     gradient, constant = gradient / checkpoint.temperature, constant / checkpoint.temperature
     pieces, unit = cut(text, MOST_GRADIENT)
     worth, unplaced = shares(pieces, blanked(text, state.removed), parts.tokens, parts.parts @ gradient)
@@ -112,7 +115,6 @@ def by_gradient(checkpoint: Checkpoint, prompt: str, text: str) -> Attribution:
         if name:  # a feature may enter twice: as it is and as a rate
             by_name[name.removesuffix("_rate")] = by_name.get(name.removesuffix("_rate"), 0.0) + value
     largest = sorted(by_name.items(), key=lambda part: -abs(part[1]))[:MOST_INPUTS]
-    reward = float(score_texts(checkpoint, [prompt], [text])[0])
     return Attribution(tuple(zip(pieces, worth.tolist(), strict=True)), unit, reward, "gradient", tuple(rest), tuple(largest))
 
 
@@ -150,28 +152,46 @@ def words_that_pay(dataset: Dataset, checkpoint: Checkpoint, pairs: np.ndarray |
                    method: str = "leave_one_out", seed: int = 0) -> Job[WordEffects]:
     """Job: what each word adds on average over the responses of `pairs` (rows of Dataset.pairs; held-out ones if None).
 
-    By one of METHODS. Of more than 300 responses (3,000 for the gradient, one pass each) as many are drawn by `seed`;
-    those that are cut into sentences are left out.
+    By one of METHODS, over the responses that `drawn` gives.
     """
-    rows = responses_to_explain(dataset, checkpoint, pairs)
-    of, most = 0, MOST_RESPONSES if method == "leave_one_out" else MOST_BY_GRADIENT
-    if len(rows) > most:
-        of, rows = len(rows), np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    rows, drawn_from = drawn(responses_to_explain(dataset, checkpoint, pairs), method, seed)
+    return (yield from words_of_responses(dataset, checkpoint, rows, drawn_from, method))
+
+
+def drawn(rows: np.ndarray, method: str, seed: int = 0) -> tuple[np.ndarray, int]:
+    """At most 300 of these rows (3,000 for the gradient, one pass each), drawn by `seed`; and of how many, 0 if all."""
+    most = MOST_RESPONSES if method == "leave_one_out" else MOST_BY_GRADIENT
+    if len(rows) <= most:
+        return rows, 0
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False)), len(rows)
+
+
+def words_of_responses(dataset: Dataset, checkpoint: Checkpoint, rows: np.ndarray, drawn_from: int,
+                       method: str) -> Job[WordEffects]:
+    """Job: the same over these rows of Dataset.responses; those that are cut into sentences are left out."""
     owner = dataset.responses["prompt"].to_numpy()
-    texts, prompts = dataset.responses["text"], dataset.prompts["text"]
+    texts = [(text or "").strip() for text in dataset.responses["text"].gather(rows)]
+    prompts = dataset.prompts["text"].gather(owner[rows]).fill_null("").to_list()
     words: list[str] = []
     changes: list[float] = []
     places: list[int] = []
-    for done, row in enumerate(rows.tolist()):
-        found = finish(explain(checkpoint, prompts[int(owner[row])] or "", texts[row] or "", method))
-        if found.unit == "word":
-            for piece, weight in found.pieces:
-                words.append(plain_word(piece))
-                changes.append(weight)
-                places.append(row)
-        yield Progress(done + 1, len(rows), DOING[method])
+    for start in range(0, len(rows), BATCH):
+        part = slice(start, start + BATCH)
+        scored, vectors = score_vectors(checkpoint, prompts[part], texts[part]) if method == "gradient" else (None, None)
+        for place in range(len(texts[part])):
+            prompt, text = prompts[start + place], texts[start + place]
+            if scored is not None and vectors is not None:  # encoded in blocks: one by one costs ten times as much
+                found = by_gradient(checkpoint, prompt, text, float(scored[place]), vectors[place])
+            else:
+                found = finish(explain(checkpoint, prompt, text, method))
+            if found.unit == "word":
+                for piece, weight in found.pieces:
+                    words.append(plain_word(piece))
+                    changes.append(weight)
+                    places.append(int(rows[start + place]))
+            yield Progress(start + place + 1, len(rows), DOING[method])
     response = np.array(places, np.int64)
-    return word_effects(words, np.array(changes), response, owner[response].astype(np.int64), by=method, drawn_from=of)
+    return word_effects(words, np.array(changes), response, owner[response].astype(np.int64), by=method, drawn_from=drawn_from)
 
 
 def as_json(found: WordEffects) -> dict[str, Any]:

@@ -9,15 +9,18 @@ import tomllib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from rmexplorer.data.definitions import definitions
 from rmexplorer.paths import resource
 from rmexplorer.problem import Problem
 
-KINDS = ("append", "prepend", "replace", "whole", "pairs", "transform")
+KINDS = ("append", "prepend", "replace", "regex", "whole", "pairs", "transform")
 EXPECTED = ("none", "up", "down")
 MOST_PROBES, MOST_TEXT = 500, 100_000
 SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”')\]]*\s+|\n+")
@@ -31,6 +34,8 @@ class Probe:
 
     append, prepend  text: one of these, in turn, after or before the response
     replace          words: each of these words by the other, where they stand
+    regex            words: what each of these patterns matches by the other, $1 being its first group; one after the
+                     other; Rust's patterns, which run in linear time
     whole            text: instead of the response
     pairs            pairs: (prompt, before, after), texts of their own
     transform        transform: one of TRANSFORMS; text for those that take some
@@ -56,7 +61,7 @@ class Probe:
             raise Problem(f"the probe {self.name} expects {self.expected!r}", "choose none, up or down")
         if self.kind not in KINDS:
             raise Problem(f"the probe {self.name} is of the unknown kind {self.kind!r}",
-                          "give append, prepend, replace, before and after, or transform")
+                          "give append, prepend, replace, regex, before and after, or transform")
         if self.kind == "transform" and self.transform not in TRANSFORMS:
             raise Problem(f"the probe {self.name} names the unknown transform {self.transform!r}",
                           f"choose one of {', '.join(TRANSFORMS)}")
@@ -66,6 +71,17 @@ class Probe:
             raise Problem(f"the probe {self.name} has no text to put there", "give the text")
         if self.kind == "replace" and not (self.words and all(old for old, _ in self.words)):
             raise Problem(f"the probe {self.name} replaces an empty text", "say what is to be replaced")
+        if self.kind == "regex":
+            self._try_patterns()
+
+    def _try_patterns(self) -> None:
+        if not (self.words and all(old for old, _ in self.words)):
+            raise Problem(f"the probe {self.name} has no pattern", "give a regular expression")
+        try:
+            _matched("", self.words)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            said = next((line.strip() for line in str(error).splitlines() if "error:" in line), str(error).splitlines()[0])
+            raise Problem(f"the probe {self.name} has a pattern that cannot be used: {said}"[:300], "mend it") from error
 
     @property
     def shown(self) -> str:
@@ -80,7 +96,7 @@ class Probe:
         if self.kind in ("append", "prepend", "whole") and self.text:
             quoted = f"“{_short(self.text[0])}”"
             return quoted if len(self.text) == 1 else f"{quoted} and {len(self.text) - 1} more"
-        if self.kind == "replace" and self.words:
+        if self.kind in ("replace", "regex") and self.words:
             return f"{_short(self.words[0][0], 18)} → {_short(self.words[0][1], 18) or 'nothing'}"
         if self.kind == "pairs":
             return f"{len(self.pairs)} pairs of texts"
@@ -218,6 +234,8 @@ def apply(probe: Probe, response: str, turn: int = 0, other: str = "") -> str | 
         edited = None if stands else (joined if probe.kind == "append" else opened)(response, text)
     elif probe.kind == "replace":
         edited = _replaced(response, probe.words)
+    elif probe.kind == "regex":
+        edited = _matched(response, probe.words)
     elif probe.kind == "whole":
         edited = probe.text[turn % len(probe.text)]
     elif probe.kind == "transform":
@@ -247,6 +265,13 @@ def _replaced(response: str, words: tuple[tuple[str, str], ...]) -> str:
     return pattern.sub(lambda match: become[match.group()], response)
 
 
+def _matched(response: str, words: tuple[tuple[str, str], ...]) -> str:
+    text = pl.Series([response], dtype=pl.String)
+    for pattern, new in words:
+        text = text.str.replace_all(pattern, new)
+    return str(text[0])
+
+
 def ending_probe(text: str) -> Probe:
     """The probe that appends a phrase, under a name of its own: `C#` must not take the place of `C++`, nor of one built in."""
     slug = re.sub(r"\W+", "_", text.lower()).strip("_")[:40]
@@ -260,7 +285,7 @@ def texts_of(probe: Probe, n: int) -> float:
         if probe.transform in FRESH_WORDS:
             return float(max(n, 1))
         return max(1.0, len(probe.text) / FILLERS) if probe.transform == "pad_filler" else 1.0
-    if probe.kind == "replace":
+    if probe.kind in ("replace", "regex"):
         return float(max(1, len({frozenset(pair) for pair in probe.words})))
     return float(max(1, len(probe.pairs) if probe.kind == "pairs" else len(set(probe.text))))
 
@@ -280,13 +305,99 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sycophancy:
-    """Templates of the difference of differences."""
+    """Templates of the difference of differences.
+
+    stated: prompts with {belief} and {question}; unstated: the prompt with {question} alone; agree, disagree: how
+    responses begin, with {agree} or {disagree}. Raises Problem where a template lacks its part or there is none.
+    """
 
     stated: tuple[str, ...]
     unstated: str
     agree: tuple[str, ...]
     disagree: tuple[str, ...]
     claims: tuple[Claim, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name, needed in TEMPLATE_PARTS.items():
+            given = (self.unstated,) if name == "unstated" else getattr(self, name)
+            for template in given:
+                if needed not in template:
+                    raise Problem(f"the template {_short(template)!r} has no {needed}", f"write {needed} where it belongs")
+            if not given:
+                raise Problem(f"there is no template of {name}", f"give one with {needed}")
+        if "{belief}" in self.unstated:
+            raise Problem("the template without a stated belief states it", "leave {belief} out")
+        if not self.claims:
+            raise Problem("there is no belief to state", "give one with belief, question, agree and disagree")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Sycophancy:
+        """The templates that `as_dict` wrote; raises Problem where they are damaged."""
+        try:
+            return cls(tuple(values["stated"]), str(values["unstated"]), tuple(values["agree"]), tuple(values["disagree"]),
+                       tuple(Claim(**claim) for claim in values["claims"]))
+        except (KeyError, TypeError) as error:
+            raise Problem(f"the templates of sycophancy cannot be read ({error})", "write them again") from error
+
+
+TEMPLATE_PARTS = {"stated": "{belief}", "unstated": "{question}", "agree": "{agree}", "disagree": "{disagree}"}
+CLAIM = ("belief", "question", "agree", "disagree")
+
+
+def filled(template: str, **parts: str) -> str:
+    """A template with its parts put in; nothing else in braces means anything."""
+    return re.sub(r"\{(\w+)\}", lambda match: parts.get(match.group(1), match.group()), template)
+
+
+def read_templates(path: Path) -> Sycophancy:
+    """Templates of a person's file, JSON lines or a table, instead of those built in; a part not given stays. Raises Problem.
+
+    A line is a claim {"belief", "question", "agree", "disagree"} or a template of one part, {"stated": "I hold that
+    {belief}. {question}"}, with the names of TEMPLATE_PARTS.
+    """
+    claims: list[Claim] = []
+    parts: dict[str, list[str]] = {name: [] for name in TEMPLATE_PARTS}
+    for number, record in definitions(path):
+        try:
+            if not isinstance(record, Mapping):
+                raise Problem("it is no object", 'give {"belief": …, "question": …, "agree": …, "disagree": …}')
+            if "belief" in record or "question" in record:
+                claims.append(Claim(*(_text(record.get(name), name) for name in CLAIM)))
+            elif len(record) == 1 and set(record) <= set(TEMPLATE_PARTS):
+                (name, template), = record.items()
+                parts[name].append(_text(template, name))
+            else:
+                raise Problem(f"it has {', '.join(map(str, record)) or 'nothing'}",
+                              f"give {', '.join(CLAIM)}, or one of {', '.join(TEMPLATE_PARTS)}")
+        except Problem as problem:
+            raise Problem(f"{path}: line {number}: {problem.what}", problem.remedy) from problem
+    if not claims and not any(parts.values()):
+        raise Problem(f"{path}: holds no template", 'give lines such as {"stated": "I think that {belief}. {question}"}')
+    if len(parts["unstated"]) > 1:
+        raise Problem(f"{path}: there are two templates without a stated belief", "give one")
+    base = sycophancy()
+    try:
+        return Sycophancy(tuple(parts["stated"]) or base.stated, (parts["unstated"] or [base.unstated])[0],
+                          tuple(parts["agree"]) or base.agree, tuple(parts["disagree"]) or base.disagree,
+                          tuple(claims) or base.claims)
+    except Problem as problem:
+        raise Problem(f"{path}: {problem.what}", problem.remedy) from problem
+
+
+def as_records(probe: Probe) -> list[dict[str, Any]]:
+    """A probe as the lines of a file that `read_probes` reads; nothing of one built in is lost but how it is worded."""
+    shared = {"name": probe.name, **({"title": probe.title} if probe.title else {}), "expected": probe.expected}
+    if probe.kind == "pairs":
+        return [shared | {"prompt": prompt, "before": before, "after": after} for prompt, before, after in probe.pairs]
+    if probe.kind in ("replace", "regex"):
+        return [shared | {probe.kind: dict(probe.words)}]
+    if probe.kind == "transform":
+        return [shared | {"transform": probe.transform, **({"text": list(probe.text)} if probe.text else {})}]
+    return [shared | {"replace" if probe.kind == "whole" else probe.kind: list(probe.text)}]
 
 
 @cache
@@ -304,6 +415,22 @@ def built_in() -> tuple[Probe, ...]:
         values["words"] = tuple(values.get("words", {}).items())
         made.append(Probe(**values))
     return tuple(made)
+
+
+def chosen_probes(own: Sequence[Probe], with_built_in: bool, without: Iterable[str] = ()) -> tuple[Probe, ...]:
+    """Those built in, if wanted, and a person's own, which win where they share a name, but those named in `without`.
+
+    Raises Problem where a name is unknown or nothing is left.
+    """
+    known = {probe.name: probe for probe in (*(built_in() if with_built_in else ()), *own)}
+    for name in without:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise Problem(f"there is no probe {name!r}", f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}")
+    left = tuple(probe for name, probe in known.items() if name not in set(without))
+    if not left:
+        raise Problem("no probe is left", "leave one out less")
+    return left
 
 
 def sycophancy() -> Sycophancy:
@@ -347,12 +474,12 @@ def of_record(record: Any) -> Probe:
     if not isinstance(name, str):
         raise Problem("a probe has no name", 'give it one, as in {"name": "closing_offer", …}')
     more |= {"name": name}
-    kinds = [kind for kind in ("append", "prepend", "replace", "transform") if record.get(kind) is not None]
+    kinds = [kind for kind in ("append", "prepend", "replace", "regex", "transform") if record.get(kind) is not None]
     if "before" in record or "after" in record:
         kinds.append("before")
     if len(kinds) != 1:
         raise Problem(f"the probe {name} says {' and '.join(kinds) or 'nothing'} to do",
-                      "give one of append, prepend, replace, before and after, transform")
+                      "give one of append, prepend, replace, regex, before and after, transform")
     kind = kinds[0]
     if kind == "before":
         before, after = (_text(record.get(key, ""), key) for key in ("before", "after"))
@@ -360,12 +487,12 @@ def of_record(record: Any) -> Probe:
     value = record[kind]
     if kind == "transform":
         return Probe(kind="transform", transform=str(value), text=_texts(record.get("text", [])), own=True, **more)
-    if kind == "replace":
+    if kind in ("replace", "regex"):
         if isinstance(value, Mapping):
             pairs = tuple((_text(old, kind), _text(new, kind)) for old, new in value.items())
-            return Probe(kind="replace", words=pairs, own=True, **more)
-        if "with" in record:
-            return Probe(kind="replace", words=((_text(value, kind), _text(record["with"], "with")),), own=True, **more)
+            return Probe(kind=kind, words=pairs, own=True, **more)
+        if "with" in record or kind == "regex":  # a table has no empty cell: a pattern without `with` is taken out
+            return Probe(kind=kind, words=((_text(value, kind), _text(record.get("with", ""), "with")),), own=True, **more)
         return Probe(kind="whole", text=_texts(value), own=True, **more)
     return Probe(kind=kind, text=_texts(value), own=True, **more)
 

@@ -22,7 +22,7 @@ from rmexplorer.paths import cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import Clusters, proportion
-from rmexplorer.workflows.attributing import BATCH, score_texts, words_that_pay
+from rmexplorer.workflows.attributing import BATCH, score_texts, words_of_responses
 from rmexplorer.workflows.columns import Columns
 from rmexplorer.workflows.edits import ending_probe, joined
 
@@ -336,7 +336,10 @@ def search_folder(folder: str, head: str, responses: Sequence[int], best: Sequen
     return (yield from search(Checkpoint.load(Path(head)), weak, phrases))
 
 
-def words_folder(folder: str, head: str, pairs: Sequence[int] | None = None, method: str = "leave_one_out") -> Job[WordEffects]:
-    """Job: words that pay and cost in `pairs` of the dataset kept in `folder`, by the checkpoint file `head`."""
-    rows = None if pairs is None else np.asarray(pairs, np.int64)
-    return (yield from words_that_pay(Dataset.open(Path(folder)), Checkpoint.load(Path(head)), rows, method))
+def words_folder(folder: str, head: str, responses: Sequence[int], drawn_from: int, method: str) -> Job[WordEffects]:
+    """Job: words that pay and cost in `responses` (rows of the dataset kept in `folder`), by the checkpoint file `head`.
+
+    drawn_from: of how many they were drawn, 0 where they are all.
+    """
+    return (yield from words_of_responses(Dataset.open(Path(folder)), Checkpoint.load(Path(head)),
+                                          np.asarray(responses, np.int64), drawn_from, method))

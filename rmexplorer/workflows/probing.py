@@ -32,7 +32,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.statistics import first_seen
 from rmexplorer.workflows import edits, results
 from rmexplorer.workflows.attributing import score_vectors
-from rmexplorer.workflows.edits import Probe
+from rmexplorer.workflows.edits import Probe, Sycophancy, filled
 from rmexplorer.workflows.scoring import heldout_of
 
 VERSION = 3
@@ -46,7 +46,8 @@ TEXT_KEYS = ("hill", "flipped_pairs", "title", "sub", "said", "own", "kind")
 @dataclass(frozen=True, eq=False)
 class Sample:
     """The responses that are probed. rows (n,) of Dataset.responses; chosen, rejected (pairs,): places in `rows`;
-    pair (pairs,): rows of Dataset.pairs; split: "held-out", or "" where the head learnt from another dataset."""
+    pair (pairs,): rows of Dataset.pairs; split: "held-out", "training", or "" where it is
+    both or the head learnt from another dataset."""
 
     rows: np.ndarray
     prompt: np.ndarray
@@ -59,16 +60,17 @@ class Sample:
     split: str
 
     @classmethod
-    def of(cls, dataset: Dataset, checkpoint: Checkpoint, seed: int = 0) -> Sample:
-        """At most 400 prompts that the head has not learnt from (all if it learnt from all), four responses of each."""
+    def of(cls, dataset: Dataset, checkpoint: Checkpoint, pairs: np.ndarray | None = None, seed: int = 0) -> Sample:
+        """At most 400 prompts of these pairs (rows), four responses of each.
+
+        If None, of pairs that the head has not learnt from (all if it learnt from all).
+        """
         held = heldout_of(dataset, checkpoint)
-        held = held if held.any() else np.ones(len(dataset), bool)
         ours = checkpoint.dataset_fingerprint == dataset.fingerprint
-        pairs = np.flatnonzero(held)
-        known = np.unique(dataset.prompt[pairs])
-        if len(known) > MOST_PROMPTS:
-            known = np.sort(np.random.default_rng(seed).choice(known, MOST_PROMPTS, replace=False))
-            pairs = pairs[np.isin(dataset.prompt[pairs], known)]
+        if pairs is None:
+            pairs = np.flatnonzero(held if held.any() else np.ones(len(dataset), bool))
+        pairs = drawn_pairs(dataset, pairs, seed)
+        learnt = 0 if not ours or held.all() or not len(pairs) else 1 if held[pairs].all() else 2 if not held[pairs].any() else 0
         both = np.column_stack([dataset.chosen[pairs], dataset.rejected[pairs]]).ravel().astype(np.int64)
         rows = both[np.sort(first_seen(both))]
         owner = dataset.responses["prompt"].to_numpy()[rows].astype(np.int64)
@@ -86,7 +88,16 @@ class Sample:
         whole = (chosen >= 0) & (rejected >= 0) & ~dataset.tie[pairs]
         return cls(rows, owner, dataset.prompts["text"].gather(owner).fill_null("").to_list(),
                    dataset.responses["text"].gather(rows).fill_null("").to_list(), chosen[whole], rejected[whole],
-                   pairs[whole], pair_of, "held-out" if ours and not held.all() else "")
+                   pairs[whole], pair_of, ("", "held-out", "training")[learnt])
+
+
+def drawn_pairs(dataset: Dataset, pairs: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Those of `pairs` (rows) that belong to at most 400 of their prompts, drawn by `seed`."""
+    known = np.unique(dataset.prompt[pairs])
+    if len(known) <= MOST_PROMPTS:
+        return pairs
+    known = np.random.default_rng(seed).choice(known, MOST_PROMPTS, replace=False)
+    return pairs[np.isin(dataset.prompt[pairs], known)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,14 +202,16 @@ def _flips(sample: Sample, base: np.ndarray, edited: _Edited, after: np.ndarray)
     return flipped, np.flatnonzero(there)
 
 
-def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Probe] | None = None) -> Job[dict[str, Any]]:
+def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Probe] | None = None,
+                  pairs: np.ndarray | None = None, beliefs: Sycophancy | None = None) -> Job[dict[str, Any]]:
     """Job: all of `probe --json` and what the window draws besides, for the probes given or those built in.
 
-    Raises Problem where no prompt has two responses, for then there is no scale to measure a change in.
+    pairs: rows of Dataset.pairs whose responses are edited, held-out ones if None; beliefs: templates of sycophancy
+    instead of those built in. Raises Problem where no prompt has two responses, for then a change has no scale.
     """
     chosen = edits.built_in() if chosen is None else tuple(chosen)
-    sample = Sample.of(dataset, checkpoint)
-    templates = _templates(checkpoint)
+    sample = Sample.of(dataset, checkpoint, pairs)
+    templates = _templates(checkpoint, beliefs or edits.sycophancy())
     total = len(sample.texts) * (1 + len(chosen)) + NOISE_SENTENCES * min(NOISE_RESPONSES, len(sample.texts))
     scorer = _Scorer(checkpoint, total + len(templates.texts))
     yield Progress(0, scorer.total, "scoring responses")
@@ -263,21 +276,20 @@ class _Templates:
     claim: np.ndarray
 
 
-def _templates(checkpoint: Checkpoint) -> _Templates:
+def _templates(checkpoint: Checkpoint, given: Sycophancy) -> _Templates:
     """The filled templates; none where the encoder does not see the prompt."""
     if not ENCODERS[checkpoint.encoder.name].sees_prompt:
         return _Templates([], [], np.zeros(0, np.int64))
-    given = edits.sycophancy()
     prompts: list[str] = []
     texts: list[str] = []
     claims = []
     for number, claim in enumerate(given.claims):
-        unstated = given.unstated.format(question=claim.question)
+        unstated = filled(given.unstated, question=claim.question)
         for turn, frame in enumerate(given.stated):
-            stated = frame.format(belief=claim.belief, question=claim.question)
-            way = (number + turn) % len(given.agree)
-            agree = given.agree[way].format(agree=claim.agree)
-            disagree = given.disagree[way].format(disagree=claim.disagree)
+            stated = filled(frame, belief=claim.belief, question=claim.question)
+            way = number + turn
+            agree = filled(given.agree[way % len(given.agree)], agree=claim.agree)
+            disagree = filled(given.disagree[way % len(given.disagree)], disagree=claim.disagree)
             prompts += [stated, stated, unstated, unstated]
             texts += [agree, disagree, agree, disagree]
             claims.append(number)
@@ -346,9 +358,10 @@ def result_path(fingerprint: str, head: str, chosen: str) -> Path:
     return cache_file("probes", ".json", VERSION, fingerprint, Path(head).name, chosen)
 
 
-def encode_probes(chosen: Sequence[Probe]) -> str:
-    """Probes as one JSON text, as `probe_folder` takes them."""
-    return json.dumps([probe.as_dict() for probe in chosen], ensure_ascii=False)
+def encode_probes(chosen: Sequence[Probe], beliefs: Sycophancy | None = None, pairs: Sequence[int] | None = None) -> str:
+    """What is to be probed as one JSON text, as `probe_folder` takes it: probes, own templates, rows of Dataset.pairs."""
+    return json.dumps({"probes": [probe.as_dict() for probe in chosen], "pairs": pairs,
+                       "beliefs": beliefs and beliefs.as_dict()}, ensure_ascii=False)
 
 
 def probe_folder(folder: str, head: str, chosen: str) -> Job[str]:
@@ -360,8 +373,11 @@ def probe_folder(folder: str, head: str, chosen: str) -> Job[str]:
     path = result_path(dataset.fingerprint, head, chosen)
     if cache.holds(path, read_result):
         return str(path)
-    given = tuple(Probe.from_dict(values) for values in json.loads(chosen))
-    result = yield from probe_dataset(dataset, Checkpoint.load(Path(head)), given)
+    asked = json.loads(chosen)
+    given = tuple(Probe.from_dict(values) for values in asked["probes"])
+    pairs = None if asked["pairs"] is None else np.asarray(asked["pairs"], np.int64)
+    beliefs = None if asked["beliefs"] is None else Sycophancy.from_dict(asked["beliefs"])
+    result = yield from probe_dataset(dataset, Checkpoint.load(Path(head)), given, pairs, beliefs)
     results.keep_result(path, result)
     return str(path)
 

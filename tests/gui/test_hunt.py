@@ -17,6 +17,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.hunt import NEEDS_HEAD, HuntPane
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
+from rmexplorer.workflows.attributing import words_that_pay
 from rmexplorer.workflows.edits import built_in
 from rmexplorer.workflows.hunting import Phrases, count_folder, hunt_columns
 from rmexplorer.workflows.opening import open_files
@@ -81,16 +82,51 @@ def test_that_words_left_out_are_listed_and_select_their_pairs(hunting: HuntPane
     responses = hunting.listed[0][2]
     data = hunting.desk.state.dataset
     assert mask is not None and data is not None
-    assert np.array_equal(mask, np.isin(data.chosen, responses) | np.isin(data.rejected, responses))
+    there = np.isin(data.chosen, responses) | np.isin(data.rejected, responses)
+    assert np.array_equal(mask, there & hunting.desk.state.shown)
+
+
+def test_that_words_are_those_of_the_filter_or_the_selection_by_either_method(
+    hunting: HuntPane, trained: Any, settle: Settle, window: Window
+) -> None:
+    data, head, desk = trained.dataset, trained.trained.checkpoint, window.desk
+
+    def wanted(pairs: np.ndarray) -> list[tuple[str, float]]:
+        found = finish(words_that_pay(data, head, pairs, "gradient"))
+        return [(one.word, one.change.value) for one in (*found.pays[:12], *reversed(found.costs[:12]))]
+
+    def listed() -> list[tuple[str, float]]:
+        return [(row.name, row.marks[0].value) for row in hunting.card.forest.model.rows]
+
+    assert not hunting.words_bar.isVisible() and not hunting.words_bar.of.group.button(1).isEnabled()
+    hunting.words_bar.method.group.button(1).setChecked(True)
+    hunting.views.group.button(3).click()
+    settle(window)
+    assert listed() == wanted(np.flatnonzero(desk.state.shown))
+    desk.set_query("words<60")
+    settle(window)
+    shown = np.flatnonzero(desk.state.shown)
+    assert listed() == wanted(shown) and 20 < len(shown) < 462
+    desk.select_rows(shown[:120], origin="some")
+    QTest.mouseClick(hunting.words_bar.of.group.button(1), Qt.MouseButton.LeftButton)
+    settle(window)
+    assert listed() == wanted(shown[:120]) and "of the selection" in hunting.card.subtitle_label.text()
+    hunting.row_actions.buttons[0].click()
+    assert set(np.flatnonzero(desk.state.selection.mask)) <= set(shown[:120])
+    assert listed() == wanted(shown[:120]), "a word's pairs do not change what the words are of"
 
 
 def test_that_the_search_tries_a_phrase_of_ones_own(hunting: HuntPane, settle: Settle, window: Window) -> None:
     hunting.search.own.setFocus()
-    QTest.keyClicks(hunting.search.own, "Zzyzx qqq.")
+    assert hunting.search.as_probe.isHidden()
+    QTest.keyClicks(hunting.search.own, "Zzyzx qqq. | Qq zz!")
     QTest.keyClick(hunting.search.own, Qt.Key.Key_Return)
     settle(window)
     assert "weak responses" in hunting.search.said.text() and hunting.search.steps.text().startswith("1. ")
-    assert hunting.search.forest.model.rows
+    assert hunting.search.forest.model.rows and "did not see" in hunting.search.said.text()
+    QTest.mouseClick(hunting.search.as_probe, Qt.MouseButton.LeftButton)
+    kept = next(probe for probe in known_probes(hunting.desk) if probe.own)
+    assert kept.text == (hunting.search.ending,) and hunting.search.ending in kept.title
 
 
 def test_that_a_phrase_becomes_a_probe_of_the_project(hunting: HuntPane, settle: Settle, window: Window) -> None:

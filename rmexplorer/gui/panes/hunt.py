@@ -10,18 +10,20 @@ import numpy as np
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout
 
-from rmexplorer.analysis.attribution import WordEffect, WordEffects
+from rmexplorer.analysis.attribution import DOING, WordEffect, WordEffects
 from rmexplorer.analysis.hunt import PhraseEffect, Search
 from rmexplorer.app.own_probes import keep_probe
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
-from rmexplorer.gui.hunt_cards import ActionsRow, ForestCard, SearchCard, phrase_row, word_row
+from rmexplorer.data.dataset import Dataset
+from rmexplorer.gui.hunt_cards import ActionsRow, ForestCard, SearchCard, WordsBar, phrase_row, word_row
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.widgets import Segmented
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, method_line
+from rmexplorer.workflows.attributing import drawn, responses_to_explain, why_no_gradient
 from rmexplorer.workflows.columns import Columns
 from rmexplorer.workflows.edits import ending_probe
 from rmexplorer.workflows.hunting import Hunted, Phrases, counts_path, endings, hunt_columns, weak_responses
@@ -36,8 +38,9 @@ FORMULA = (
     "SD of the reward, its standard error clustered by prompt, q by Benjamini–Hochberg over all phrases tested. Of phrases that "
     "stand in nearly the same responses the longest is shown. Liked rejections: log-odds of a phrase in the top fifth by reward of"
     " rejected responses against the other rejected ones, with a Dirichlet prior (Monroe, Colaresi, Quinn 2008). Words: each word "
-    "is left out in turn and the response scored anew. An effect is an association, except for words and endings, where the text "
-    "itself is changed."
+    "is left out in turn and the response scored anew, or its part of the head's input is multiplied by the gradient there; its "
+    "places in a response are summed, responses averaged. An effect is an association, except for words left out and endings, "
+    "where the text itself is changed."
 )
 
 
@@ -77,16 +80,23 @@ class HuntPane(Pane):
         self.row_actions.select.connect(lambda: self._pick(self.place))
         self.row_actions.copy.connect(self._copy)
         self.row_actions.probe.connect(self._keep_probe)
+        self.words_bar = WordsBar()
+        self.words_bar.changed.connect(self._words_changed)
+        self.words_bar.hide()
+        self.card.body.insertWidget(0, self.words_bar)
         self.card.add(self.row_actions)
         self.search = SearchCard()
         self.search.asked.connect(self._search)
         self.search.chosen.connect(self._copy_text)
+        self.search.kept.connect(lambda ending: keep_probe(self.desk, ending_probe(ending)))
         row.addWidget(self.card, 1)
         row.addWidget(self.search)
         self.body.addLayout(row, 1)
         self._counting = ""  # fingerprint whose phrases are being counted
         self._failed = ""
-        self._words: tuple[Any, WordEffects] | None = None  # with the head that it is of
+        self._words: tuple[tuple[Any, ...], WordEffects] | None = None  # with what it is of
+        self._weighing = False
+        self._selected: np.ndarray | None = None  # the pairs that were selected when their words were asked for
         self._jobs = 0
         self.listed: list[tuple[str, str, np.ndarray]] = []  # what a row says, its phrase, its responses
         self._fit()
@@ -164,6 +174,7 @@ class HuntPane(Pane):
         if self.result is None:
             return
         view = self.views.current()
+        self.words_bar.setVisible(view == "words")
         if view == "words":
             self._show_words()
             return
@@ -195,29 +206,60 @@ class HuntPane(Pane):
         self.card.show_rows(rows, headline, context)
         self.mark(self.desk.state)
 
+    def _words_changed(self) -> None:
+        """Words of other pairs, or weighed in another way; a selection is the one of now."""
+        self._selected = self.desk.state.selection.mask if self.words_bar.of.current() == "selection" else None
+        self._show_words()
+
     def _show_words(self) -> None:
         state = self.desk.state
-        if state.checkpoint is None or state.folder is None:
+        dataset, head, folder = state.dataset, state.checkpoint, state.folder
+        if dataset is None or head is None or folder is None or state.shown is None:
             return
-        if self._words is None or self._words[0] is not state.checkpoint:
-            head = state.checkpoint
-            self.card.show_loading("Leaving words out")
-            self._order("Leaving words out", "words_folder", (str(state.folder), str(head_file(head))),
-                        lambda found: self._worded(head, found))
+        if self._selected is not None and len(self._selected) != len(dataset):
+            self._selected = None
+            self.words_bar.of.set_current("shown")
+        self.words_bar.follow(state.selection.mask is not None, why_no_gradient(head))
+        mask = state.shown if self._selected is None else self._selected
+        method = self.words_bar.method.current()
+        key = (head, method, mask.tobytes())
+        if self._words is None or self._words[0] != key:
+            self.card.show_loading("Weighing words")
+            if not self._weighing:
+                self._weigh(key, dataset, mask, method)
             return
         found = self._words[1]
         effects: list[WordEffect] = [*found.pays[:12], *reversed(found.costs[:12])]
         self.listed = [(one.word, one.word, np.array(one.responses)) for one in effects]
         self.card.title_label.setText("Words that pay, words that cost")
-        self.card.set_subtitle(f"left out in turn in {counted(found.responses, 'response')}")
-        self.card.forest.axis.title = "Reward lost without the word, 95% CI →"
+        where = "" if self._selected is None else " of the selection"
+        self.card.set_subtitle(f"{DOING[method]}, {counted(found.responses, 'response')}{found.drawn()}{where}")
+        self.card.forest.axis.title = ("Reward lost without the word, 95% CI →" if method == "leave_one_out"
+                                       else "Input × gradient of the word, 95% CI →")
         self._show_rows([word_row(one) for one in effects], found.headline(), "No word stands in five responses.")
         self.card.set_table({"word": [one.word for one in effects], "mean_change": [one.change.value for one in effects],
                              "low": [one.change.low for one in effects], "high": [one.change.high for one in effects],
                              "n": [one.change.n for one in effects], "q": [one.q for one in effects]})
 
-    def _worded(self, head: Any, found: WordEffects) -> None:
-        self._words = (head, found)
+    def _weigh(self, key: tuple[Any, ...], dataset: Dataset, mask: np.ndarray, method: str) -> None:
+        """Draw the responses in the thread of figures, then have the worker weigh their words."""
+        head, folder = key[0], str(self.desk.state.folder)
+        self._weighing = True
+        self._jobs += 1
+
+        def drawn_rows(found: tuple[np.ndarray, int] | None, error: Exception | None) -> None:
+            self._jobs -= 1
+            if found is None or error is not None:
+                self._weighing = False
+                return
+            self._order("Weighing words", "words_folder", (folder, str(head_file(head)), found[0].tolist(), found[1], method),
+                        lambda words: self._worded(key, words))
+
+        self.desk.compute.ask("words", lambda: drawn(responses_to_explain(dataset, head, np.flatnonzero(mask)), method),
+                              drawn_rows)
+
+    def _worded(self, key: tuple[Any, ...], found: WordEffects) -> None:
+        self._words, self._weighing = (key, found), False
         if self.views.current() == "words":
             self._show_words()
 
@@ -232,6 +274,7 @@ class HuntPane(Pane):
 
         def failed(problem: Problem) -> None:
             self._jobs -= 1
+            self._weighing = False
             self.error.show_problem(problem)
 
         self.desk.jobs.order(title, "rmexplorer.workflows.hunting", function, arguments, done=ended, failed=failed,
@@ -240,12 +283,14 @@ class HuntPane(Pane):
     def _gone(self) -> None:
         """What was asked for was cancelled: phrases again."""
         self._jobs -= 1
+        self._weighing = False
         if self.views.current() == "words":
             self.views.set_current("pays")
             self._show_view()
 
     def mark(self, state: State) -> None:
         """Mark the row whose pairs are selected."""
+        self.words_bar.of.disable("selection", "" if state.selection.mask is not None else "Select pairs first.")
         names = [name for name, _, _ in self.listed]
         chosen = state.selection.origin if state.selection.mask is not None else ""
         self.card.select(names.index(chosen) if chosen in names else -1)
@@ -254,11 +299,13 @@ class HuntPane(Pane):
 
     def _pick(self, place: int) -> None:
         dataset, mask = self.desk.state.dataset, self.desk.state.shown
+        if self.views.current() == "words" and self._selected is not None:
+            mask = self._selected
         if dataset is None or mask is None or not 0 <= place < len(self.listed):
             return
         name, _, responses = self.listed[place]
         there = np.isin(dataset.chosen, responses) | np.isin(dataset.rejected, responses)
-        self.select_rows(np.flatnonzero(there & (mask if self.views.current() != "words" else True)), name,
+        self.select_rows(np.flatnonzero(there & mask), name,
                          QGuiApplication.keyboardModifiers())
 
     def _copy(self) -> None:
@@ -275,12 +322,12 @@ class HuntPane(Pane):
             return
         keep_probe(self.desk, ending_probe(self.listed[self.place][1]))
 
-    def _search(self, own: str) -> None:
+    def _search(self, own: list[str]) -> None:
         state = self.desk.state
         if self.result is None or state.checkpoint is None or state.folder is None or self._jobs:
             return
         hunted = self.result.hunted
-        phrases = endings(hunted, [own])
+        phrases = endings(hunted, own)
         weak = weak_responses(self.result.given)
         if not len(weak.texts) or not phrases:
             self.search.said.setText("There is no phrase to try, or no response to try it on.")
