@@ -22,6 +22,7 @@ _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
 
 
 METHODS = {"leave_one_out": "Leave one out", "gradient": "Gradient × input"}
+BRIEF = {"style and length": "style", "empty response": "empty"}
 DOING = {"leave_one_out": "each word left out in turn", "gradient": "each word's input × gradient"}
 
 
@@ -70,10 +71,13 @@ class Attribution:
         return f"Without “{shown}” the reward {'falls' if weight > 0 else 'rises'} by {size}"
 
     def adds_up(self) -> str:
-        """The parts of the reward in words: words +0.31, style and length +1.20, constant −0.10, in all 1.41."""
+        """The parts of the reward in words: words +0.31, style +1.20, constant −0.10: +1.41."""
+        return f"{self.made_of()}: {wording.number(self.reward, signed=True)}"
+
+    def made_of(self) -> str:
+        """The parts without their sum."""
         parts = [(f"{self.unit}s", self.words), *self.rest]
-        said = ", ".join(f"{name} {wording.number(value, signed=True)}" for name, value in parts)
-        return f"{said}: {wording.number(self.reward, signed=True)}"
+        return ", ".join(f"{BRIEF.get(name, name)} {wording.number(value, signed=True)}" for name, value in parts)
 
 
 def cut(text: str, most: int = MOST_WORDS) -> tuple[list[str], str]:

@@ -78,11 +78,11 @@ class AttributionLegend(QWidget):
 
 
 class Method(QWidget):
-    """By which method words are weighed, beside the legend. `changed(method)`."""
+    """By which method words are weighed, beside the legend where there is room for it. `changed(method)`."""
 
     changed = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, wide: bool = True) -> None:
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -93,7 +93,8 @@ class Method(QWidget):
         self.legend = AttributionLegend()
         row.addWidget(self.choice)
         row.addStretch(1)
-        row.addWidget(self.legend)
+        if wide:
+            row.addWidget(self.legend)
 
     def follow(self, head: Checkpoint | None) -> None:
         """Offer what this head allows."""
@@ -125,7 +126,7 @@ class NearestPairs(QWidget):
         self.side.changed.connect(lambda _: self._show())
         self.all = LinkButton("Select them")
         self.all.clicked.connect(lambda: self.selected.emit([pair for pair, _, _ in self.shown or []]))
-        head.addWidget(label("Nearest training pairs", "secondary", "small_strong"))
+        self._column.addWidget(label("Nearest training pairs", "secondary", "small_strong"))
         head.addWidget(self.side)
         head.addStretch(1)
         head.addWidget(self.all)
@@ -250,4 +251,4 @@ class Attributions:
             return
         self.view.set_attribution(first.pieces, second.pieces)
         largest = max((first, second), key=lambda one: abs(one.pieces[one.strongest][1]) if one.pieces else 0.0)
-        self.said(largest.sentence(), first.adds_up(), second.adds_up())
+        self.said(largest.sentence(), first.made_of(), second.made_of())

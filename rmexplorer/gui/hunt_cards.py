@@ -109,7 +109,7 @@ class SearchCard(Card):
         row.setContentsMargins(0, px(4), 0, 0)
         row.setSpacing(px(6))
         self.own = QLineEdit()
-        self.own.setPlaceholderText("Phrases of your own, “|” between")
+        self.own.setPlaceholderText("Yours, with | between")
         self.own.setToolTip("Phrases of your own that are tried as well, parted by |")
         self.own.setAccessibleName("Phrases of your own to append, parted by a vertical bar")
         self.own.setMinimumHeight(px(32))

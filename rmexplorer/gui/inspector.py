@@ -111,8 +111,8 @@ class Inspector(QWidget):
         inner.setContentsMargins(0, 0, px(2), 0)
         inner.setSpacing(px(10))
         inner.addWidget(self._prompt())
+        self.method = Method(wide=False)
         inner.addLayout(self._switch())
-        self.method = Method()
         self.method.changed.connect(lambda _: self._refresh(self._desk.state))
         self.method.hide()
         inner.addWidget(self.method)
@@ -184,6 +184,8 @@ class Inspector(QWidget):
         row.addWidget(self.mode)
         row.addStretch(1)
         row.addWidget(self.legend)
+        row.addWidget(self.method.legend)
+        self.method.legend.hide()
         return row
 
     def _facts(self) -> QVBoxLayout:
@@ -396,7 +398,8 @@ class Inspector(QWidget):
     def _mode(self, mode: str) -> None:
         self.view.set_mode(mode)
         self.legend.setVisible(mode == "diff")
-        self.method.setVisible(mode == "attribution")
+        for part in (self.method, self.method.legend):
+            part.setVisible(mode == "attribution")
         if self._desk.state.focus is not None:
             self._show_attribution(self._desk.state, self._desk.state.focus)
 

@@ -15,21 +15,24 @@ from rmexplorer.gui.widgets import GhostButton, LinkButton, PrimaryButton, Segme
 from rmexplorer.problem import Problem
 from rmexplorer.workflows.edits import TRANSFORMS, Probe
 
-KINDS = (("append", "Append"), ("prepend", "Prepend"), ("replace", "Replace"), ("whole", "Instead"), ("transform", "Named"))
+KINDS = (("append", "Append"), ("prepend", "Prepend"), ("replace", "Replace"), ("regex", "Pattern"),
+         ("whole", "Instead"), ("transform", "Named"))
 HINTS = {
     "append": "Text after the response, one a line, used in turn",
     "prepend": "Text before the response, one a line, used in turn",
     "replace": "Words to replace, one a line: old → new",
+    "regex": "Regular expressions, one a line: pattern → new, where $1 is the first group",
     "whole": "What stands instead of the response, one a line, used in turn",
     "transform": "",
 }
 EXPECTED = (("none", "No change"), ("up", "Rises"), ("down", "Falls"))
+FILLER = "pad_filler"  # the one named edit that takes sentences
 ARROW = re.compile(r"\s*(?:→|->|=>|\t)\s*")
 
 
 def as_lines(probe: Probe) -> str:
     """The text field of a probe."""
-    if probe.kind == "replace":
+    if probe.kind in ("replace", "regex"):
         return "\n".join(f"{old} → {new}" for old, new in probe.words)
     return "\n".join(probe.text)
 
@@ -40,28 +43,30 @@ def made(title: str, kind: str, lines: str, transform: str, expected: str, name:
     given = tuple(line for line in lines.split("\n") if line.strip())
     name = name or re.sub(r"\W+", "_", title.lower()).strip("_")
     words: tuple[tuple[str, str], ...] = ()
-    if kind == "replace":
+    if kind in ("replace", "regex"):
         parts = [ARROW.split(line, 1) for line in given]
         if any(len(part) != 2 for part in parts):
             raise Problem("a line has no arrow", "write old → new, or old -> new")
         words = tuple((old, new) for old, new in parts)
-    if kind in ("replace", "whole") and not given:
+    if kind in ("replace", "regex", "whole") and not given:
         raise Problem("there is nothing to put in", "write a line")
-    text = given if kind in ("append", "prepend", "whole") else ()
+    text = given if kind in ("append", "prepend", "whole") or (kind == "transform" and transform == FILLER) else ()
     return Probe(name, kind, title=title, text=text, words=words,
                  transform=transform if kind == "transform" else "", expected=expected, own=True)
 
 
 class ProbeForm(Popover):
-    """Title, kind, text, expected direction. `saved(Probe)`, `deleted(name)`, `imported()`."""
+    """Title, kind, text, expected direction; of one built in a copy is made. `saved(Probe)`, `deleted(name)`, `imported()`."""
 
     saved = Signal(object)
     deleted = Signal(str)
     imported = Signal()
 
     def __init__(self, probe: Probe | None, taken: Collection[str], parent: QWidget) -> None:
-        super().__init__("New probe" if probe is None else f"Edit “{probe.shown}”", 400, parent)
-        self.probe, self.taken = probe, set(taken)
+        self.copy = probe is not None and not probe.own
+        title = "New probe" if probe is None else f"A copy of “{probe.shown}”" if self.copy else f"Edit “{probe.shown}”"
+        super().__init__(title, 460, parent)
+        self.probe, self.taken = (None if self.copy else probe), set(taken)
         self.title = QLineEdit()
         self.title.setPlaceholderText("Name, for example: Mention a source")
         self.title.setAccessibleName("Name of the probe")
@@ -73,8 +78,7 @@ class ProbeForm(Popover):
         self.transform = QComboBox()
         self.transform.setAccessibleName("Named edit")
         for name in TRANSFORMS:
-            if name != "pad_filler":
-                self.transform.addItem(name.replace("_", " "), name)
+            self.transform.addItem(name.replace("_", " "), name)
         self.expected = Segmented(EXPECTED, "none", "Expected change")
         self.error = label("", "error", "small", wrap=True)
         self.error.hide()
@@ -90,12 +94,13 @@ class ProbeForm(Popover):
         set_font(self.title, "body")
         set_font(self.lines, "body")
         if probe is not None:
-            self.title.setText(probe.shown)
+            self.title.setText(f"{probe.shown}, my way" if self.copy else probe.shown)
             self.kind.set_current(probe.kind)
             self.lines.setPlainText(as_lines(probe))
             self.transform.setCurrentIndex(max(0, self.transform.findData(probe.transform)))
             self.expected.set_current(probe.expected)
         self.kind.changed.connect(self._fit)
+        self.transform.currentIndexChanged.connect(lambda _: self._fit(self.kind.current()))
         self._fit(self.kind.current())
 
     def _buttons(self) -> QHBoxLayout:
@@ -113,9 +118,10 @@ class ProbeForm(Popover):
         return row
 
     def _fit(self, kind: str) -> None:
-        self.lines.setVisible(kind != "transform")
+        filler = kind == "transform" and self.transform.currentData() == FILLER
+        self.lines.setVisible(kind != "transform" or filler)
         self.transform.setVisible(kind == "transform")
-        self.lines.setPlaceholderText(HINTS[kind])
+        self.lines.setPlaceholderText("Sentences that say nothing, one a line" if filler else HINTS[kind])
         self.error.hide()
         self.adjustSize()
 

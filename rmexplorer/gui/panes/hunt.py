@@ -162,8 +162,6 @@ class HuntPane(Pane):
             return
         found, state = result.hunted.found, self.desk.state
         self._headline = found.headline(result.hunted.shown(found.pays[0]) if found.pays else "")
-        self.header.set_headline(self._headline)
-        self.header.set_method(found.method(split_of(self.desk.state)))
         self.views.disable("words", "" if state.checkpoint is not None else "Leaving words out needs a head that scores new texts")
         if state.checkpoint is None and self.views.current() == "words":
             self.views.set_current("pays")
@@ -180,6 +178,8 @@ class HuntPane(Pane):
             return
         hunted = self.result.hunted
         found = hunted.found
+        self.header.set_headline(self._headline)
+        self.header.set_method(found.method(split_of(self.desk.state)))
         effects: tuple[PhraseEffect, ...] = getattr(found, view)
         self.listed = [(hunted.shown(one), hunted.shown(one), hunted.responses(one.place)) for one in effects]
         self.card.title_label.setText(TITLES[view])
@@ -224,6 +224,8 @@ class HuntPane(Pane):
         method = self.words_bar.method.current()
         key = (head, method, mask.tobytes())
         if self._words is None or self._words[0] != key:
+            self.card.title_label.setText("Words that pay, words that cost")
+            self.card.set_subtitle(DOING[method])
             self.card.show_loading("Weighing words")
             if not self._weighing:
                 self._weigh(key, dataset, mask, method)
@@ -236,6 +238,8 @@ class HuntPane(Pane):
         self.card.set_subtitle(f"{DOING[method]}, {counted(found.responses, 'response')}{found.drawn()}{where}")
         self.card.forest.axis.title = ("Reward lost without the word, 95% CI →" if method == "leave_one_out"
                                        else "Input × gradient of the word, 95% CI →")
+        self.header.set_headline(found.headline())
+        self.header.set_method(found.method(split_of(state) if self._selected is None else "selected"))
         self._show_rows([word_row(one) for one in effects], found.headline(), "No word stands in five responses.")
         self.card.set_table({"word": [one.word for one in effects], "mean_change": [one.change.value for one in effects],
                              "low": [one.change.low for one in effects], "high": [one.change.high for one in effects],

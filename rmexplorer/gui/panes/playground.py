@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from rmexplorer import wording
 from rmexplorer.analysis.attribution import DOING, Attribution
 from rmexplorer.app.desk import Desk
-from rmexplorer.app.own_probes import keep_probe, known_probes
+from rmexplorer.app.own_probes import active_probes, keep_probe, known_beliefs, known_probes
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.gui.attribution import Method
@@ -30,7 +30,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.workflows import playground
 from rmexplorer.workflows.attributing import explain
-from rmexplorer.workflows.edits import Probe, apply
+from rmexplorer.workflows.edits import Probe, Sycophancy, apply
 from rmexplorer.workflows.playground import Drafts, Scored, describe_edit, ordinal, percentile, words_of
 from rmexplorer.workflows.probing import encode_probes, read_result, result_path
 
@@ -60,9 +60,10 @@ def timed(checkpoint: Checkpoint, drafts: Drafts) -> tuple[Scored, float]:
     return playground.score(checkpoint, drafts), 1000 * (time.perf_counter() - start)
 
 
-def kept_changes(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> dict[str, float]:
+def kept_changes(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...],
+                 beliefs: Sycophancy | None) -> dict[str, float]:
     """Mean changes of the probes of this head, where they have run; otherwise nothing."""
-    path = result_path(fingerprint, str(head_file(checkpoint)), encode_probes(probes))
+    path = result_path(fingerprint, str(head_file(checkpoint)), encode_probes(probes, beliefs))
     rows = read_result(path)["probes"] if path.exists() else []
     return {row["name"]: row["mean_change"] for row in rows if row["n"]}
 
@@ -247,8 +248,8 @@ class PlaygroundPane(Pane):
         self._rewards = state.rewards.response if state.rewards is not None else np.zeros(0)
         if self.drafts.empty and not self.steps and state.focus is not None:
             self.bring_pair()
-        drafts, probes, fingerprint = self.drafts, self.probes(), dataset.fingerprint
-        return lambda: Ready(*timed(checkpoint, drafts), kept_changes(fingerprint, checkpoint, probes))
+        drafts, probes, beliefs = self.drafts, active_probes(self.desk), known_beliefs(self.desk)
+        return lambda: Ready(*timed(checkpoint, drafts), kept_changes(dataset.fingerprint, checkpoint, probes, beliefs))
 
     def draw(self, result: Ready | None) -> None:
         """Show rewards and edits."""

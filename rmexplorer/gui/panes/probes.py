@@ -15,20 +15,21 @@ from PySide6.QtWidgets import QMenu, QWidget
 from rmexplorer import wording
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
-from rmexplorer.app.own_probes import known_probes
+from rmexplorer.app.own_probes import active_probes, known_beliefs
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
+from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.plots import ForestPlot
+from rmexplorer.gui.probe_editing import Editing
 from rmexplorer.gui.probe_examples import ExampleList
-from rmexplorer.gui.probe_form import ProbeForm
 from rmexplorer.gui.probe_rows import ColumnNames, forest_row, in_order
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, LinkButton, SecondaryButton, label
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows.edits import Probe, read_probes
-from rmexplorer.workflows.probing import encode_probes, read_result, result_path, sycophancy_line
+from rmexplorer.workflows.edits import Probe, Sycophancy
+from rmexplorer.workflows.probing import drawn_pairs, encode_probes, read_result, result_path, sycophancy_line
 
 FORMULA = (
     "Each edit is made to responses of prompts that the head has not learnt from (at most 400 prompts, four responses "
@@ -40,6 +41,7 @@ FORMULA = (
     "about this head: that people wanted it does not follow."
 )
 NAMES, RIGHT, ROW, NARROW, LOW = 196, 156, 32, 700, 720
+MOST_PAIRS = 20_000  # an order carries no more rows
 WAITING = "Edits that should not change a reward wait to be tried."
 
 
@@ -53,10 +55,21 @@ class Found:
     result: dict[str, Any] | None
 
 
-def looked_up(fingerprint: str, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> Found:
-    """The kept result of these probes, if there is one."""
-    head, chosen = str(head_file(checkpoint)), encode_probes(probes)
-    path = result_path(fingerprint, head, chosen)
+def asked_pairs(state: State) -> np.ndarray | None:
+    """The pairs that pass filter and scope; None where these are the held-out ones that are probed anyway."""
+    if state.dataset is None or state.rewards is None or state.shown is None:
+        return None
+    held = state.rewards.heldout
+    usual = held if held.any() else np.ones(len(state.dataset), bool)
+    return None if np.array_equal(state.shown, usual) else state.shown
+
+
+def looked_up(dataset: Dataset, checkpoint: Checkpoint, probes: tuple[Probe, ...], beliefs: Sycophancy | None,
+              shown: np.ndarray | None) -> Found:
+    """The kept result of these probes on the pairs shown, if there is one."""
+    pairs = None if shown is None else drawn_pairs(dataset, np.flatnonzero(shown))[:MOST_PAIRS].tolist()
+    head, chosen = str(head_file(checkpoint)), encode_probes(probes, beliefs, pairs)
+    path = result_path(dataset.fingerprint, head, chosen)
     return Found(head, chosen, probes, read_result(path) if path.exists() else None)
 
 
@@ -70,7 +83,7 @@ class ProbesPane(Pane):
     icon = "flask-conical"
     group = "Inspect"
     order = 4
-    reads = frozenset({"dataset", "checkpoint"})
+    reads = frozenset({"dataset", "checkpoint", "matching", "scope"})
     remedy = ("Train a head", "train_or_pause")
     result: Found | None
 
@@ -80,7 +93,7 @@ class ProbesPane(Pane):
         self.rows: list[dict[str, Any]] = []
         self._fresh = True
         self._of: Any = None
-        self._model = ""
+        self._model = self._head = ""
         self._was_low = False
         super().__init__(desk, parent)
 
@@ -89,10 +102,16 @@ class ProbesPane(Pane):
         self.header.set_headline(WAITING)
         self.header.set_computed(FORMULA, "rmexplorer probe FILE --model MODEL --json")
         self.new = SecondaryButton("New probe", "plus")
-        self.new.clicked.connect(lambda: self.open_form(None, self.new))
+        self.editing = Editing(self.desk, self)
+        self.editing.changed.connect(self._changed_probes)
+        self.new.clicked.connect(lambda: self.editing.write(None, self.new))
+        self.all = GhostButton("Edits", "list")
+        self.all.setToolTip("Which edits are run, templates of beliefs, files")
+        self.all.clicked.connect(lambda: self.editing.menu().popup(self.all.mapToGlobal(QPoint(0, self.all.height()))))
         self.again = GhostButton("Run", "play")
         self.again.clicked.connect(self.run_or_cancel)
         self.header.add_action(self.new)
+        self.header.add_action(self.all)
         self.header.add_action(self.again)
         self.card = Card("Change in reward by edit", "hill: all responses, dot: mean with 95% CI, ▲ not as expected")
         self.card.add_tool("file-down", "Export as CSV", self.export)
@@ -113,7 +132,7 @@ class ProbesPane(Pane):
         self.flips = LinkButton("")
         self.flips.clicked.connect(self.select_flips)
         self.change = LinkButton("Edit probe")
-        self.change.clicked.connect(lambda: self.open_form(self.own_probe(), self.change))
+        self.change.clicked.connect(self._change)
         self.example_card.add_header(self.change)
         self.example_card.add_header(self.flips)
         self.examples = ExampleList()
@@ -137,8 +156,8 @@ class ProbesPane(Pane):
         return super().settled and self.run is None
 
     def probes(self) -> tuple[Probe, ...]:
-        """The probes that come with the program and those of the project, which win where they share a name."""
-        return known_probes(self.desk)
+        """The probes that come with the program and those of the project, but those that are switched off."""
+        return active_probes(self.desk)
 
     # Refresh
 
@@ -150,8 +169,8 @@ class ProbesPane(Pane):
         if self._of is not dataset:
             self._of, self._fresh, self.shown = dataset, True, None
             self._cancel()
-        probes, fingerprint = self.probes(), dataset.fingerprint
-        return lambda: looked_up(fingerprint, checkpoint, probes)
+        probes, beliefs, shown = self.probes(), known_beliefs(self.desk), asked_pairs(state)
+        return lambda: looked_up(dataset, checkpoint, probes, beliefs, shown)
 
     def draw(self, result: Found | None) -> None:
         """Show the kept result; where there is none run the probes the first time, later offer it."""
@@ -159,7 +178,10 @@ class ProbesPane(Pane):
             return
         if self.run is not None:
             self._cancel()
-        if result.result is not None:
+        shown = self.desk.state.shown
+        if shown is not None and not shown.any():
+            self._no_pairs()
+        elif result.result is not None:
             self._fresh = False
             self.show_result(result.result)
         elif self.shown is None and self._fresh:
@@ -169,6 +191,15 @@ class ProbesPane(Pane):
             self._nothing()
         else:
             self._stale()
+
+    def _no_pairs(self) -> None:
+        self.header.set_headline("No pair passes the filter, so there is no response to edit.")
+        self.header.set_method("")
+        self.example_card.hide()
+        self.card.show_empty("Edits are made to responses of the pairs that are shown.", "Clear the filter",
+                             lambda: self.desk.set_query(""))
+        self.shown = None
+        self._buttons()
 
     def _nothing(self) -> None:
         self.header.set_headline(WAITING)
@@ -180,7 +211,9 @@ class ProbesPane(Pane):
 
     def _stale(self) -> None:
         self.header.set_headline(self._headline, stale=True)
-        self.card.show_stale(f"Computed for {self._model}" if self._model else "Before the change", self.start)
+        same = self.result is not None and self.result.head == self._head
+        of = "other pairs or edits" if same else self._model
+        self.card.show_stale(f"Computed for {of}" if of else "Before the change", self.start)
         self.example_card.show_stale("Before the change", self.start)
         self._buttons()
 
@@ -199,7 +232,7 @@ class ProbesPane(Pane):
     def start(self) -> None:
         """Run all probes in the worker process."""
         state, found = self.desk.state, self.result
-        if found is None or state.folder is None or self.run is not None:
+        if found is None or state.folder is None or self.run is not None or state.shown is None or not state.shown.any():
             return
         of = state.dataset
         model = state.rewards.name if state.rewards is not None else ""
@@ -276,9 +309,11 @@ class ProbesPane(Pane):
         """Headline, rows, and the examples of the strongest finding."""
         self.shown, rewards = result, self.desk.state.rewards
         self._model = rewards.name if rewards is not None else ""
+        self._head = self.result.head if self.result is not None else ""
         self._headline = result["headline"]
         self.header.set_headline(self._headline)
-        self.header.set_method(result["method"])
+        query = self.desk.state.query
+        self.header.set_method(wording.method_line(result["method"], f"filter: {query}" if query else ""))
         self.rows = in_order(result["probes"])
         # an edit that deletes everything, as expected, does not set the scale
         reach = max([0.5, *(1.25 * abs(end) for row in self.rows if row["surprising"] for end in row["ci"] or ())])
@@ -321,7 +356,8 @@ class ProbesPane(Pane):
         self.flips.setText(f"Select the {wording.counted(count, 'pair')} it flips" if count else "")
         self.flips.setVisible(bool(count))
         self.flips.updateGeometry()
-        self.change.setVisible(self.own_probe() is not None)
+        self.change.setText("Edit probe" if row["own"] else "Edit a copy")
+        self.change.updateGeometry()
         self.examples.put(row["examples"], 2 if self.low else 4)
 
     @property
@@ -360,94 +396,60 @@ class ProbesPane(Pane):
         names, right = (142, 150) if narrow else (NAMES, RIGHT)
         if self.plot.name_width != names:
             self.plot.name_width, self.plot.shape.right = names, right
+            place = max(0, self.plot.list.currentIndex().row())
             self.plot.set_rows(self.plot.model.rows)
             if self.rows:
-                self.plot.select(max(0, self.plot.list.currentIndex().row()))
+                self.plot.select(place)
 
     # Probes of a person's own
 
-    def own_probe(self) -> Probe | None:
-        """The selected probe where a person added it."""
+    def selected_probe(self) -> Probe | None:
+        """The probe of the selected row."""
         row, found = self.current, self.result
-        if row is None or found is None or not row["own"]:
+        if row is None or found is None:
             return None
         return next((probe for probe in found.probes if probe.name == row["name"]), None)
-
-    def open_form(self, probe: Probe | None, button: QWidget) -> None:
-        """Write a new probe, or change one."""
-        if probe is not None and probe.kind == "pairs":
-            self._menu_of(probe, button.mapToGlobal(QPoint(0, button.height())))
-            return
-        self.form = ProbeForm(probe, [one.name for one in self.probes()], self)
-        self.form.saved.connect(self.save_probe)
-        self.form.deleted.connect(self.delete_probe)
-        self.form.imported.connect(self.import_probes)
-        self.form.show_under(button)
-
-    def save_probe(self, probe: Probe) -> None:
-        """Keep a probe in the project and run."""
-        self._keep([probe])
-
-    def _keep(self, probes: list[Probe]) -> None:
-        try:
-            for probe in probes:
-                self.desk.project.put_probe(probe.name, probe.as_dict())
-        except Problem as problem:
-            self.desk.report(problem)
-            return
-        self._changed_probes()
-
-    def delete_probe(self, name: str) -> None:
-        """Take a probe out of the project; the notice can bring it back."""
-        gone = next((probe for probe in self.probes() if probe.name == name and probe.own), None)
-        if gone is None:
-            return
-        try:
-            self.desk.project.delete_probe(name)
-        except Problem as problem:
-            self.desk.report(problem)
-            return
-        self.desk.undoable.emit(f"The probe “{gone.shown}” was deleted", lambda: self._keep([gone]))
-        self._changed_probes()
-
-    def import_probes(self) -> None:
-        """Read probes from a file."""
-        path = self.desk.ui.choose_open("Probes from a file", "Probes (*.jsonl *.json *.csv *.tsv *.txt)")
-        if path:
-            try:
-                self._keep(list(read_probes(Path(path))))
-            except Problem as problem:
-                self.desk.report(problem)
 
     def _changed_probes(self) -> None:
         """Run anew with the probes as they are now."""
         self._cancel()
         state = self.desk.state
-        if state.dataset is not None and state.checkpoint is not None:
-            self.result = looked_up(state.dataset.fingerprint, state.checkpoint, self.probes())
+        if state.dataset is not None and state.checkpoint is not None and state.shown is not None:
+            self.result = looked_up(state.dataset, state.checkpoint, self.probes(), known_beliefs(self.desk), asked_pairs(state))
             if self.result.result is not None:
                 self.show_result(self.result.result)
             else:
                 self.start()
 
+    def _change(self) -> None:
+        """Edit the selected probe, or a copy of one built in."""
+        probe = self.selected_probe()
+        if probe is not None and probe.kind == "pairs":
+            self._menu_of(self.change.mapToGlobal(QPoint(0, self.change.height())))
+        else:
+            self.editing.write(probe, self.change)
+
     def _menu(self, at: QPoint) -> None:
         index = self.plot.list.indexAt(at)
         if index.isValid():
             self.select(index.row())
-            self._menu_of(self.own_probe(), self.plot.list.viewport().mapToGlobal(at))
+            self._menu_of(self.plot.list.viewport().mapToGlobal(at))
 
-    def _menu_of(self, own: Probe | None, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAccessibleName("Probe")
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        row = self.current
+    def _menu_of(self, at: QPoint) -> None:
+        self.editing.menu(self._entries).popup(at)
+
+    def _entries(self, menu: QMenu) -> None:
+        """What can be done with the selected row."""
+        row, probe = self.current, self.selected_probe()
         flips = menu.addAction("Select the pairs it flips", self.select_flips)
         flips.setEnabled(row is not None and bool(row["flipped_pairs"]))
-        if own is not None:
-            if own.kind != "pairs":
-                menu.addAction("Edit probe", lambda: self.open_form(own, self.new))
-            menu.addAction(f"Delete probe “{own.shown}”", lambda: self.delete_probe(own.name))
-        menu.popup(at)
+        if probe is not None:
+            if probe.kind != "pairs":
+                menu.addAction("Edit probe" if probe.own else "Edit a copy", lambda: self.editing.write(probe, self.change))
+            menu.addAction(f"Do not run “{probe.shown}”", lambda: self.editing.switch(probe.name, False))
+            if probe.own:
+                menu.addAction(f"Delete probe “{probe.shown}”", lambda: self.editing.delete(probe.name))
+        menu.addSeparator()
 
     # Out
 
