@@ -103,6 +103,7 @@ class SearchCard(Card):
                                  name_width=130, row_height=25)
         self.forest.rowActivated.connect(lambda place: self.chosen.emit(self._phrases[place]))
         self.add(self.forest, 1)
+        self.body.addStretch()
         self._phrases: list[str] = []
         foot = QWidget()
         row = QHBoxLayout(foot)

@@ -86,6 +86,10 @@ def _clear(contrast: dict[str, Any]) -> bool:
     return contrast["q"] < 0.05 and contrast["ci"] is not None and not contrast["ci"][0] <= 0 <= contrast["ci"][1]
 
 
+def _q(q: float) -> str:
+    return "q < 0.001" if q < 0.001 else f"q {wording.number(q, 3)}"
+
+
 def _size(value: float | None, ci: list[float] | None) -> str:
     low, high = ci or (None, None)
     return f"{wording.number(value, signed=True)} {wording.bracket('95% CI ' + wording.between(low, high))}"
@@ -110,14 +114,14 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         lines += ["", result["phrases"]["headline"]]
         for row in result["phrases"]["pays"][:most]:
             size = f"{wording.number(row['effect'], signed=True)} SD {wording.bracket('95% CI ' + wording.between(*row['ci']))}"
-            lines.append(f"  “{row['phrase']}”  {size}, n = {row['n']:,}, q {wording.number(row['q'], 3)}")
+            lines.append(f"  “{row['phrase']}”  {size}, n = {row['n']:,}, {_q(row['q'])}")
     if "words" in result:
         found = result["words"]
         lines += ["", found["headline"], f"  {attribution.DOING[found['method']]} in {found['responses']:,} responses"
                   + (f" drawn from {found['drawn_from']:,}" if found["drawn_from"] else "")]
         for side in ("pays", "costs"):
             lines += [f"  {side:<5} {row['word']:<18} {_size(row['mean_change'], row['ci'])}, n = {row['n']:,}, "
-                      f"q {wording.number(row['q'], 3)}" for row in found[side][:most]]
+                      f"{_q(row['q'])}" for row in found[side][:most]]
     if "hunt" in result:
         found = result["hunt"]
         lines += ["", found["headline"]]

@@ -22,14 +22,14 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.measure import char_count
 from rmexplorer.data.phrases import blanked
 from rmexplorer.encoders import ENCODERS, encode_texts
-from rmexplorer.job import Job, Progress, finish
+from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import measured
 from rmexplorer.workflows.encoding import encoded, nearest
 from rmexplorer.workflows.scoring import heldout_of
 
-BATCH = 64
+BATCH, BLOCK = 64, 16  # texts that are scored at once; responses whose words are left out at once
 MOST_RESPONSES = 300
 MOST_BY_GRADIENT = 3_000
 MOST_GRADIENT = 2_000  # words that are split one by one: one pass gives them all
@@ -175,23 +175,39 @@ def words_of_responses(dataset: Dataset, checkpoint: Checkpoint, rows: np.ndarra
     words: list[str] = []
     changes: list[float] = []
     places: list[int] = []
-    for start in range(0, len(rows), BATCH):
-        part = slice(start, start + BATCH)
-        scored, vectors = score_vectors(checkpoint, prompts[part], texts[part]) if method == "gradient" else (None, None)
-        for place in range(len(texts[part])):
-            prompt, text = prompts[start + place], texts[start + place]
-            if scored is not None and vectors is not None:  # encoded in blocks: one by one costs ten times as much
-                found = by_gradient(checkpoint, prompt, text, float(scored[place]), vectors[place])
-            else:
-                found = finish(explain(checkpoint, prompt, text, method))
-            if found.unit == "word":
-                for piece, weight in found.pieces:
-                    words.append(plain_word(piece))
-                    changes.append(weight)
-                    places.append(int(rows[start + place]))
-            yield Progress(start + place + 1, len(rows), DOING[method])
+    weigh, block = (_pieces_by_gradient, BATCH) if method == "gradient" else (_pieces_left_out, BLOCK)
+    for start in range(0, len(rows), block):
+        part = slice(start, start + block)
+        for row, pieces in zip(rows[part].tolist(), weigh(checkpoint, prompts[part], texts[part]), strict=True):
+            for piece, weight in pieces:
+                words.append(plain_word(piece))
+                changes.append(weight)
+                places.append(row)
+        yield Progress(min(start + block, len(rows)), len(rows), DOING[method])
     response = np.array(places, np.int64)
     return word_effects(words, np.array(changes), response, owner[response].astype(np.int64), by=method, drawn_from=drawn_from)
+
+
+Pieces = list[tuple[str, float]]
+
+
+def _pieces_by_gradient(checkpoint: Checkpoint, prompts: Sequence[str], texts: Sequence[str]) -> list[Pieces]:
+    """The words of each stripped text with their worth; none of one that is cut into sentences."""
+    scored, vectors = score_vectors(checkpoint, prompts, texts)  # in one block: one by one costs ten times as much
+    found = [by_gradient(checkpoint, prompt, text, float(reward), vector)
+             for prompt, text, reward, vector in zip(prompts, texts, scored, vectors, strict=True)]
+    return [list(one.pieces) if one.unit == "word" else [] for one in found]
+
+
+def _pieces_left_out(checkpoint: Checkpoint, prompts: Sequence[str], texts: Sequence[str]) -> list[Pieces]:
+    """The same, each word left out in turn."""
+    cuts = [pieces if unit == "word" else [] for pieces, unit in map(cut, texts)]
+    shorter = [[text, *left_out(pieces)] for text, pieces in zip(texts, cuts, strict=True)]
+    of = [prompt for prompt, several in zip(prompts, shorter, strict=True) for _ in several]
+    scored = score_texts(checkpoint, of, [text for several in shorter for text in several])
+    ends = np.cumsum([len(several) for several in shorter])
+    return [list(zip(pieces, (whole[0] - whole[1:]).tolist(), strict=True))
+            for pieces, whole in zip(cuts, np.split(scored, ends[:-1]), strict=True)]
 
 
 def as_json(found: WordEffects) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, shares, word_effects
+from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, plain_word, shares, word_effects
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.phrases import blanked
 from rmexplorer.encoders import ENCODERS, Encoder, encode_texts
@@ -191,3 +191,27 @@ def test_that_the_nearest_training_pair_is_the_one_with_the_same_text(linear: Ch
     assert all(pair != 20 for pair, _, _ in found)
     assert finish(nearest_training(dataset, linear, 0)) == []  # it learnt from something else
     assert finish(words_that_pay(dataset, head)).responses > 0
+
+
+@pytest.mark.parametrize("method", ["gradient", "leave_one_out"])
+def test_that_words_over_many_responses_are_those_of_each_alone(linear: Checkpoint, tmp_path: Path, method: str) -> None:
+    rows = [{"prompt": f"q {i // 2}", "chosen": TEXTS[i], "rejected": f" Birds fly {'far ' * (i % 4)}over the sea {i}. "}
+            for i in range(40)]
+    path = tmp_path / "pairs.jsonl"
+    pl.DataFrame([*rows, {"prompt": "long", "chosen": "birds " * 2_100, "rejected": "sea"}]).write_ndjson(path)
+    dataset = Dataset.open(Path(finish(open_files([str(path)]))))
+    pairs = np.arange(8, len(dataset))
+    found = finish(words_that_pay(dataset, linear, pairs, method))
+    sums: dict[str, list[float]] = {}
+    for side in (dataset.chosen, dataset.rejected):
+        for pair in pairs:
+            prompt, text = dataset.prompts["text"][int(dataset.prompt[pair])], dataset.responses["text"][int(side[pair])]
+            one = finish(explain(linear, prompt, text, method))
+            of: dict[str, float] = {}
+            for piece, weight in one.pieces if one.unit == "word" else ():
+                of[plain_word(piece)] = of.get(plain_word(piece), 0.0) + weight
+            for word, weight in of.items():
+                sums.setdefault(word, []).append(weight)
+    assert found.drawn_from == 0 and found.by == method
+    for effect in (*found.pays, *found.costs):
+        assert effect.change.value == pytest.approx(np.mean(sums[effect.word]), abs=1e-5) and effect.change.n == len(sums[effect.word])
