@@ -591,9 +591,7 @@ def _best(guess: _Guess, columns: list[str], count: int) -> str:
         if min(numbers) == 0 and (max(numbers) == count or from_one):
             guess.doubts.append(f"{column}: 0 may be the first response, or say that none is the best")
         elif min(numbers) > 0 and max(numbers) < count:
-            guess.doubts.append(
-                f'{column}: it may count the responses from 0 (rule = "from_zero") or from 1 (rule = "from_one")'
-            )
+            guess.doubts.append(f"{column}: it may count the responses from 0 or from 1")
         return "from_one" if min(numbers) > 0 else "from_zero"
     return ""
 
@@ -631,10 +629,7 @@ def _order(guess: _Guess, column: str) -> str:
         return "best_first"
     if not words & {"rank", "ranks"}:
         shown = ", ".join(map(said, next(value for value in lists if _ranks(value) != ranks_of_order(value))))
-        guess.doubts.append(
-            f'{column}: {shown} may be the rank of each response (rule = "") or the numbers of the responses, best first '
-            '(rule = "best_first")'
-        )
+        guess.doubts.append(f"{column}: {shown} may be the rank of each response, or the numbers of the responses, best first")
     return ""
 
 
