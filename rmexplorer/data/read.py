@@ -11,6 +11,7 @@ from typing import Any
 
 from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
+from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.cells import JsonCells, chat_keys
 from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
@@ -18,7 +19,7 @@ from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
 from rmexplorer.data.guess import guess
 from rmexplorer.data.hub import fetched, is_address
-from rmexplorer.data.mapping import Mapping, as_format, at
+from rmexplorer.data.mapping import Mapping, at
 from rmexplorer.data.members import common_labels, is_folder, members, once, told_apart
 from rmexplorer.data.nested import outcomes, worth_parsing
 from rmexplorer.data.records import Comparison, Record, Skip

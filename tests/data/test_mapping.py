@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmexplorer.cli import main
+from rmexplorer.data.by_mapping import preview
 from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import (
     Mapping,
@@ -18,7 +19,6 @@ from rmexplorer.data.mapping import (
     from_toml,
     load,
     offered,
-    preview,
     save,
     saved,
     to_toml,

@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping, as_format
+from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping
 from rmexplorer.problem import Problem
 
 DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "model_a", "model_b", "ignore"}
