@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
@@ -198,8 +199,8 @@ def _measured(
     ranked = bool(mapping.columns("ranks"))
     columns, fields = mapping.measures, record.value
     measures = _list(fields, columns[0]) if len(columns) == 1 else [at(fields, column) for column in columns]
-    if mapping.rule == "best_first" and isinstance(measures, list):
-        measures = ranks_of_order(measures)
+    if mapping.rule == "best_first":
+        measures = ranks_of_order(measures, mapping.columns("responses"), len(responses))
     if not isinstance(measures, list) or len(responses) != len(measures):
         yield Skip(record, "unranked")
         return
@@ -211,15 +212,25 @@ def _measured(
     )
 
 
-def ranks_of_order(order: list[Any]) -> list[int] | None:
-    """The rank of each response, 1 the best, where their numbers (from 0 or from 1) are listed best first; None where
-    these are not the numbers of all of them."""
-    numbers = [number(value) for value in order]
-    places = [int(one) for one in numbers if one is not None and one.is_integer()]
-    lowest = min(places, default=0)
-    if lowest not in (0, 1) or sorted(places) != list(range(lowest, lowest + len(order))):
+def ranks_of_order(order: Any, columns: list[str], count: int) -> list[int] | None:
+    """The rank of each of `count` responses, 1 the best, where their numbers (from 0 or from 1), letters or names are
+    listed best first, or stand in a text as `B > A = C`; None where these do not name each of them once."""
+    if isinstance(order, str) and ">" in order:
+        steps = [step.split("=") for step in re.split(r">+", order)]
+    elif isinstance(order, list):
+        steps = [[one] for one in order]
+    else:
         return None
-    return [places.index(place) + 1 for place in range(lowest, lowest + len(order))]
+    named = [(one, rank) for rank, step in enumerate(steps, 1) for one in step]
+    numbers = [number(one) for one, _ in named]
+    whole = [int(one) for one in numbers if one is not None and one.is_integer()]
+    lowest = min(min(whole, default=0), 1)
+    places = [one - lowest for one in whole]
+    if not whole:
+        places = [place for one, _ in named if (place := named_place(said(one), columns, count)) is not None]
+    if sorted(places) != list(range(count)) or len(named) != count:
+        return None
+    return [rank for _, rank in sorted(zip(places, (rank for _, rank in named), strict=True))]
 
 
 def _best_of(mapping: Mapping, record: Record, responses: list[Any]) -> Iterator[Outcome]:

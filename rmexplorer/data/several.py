@@ -6,7 +6,7 @@ from typing import Any
 
 from rmexplorer.data.by_mapping import best_place, ranks_of_order, responses_of
 from rmexplorer.data.mapping import Mapping, at, named_place, said
-from rmexplorer.data.meanings import names_loser, names_strength, tokens
+from rmexplorer.data.meanings import WINNERS, names_loser, names_strength, tokens
 from rmexplorer.data.seen import STEMS, Seen, are_numbers, are_replies, families, is_reply, stem_rank
 from rmexplorer.data.shapes import Absent, number
 from rmexplorer.data.winners import SCORES, verdict_columns
@@ -31,6 +31,9 @@ def listed(seen: Seen) -> str:
                     seen.give(column, "responses", "a list of texts" if many else "by its name")
                     seen.give(other, kind, "by its name")
                     return _order(seen, other) if many and kind == "ranks" else ""
+            if many and _spoken_order(seen, [column]):
+                seen.give(column, "responses", "a list of texts")
+                return "best_first"
             if many and (rule := _best(seen, [column], max(map(len, seen.columns[column])))):
                 seen.give(column, "responses", "a list of texts")
                 return rule
@@ -54,7 +57,21 @@ def counted(seen: Seen, family: list[str]) -> str:
             if set(tokens(column)) & words:
                 seen.give(column, role, "by its name")
                 return _order(seen, column) if role == "ranks" else ""
-    return _best(seen, family, len(family))
+    return "best_first" if _spoken_order(seen, family) else _best(seen, family, len(family))
+
+
+def _spoken_order(seen: Seen, columns: list[str]) -> bool:
+    """A column that lists the letters or names of the responses best first gets its role; whether there is one."""
+    for column, values in seen.columns.items():
+        if column in seen.roles or not set(tokens(column)) & (RANKS | WINNERS):
+            continue
+        texts = [value for value in values if isinstance(value, list | str) and value and not are_numbers(value)]
+        counts = [len(found) for record in seen.sample if (found := responses_of(record, columns)) is not None]
+        fits = [any(ranks_of_order(text, columns, count) for count in {*counts}) for text in texts]
+        if len(texts) >= 0.8 * len(values) and sum(fits) >= 0.8 * len(values) > 0:
+            seen.give(column, "ranks", "it names the responses, best first")
+            return True
+    return False
 
 
 def _fits_all(seen: Seen, column: str, count: int) -> bool:
@@ -108,7 +125,7 @@ def _order(seen: Seen, column: str) -> str:
     where they do not it is asked.
     """
     lists = [value for value in seen.columns[column] if isinstance(value, list)]
-    orders = [ranks_of_order(value) for value in lists]
+    orders = [ranks_of_order(value, [], len(value)) for value in lists]
     if None in orders or all(_ranks(value) == order for value, order in zip(lists, orders, strict=True)):
         return ""
     for scores in seen.free(are_numbers):
@@ -120,7 +137,7 @@ def _order(seen: Seen, column: str) -> str:
     if words & {"index", "indices", "idx", "argsort", "sorted"}:
         return "best_first"
     if not words & {"rank", "ranks"}:
-        shown = ", ".join(map(said, next(value for value in lists if _ranks(value) != ranks_of_order(value))))
+        shown = ", ".join(map(said, next(value for value in lists if _ranks(value) != ranks_of_order(value, [], len(value)))))
         seen.doubts.append(f"{column}: {shown} may be the rank of each response, or the numbers of the responses, best first")
     return ""
 
@@ -137,7 +154,7 @@ def _agreeing(seen: Seen, column: str, scores: str) -> str | None:
         order, measured = at(record, column), at(record, scores)
         if not isinstance(order, list) or not isinstance(measured, list) or len(order) != len(measured):
             continue
-        for rule, ranks in (("", _ranks(order)), ("best_first", ranks_of_order(order) or [])):
+        for rule, ranks in (("", _ranks(order)), ("best_first", ranks_of_order(order, [], len(order)) or [])):
             by_rank = [number(measured[place]) or 0.0 for place in sorted(range(len(ranks)), key=ranks.__getitem__)]
             fits[rule] &= by_rank == sorted(by_rank, reverse=True)
     return next((rule for rule, fit in fits.items() if fit), None) if sum(fits.values()) == 1 else None

@@ -309,6 +309,33 @@ def test_that_ranks_and_orders_are_told_apart_or_asked_for(load: Any, columns: A
         assert first == (by_order if rule else by_rank)
 
 
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (None, [["B", "A", "C"]]),
+        (None, ["B > A > C"]),
+        (None, [["1", "2", "0"], ["0", "2", "1"]]),
+        (("response_a", "response_b", "response_c"), [["response_b", "response_a", "response_c"]]),
+        (("model_output_1", "model_output_2", "model_output_3"), ["2>1>3"]),
+    ],
+)
+def test_that_an_order_of_letters_or_names_is_read_best_first(load: Any, names: Any, order: Any) -> None:
+    texts = {"responses": [["x", "y", "z"]]} if names is None else dict(zip(names, (["x"], ["y"], ["z"]), strict=True))
+    records = rows(4, query="q", ranking=order, **texts)
+    if order[0] == ["1", "2", "0"]:
+        with pytest.raises(Problem, match="best first"):
+            load(records)
+        return
+    assert guess(records).rule == "best_first"
+    assert best(load(records))[:3] == [("y", "x"), ("x", "z"), ("y", "z")]
+
+
+def test_that_equal_places_of_an_order_tie_and_a_broken_order_is_counted(load: Any) -> None:
+    dataset = load(rows(8, query="q", responses=[["x", "y", "z"]], ranking=["B > A = C"] * 7 + ["B > A > A"]))
+    assert dataset.winner.tolist()[:3] == [-1, 0, 1] and len(dataset) == 21
+    assert dataset.skipped["reason"].to_list() == ["unranked"]
+
+
 def best(dataset: Any) -> list[tuple[str, str]]:
     """(chosen, rejected) of each pair."""
     return [(row["chosen"].split()[0], row["rejected"].split()[0]) for row in pair_frame(dataset).iter_rows(named=True)]
