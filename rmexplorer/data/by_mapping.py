@@ -27,7 +27,7 @@ def _prompt(mapping: Mapping, fields: dict[str, Any]) -> Any:
     return joined(*there) if any(isinstance(part, str) for part in there) else None
 
 
-def _choice(mapping: Mapping, fields: dict[str, Any], column: str, first: Any, second: Any) -> int | None:
+def choice(mapping: Mapping, fields: dict[str, Any], column: str, first: Any, second: Any) -> int | None:
     """The winner that a column of a record names; None for no label."""
     value = at(fields, column)
     if value is Absent or value is None:
@@ -92,18 +92,18 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
         if chosen:
             winner: int | None = 1
         elif decisive is not None:
-            winner = _choice(mapping, fields, decisive, first, second)
+            winner = choice(mapping, fields, decisive, first, second)
         else:
             winner = None if voters else sign(_gap(mapping, fields))
         strength = _strength(mapping, fields) if chosen or winner is not None or voters else None
         if voters:
-            said_by = [(column, _choice(mapping, fields, column, first, second)) for column in voters]
-            votes = tuple(Vote(column, choice) for column, choice in said_by if choice is not None)
+            said_by = [(column, choice(mapping, fields, column, first, second)) for column in voters]
+            votes = tuple(Vote(column, vote) for column, vote in said_by if vote is not None)
         elif judge is not None and winner is not None:
             who = name(at(fields, judge)) if at(fields, judge) is not Absent else None
             votes = (Vote(who, winner, None, strength),) if who is not None else ()
             winner, strength = (None, None) if votes else (winner, strength)
-        others = [(column, _choice(mapping, fields, column, first, second)) for column in beside]
+        others = [(column, choice(mapping, fields, column, first, second)) for column in beside]
         yield Comparison(
             record,
             *split(_prompt(mapping, fields), first, second, at(fields, system) if system is not None else None),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from rmexplorer.data.mapping import at, said
+from rmexplorer.data.by_mapping import choice
+from rmexplorer.data.mapping import MODELS, Mapping, at, said
 from rmexplorer.data.meanings import (
     TURNED,
     WINNERS,
@@ -164,10 +165,35 @@ def winner(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[d
         seen.give(other, "criterion", "it names the winner too, by something else")
     if doubt:
         seen.doubts.append(f"{column}: {doubt}")
+    seen.doubts += [
+        f"{column}: {one.column} names another winner in {differ} of {both} records"
+        for one in found
+        if one.clear and one.column not in (column, *votes, *others)
+        for differ, both in [_apart(seen, best, one, pair)]
+        if differ > 0.1 * both
+    ]
     if share < 0.8:
         seen.doubts.append(f"{column}: {1 - share:.0%} of its values have no clear meaning")
     more = [one.values for one in found if one.column in (*votes, *others)]
     return {value: side for values in (*more, values_of) for value, side in sorted(values.items())}, rule
+
+
+def _apart(seen: Seen, one: _Found, two: _Found, pair: tuple[str, str]) -> tuple[int, int]:
+    """In how many records two columns name different winners, and in how many both name one."""
+    roles = {pair[0]: "response_a", pair[1]: "response_b"}
+    roles.update((column, role) for column, role in seen.roles.items() if role in MODELS)
+    readings = []
+    for found in (one, two):
+        turned = names_loser(found.column)
+        values = {value: TURNED.get(side, side) if turned else side for value, side in found.values.items()}
+        readings.append((Mapping({**roles, found.column: "winner"}, values, found.rule), found.column))
+    differ = both = 0
+    for record in seen.sample:
+        named = [choice(mapping, record, column, at(record, pair[0]), at(record, pair[1])) for mapping, column in readings]
+        if all(named):
+            both += 1
+            differ += named[0] != named[1]
+    return differ, both
 
 
 def _beside(best: _Found, found: list[_Found], sides: tuple[str, str]) -> tuple[list[str], list[str]]:

@@ -214,6 +214,8 @@ SPOKEN = {
     "Chinese pair": ({"指令": "q", "被拒绝的回答": "bad", "被选中的回答": "good"}, ">>>"),
     "Chinese chosen": ({"提示": "q", "chosen": "good", "rejected": "bad"}, ">>>"),
     "Japanese": ({"質問": "q", "回答A": "good", "回答B": "bad", "評価": ["Aの方が良い", "B", "引き分け"]}, "><="),
+    "Chinese result": ({"问题": "q", "回答A": "good", "回答B": "bad", "标注结果": ["A更好", "B明显更好", "一样好"]}, "><="),
+    "French both": ({"question": "q", "réponse_a": "good", "réponse_b": "bad", "choix": ["a", "b", "les deux"]}, "><="),
     "Japanese full width": ({"指示": "q", "応答１": "good", "応答２": "bad", "勝者": ["１", "２", "同じ"]}, "><="),
 }  # fmt: skip
 
@@ -449,6 +451,17 @@ def test_that_a_winner_may_be_the_name_of_a_model(load: Any) -> None:
     none = rows(4, **AB, model_a=["m"], model_b=["m"], winner=["m"])
     with pytest.raises(Problem, match=r"--map|columns"):
         load(none)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"loser": ["a", "b"]}, {"preferred_model": ["m70", "m7"]}, {"better_text": ["bad 0", "good 1", "bad 2", "good 3"]}],
+)
+def test_that_two_columns_that_contradict_each_other_are_asked_about(load: Any, columns: Any) -> None:
+    records = rows(4, **AB, model_a=["m7"], model_b=["m70"], winner=["a", "b"], **columns)
+    with pytest.raises(Problem, match="names another winner in 4 of 4 records"):
+        load(records)
+    assert verdicts(load([{**record, next(iter(columns)): None} for record in records])) == [">", "<"] * 2
 
 
 def test_that_the_models_of_better_and_worse_are_kept(load: Any) -> None:
