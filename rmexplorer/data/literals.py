@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import Any
 
 MOST_CHARACTERS = 1 << 24
@@ -35,7 +36,9 @@ def literal(text: str) -> list[Any] | dict[str, Any] | None:
     if plain is None:
         return None
     try:
-        found = ast.literal_eval(plain)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python complains about a `\d` within a text
+            found = ast.literal_eval(plain)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
     return _jsonlike(found) if isinstance(found, list | dict) else None

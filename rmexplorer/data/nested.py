@@ -6,11 +6,13 @@ import copy
 from typing import Any
 
 from rmexplorer.data.cells import nested_keys, parsed_record
+from rmexplorer.data.containers import spread
 from rmexplorer.data.formats import Format, recognise
 from rmexplorer.data.records import Comparison, Record
 from rmexplorer.problem import Problem
 
 MOST_COLUMNS = 24
+ENOUGH = 12  # records each from start, middle and end
 WORSE, NO_WORSE, BETTER = range(3)
 READ = (
     "prompt", "first", "second", "winner", "votes", "strength", "p_first", "score_first", "score_second", "model_first",
@@ -29,6 +31,7 @@ def worth_parsing(sample: Sample, wanted: Format | None = None) -> frozenset[str
     kept = nested_keys(sample)
     if not kept:
         return kept
+    sample = [sample[row] for row in spread(len(sample), ENOUGH)]
     here, nothing = _View(sample, kept, wanted), _View(sample, frozenset(), wanted)
     for least in (BETTER, NO_WORSE):  # what is harmful goes first: it would hide what the others are good for
         for key in sorted(kept)[:MOST_COLUMNS]:

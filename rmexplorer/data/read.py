@@ -11,6 +11,7 @@ from typing import Any
 
 from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
+from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.cells import JsonCells, chat_keys
 from rmexplorer.data.containers import Table, open_member
 from rmexplorer.data.dataset import Dataset
@@ -18,7 +19,7 @@ from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
 from rmexplorer.data.guess import guess
 from rmexplorer.data.hub import fetched, is_address
-from rmexplorer.data.mapping import Mapping, as_format, at
+from rmexplorer.data.mapping import Mapping, at
 from rmexplorer.data.members import common_labels, is_folder, members, once, told_apart
 from rmexplorer.data.nested import outcomes, worth_parsing
 from rmexplorer.data.records import Comparison, Record, Skip
@@ -196,15 +197,16 @@ class Peek:
 def peek(path: Paths, max_bytes: int | None = None) -> Job[Peek]:
     """Look at a sample of a file without reading it all. Raises Problem where it cannot be opened."""
     opened = yield from open_tables(path, max_bytes)
-    found = [(fit[1].id, fit[2]) for fit in recognise(copy.deepcopy(opened.sample))]
+    chosen, why, refusal = None, "", None
     try:
         chosen, why = _format(opened, None, None)
         if chosen.prepare is not None:
             chosen.prepare(opened.sample)
     except Problem as problem:
-        return Peek(opened.sample, "", "", found, guess(opened.sample), problem)
-    others = [fit for fit in found if fit[0] != chosen.id]
-    return Peek(opened.sample, chosen.id, why, others, guess(opened.sample))
+        chosen, why, refusal = None, "", problem
+    named = "" if chosen is None else chosen.id
+    others = [(fit[1].id, fit[2]) for fit in recognise(copy.deepcopy(opened.sample)) if fit[1].id != named]
+    return Peek(opened.sample, named, why, others, guess(opened.sample), refusal)
 
 
 def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[str, Table]], list[str]]]:

@@ -11,9 +11,10 @@ import numpy as np
 
 from rmexplorer.data.assemble import assemble
 from rmexplorer.data.build import Builder
+from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.dataset import FIRST, TIE, Dataset
 from rmexplorer.data.formats import FORMATS
-from rmexplorer.data.mapping import Mapping, as_format, at, said
+from rmexplorer.data.mapping import Mapping, at, said
 from rmexplorer.data.measure import lengths
 from rmexplorer.data.read import Paths, Peek, extra_keys, open_tables, peek
 from rmexplorer.data.records import Comparison, Record, Skip

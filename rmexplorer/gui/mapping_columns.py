@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at, said
+from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at
 from rmexplorer.data.shapes import Absent
 from rmexplorer.gui.theme import brush, px, set_font, set_role
 from rmexplorer.gui.widgets import Card, GhostButton, Segmented, hairline, label
@@ -243,7 +243,10 @@ class ValuesCard(Card):
         for value, switch in self.switches.items():
             switch.set_current(meaning_of(mapping, value))
         self.set_subtitle(counted(len(values), "value") if by_value else "")
-        self.note.setText(self._note(mapping, len(values), by_value))
+        deciding = next(iter([*mapping.verdicts, *mapping.columns("ranks")]), "")
+        doubt = next((said for said in mapping.doubts if deciding and said.startswith(f"{deciding}: ")), "")
+        set_role(self.note, "amber" if doubt else "secondary")
+        self.note.setText(f"{doubt}. Say which above." if doubt else self._note(mapping, len(values), by_value))
 
     def _note(self, mapping: Mapping, count: int, by_value: bool) -> str:
         if by_value:
@@ -258,8 +261,10 @@ class ValuesCard(Card):
             return f"{RULES[mapping.rule]}{models}{tie}."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
-        if mapping.column("score") or mapping.column("ranks"):
-            return "The larger score wins; of ranks the smaller. Equal ones tie."
+        if rules is RANKS:
+            return "Of ranks the smaller wins; equal ones tie." if not mapping.rule else "What stands before another wins."
+        if mapping.column("score"):
+            return "The larger score wins; equal ones tie."
         return "Give the role Winner to the column that names the better response."
 
     def _rebuild(self, values: Sequence[tuple[str, int]]) -> None:
@@ -299,4 +304,4 @@ def rules_of(mapping: Mapping) -> dict[str, str]:
 
 def meaning_of(mapping: Mapping, value: str) -> str:
     """What a value (as `said` gives it) counts as in a mapping."""
-    return {said(key): meaning for key, meaning in mapping.values.items()}.get(value, "skip")
+    return mapping.folded.get(value, "skip")

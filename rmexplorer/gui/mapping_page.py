@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QVBoxL
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.data.formats import FORMATS
-from rmexplorer.data.mapping import SINGLE, Mapping, load, offered, said, save
+from rmexplorer.data.mapping import SINGLE, Mapping, load, offered, save
 from rmexplorer.data.trial import Question, Trial, meanings, tried
 from rmexplorer.gui.mapping_columns import ColumnsCard, ValuesCard, role_title, rules_of
 from rmexplorer.gui.mapping_pairs import FactsCard, PairsColumn
@@ -132,11 +132,11 @@ class MappingPage(QWidget):
 
     def set_meaning(self, value: str, meaning: str) -> None:
         """Say what a value of the winner column counts as."""
-        self._take(replace(self.mapping, values={**_folded(self.mapping), value: meaning}, name=""))
+        self._take(replace(self.mapping, values={**self.mapping.folded, value: meaning}, name="", doubts=()))
 
     def set_rule(self, rule: str) -> None:
         """Say how the winner column is read."""
-        self._take(replace(self.mapping, rule=rule, name=""))
+        self._take(replace(self.mapping, rule=rule, name="", doubts=()))
 
     def use(self, mapping: Mapping) -> None:
         """Take a whole mapping, saved or from a file."""
@@ -319,8 +319,3 @@ def _reason(mapping: Mapping, column: str) -> str:
     start = f"{column} is the "
     said = next((reason for reason in mapping.reasons if reason.startswith(start)), "")
     return said.partition(": ")[2] or role_title(mapping.roles[column])
-
-
-def _folded(mapping: Mapping) -> dict[str, str]:
-    """The meanings under the texts by which values are compared, so that one value has one meaning."""
-    return {said(key): meaning for key, meaning in mapping.values.items()}

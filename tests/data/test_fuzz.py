@@ -22,9 +22,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rmexplorer.data.by_mapping import preview
 from rmexplorer.data.convert import convert
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import preview
 from rmexplorer.data.read import read
 from rmexplorer.data.summary import describe, summary
 from rmexplorer.data.table import pair_frame

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmexplorer.cli import main
+from rmexplorer.data.by_mapping import preview
 from rmexplorer.data.guess import guess
 from rmexplorer.data.mapping import (
     Mapping,
@@ -18,7 +19,6 @@ from rmexplorer.data.mapping import (
     from_toml,
     load,
     offered,
-    preview,
     save,
     saved,
     to_toml,
@@ -214,6 +214,8 @@ SPOKEN = {
     "Chinese pair": ({"指令": "q", "被拒绝的回答": "bad", "被选中的回答": "good"}, ">>>"),
     "Chinese chosen": ({"提示": "q", "chosen": "good", "rejected": "bad"}, ">>>"),
     "Japanese": ({"質問": "q", "回答A": "good", "回答B": "bad", "評価": ["Aの方が良い", "B", "引き分け"]}, "><="),
+    "Chinese result": ({"问题": "q", "回答A": "good", "回答B": "bad", "标注结果": ["A更好", "B明显更好", "一样好"]}, "><="),
+    "French both": ({"question": "q", "réponse_a": "good", "réponse_b": "bad", "choix": ["a", "b", "les deux"]}, "><="),
     "Japanese full width": ({"指示": "q", "応答１": "good", "応答２": "bad", "勝者": ["１", "２", "同じ"]}, "><="),
 }  # fmt: skip
 
@@ -296,7 +298,7 @@ def test_that_ranks_and_orders_are_told_apart_or_asked_for(load: Any, columns: A
     if rule is None:
         with pytest.raises(Problem, match="best first") as raised:
             load(records)
-        assert str(raised.value).count("may be") == 1
+        assert str(raised.value).count("may be") == 1 and '"best_first"' in raised.value.remedy
         ranks = load(records, mapping=Mapping({**guess(records).roles})).winner.tolist()
         order = load(records, mapping=Mapping({**guess(records).roles}, rule="best_first")).winner.tolist()
         assert ranks != order
@@ -307,6 +309,33 @@ def test_that_ranks_and_orders_are_told_apart_or_asked_for(load: Any, columns: A
     by_rank, by_order = [1, -1, -1], [-1, -1, 1]
     if next(iter(columns.values()))[0] == [1, 2, 0]:
         assert first == (by_order if rule else by_rank)
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (None, [["B", "A", "C"]]),
+        (None, ["B > A > C"]),
+        (None, [["1", "2", "0"], ["0", "2", "1"]]),
+        (("response_a", "response_b", "response_c"), [["response_b", "response_a", "response_c"]]),
+        (("model_output_1", "model_output_2", "model_output_3"), ["2>1>3"]),
+    ],
+)
+def test_that_an_order_of_letters_or_names_is_read_best_first(load: Any, names: Any, order: Any) -> None:
+    texts = {"responses": [["x", "y", "z"]]} if names is None else dict(zip(names, (["x"], ["y"], ["z"]), strict=True))
+    records = rows(4, query="q", ranking=order, **texts)
+    if order[0] == ["1", "2", "0"]:
+        with pytest.raises(Problem, match="best first"):
+            load(records)
+        return
+    assert guess(records).rule == "best_first"
+    assert best(load(records))[:3] == [("y", "x"), ("x", "z"), ("y", "z")]
+
+
+def test_that_equal_places_of_an_order_tie_and_a_broken_order_is_counted(load: Any) -> None:
+    dataset = load(rows(8, query="q", responses=[["x", "y", "z"]], ranking=["B > A = C"] * 7 + ["B > A > A"]))
+    assert dataset.winner.tolist()[:3] == [-1, 0, 1] and len(dataset) == 21
+    assert dataset.skipped["reason"].to_list() == ["unranked"]
 
 
 def best(dataset: Any) -> list[tuple[str, str]]:
@@ -422,6 +451,17 @@ def test_that_a_winner_may_be_the_name_of_a_model(load: Any) -> None:
     none = rows(4, **AB, model_a=["m"], model_b=["m"], winner=["m"])
     with pytest.raises(Problem, match=r"--map|columns"):
         load(none)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"loser": ["a", "b"]}, {"preferred_model": ["m70", "m7"]}, {"better_text": ["bad 0", "good 1", "bad 2", "good 3"]}],
+)
+def test_that_two_columns_that_contradict_each_other_are_asked_about(load: Any, columns: Any) -> None:
+    records = rows(4, **AB, model_a=["m7"], model_b=["m70"], winner=["a", "b"], **columns)
+    with pytest.raises(Problem, match="names another winner in 4 of 4 records"):
+        load(records)
+    assert verdicts(load([{**record, next(iter(columns)): None} for record in records])) == [">", "<"] * 2
 
 
 def test_that_the_models_of_better_and_worse_are_kept(load: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -204,3 +205,71 @@ def test_that_the_page_survives_another_text_size_and_both_themes(
     wait_until(lambda: again.settled)
     assert window.stack.currentWidget() is again
     window.set_zoom(1.0)
+
+
+@pytest.fixture(name="asked_about")
+def asked_about_records(window: Window, tmp_path: Path, wait_until: Wait) -> Callable[[list[dict[str, object]]], MappingPage]:
+    def ask(records: list[dict[str, object]]) -> MappingPage:
+        file = tmp_path / "records.jsonl"
+        file.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+        asked = finish(question([str(file)]))
+        assert asked is not None
+        window.desk.asked.emit(asked)
+        page = window.mapping
+        assert page is not None
+        wait_until(lambda: page.settled)
+        return page
+
+    return ask
+
+
+def rules(page: MappingPage) -> list[str]:
+    """The readings that may be chosen."""
+    return [page.values.rule.itemData(place) for place in range(page.values.rule.count())]
+
+
+def test_that_an_order_that_may_be_ranks_is_asked_and_the_answer_turns_the_pairs(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage], wait_until: Wait
+) -> None:
+    page = asked_about([{"query": "q", "responses": ["x", "y", "z"], "ranking": [1, 2, 0]} for _ in range(6)])
+    assert rules(page) == ["", "best_first"] and not page.values.rule.isHidden()
+    assert "1, 2, 0 may be the rank of each response" in page.values.note.text()
+    assert page.trial is not None and page.trial.dataset.winner.tolist()[:3] == [1, -1, -1]
+    page.set_rule("best_first")
+    wait_until(lambda: page.settled)
+    assert page.trial is not None and page.trial.dataset.winner.tolist()[:3] == [-1, -1, 1]
+    assert "may be" not in page.values.note.text()
+
+
+def test_that_votes_by_column_are_shown_with_all_their_values(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage], wait_until: Wait
+) -> None:
+    page = asked_about([
+        {"query": f"q {n}", "answer_a": f"x {n}", "answer_b": f"y {n}", "label_ann1": "a", "label_ann2": "tie", "label_ann3": "b"}
+        for n in range(4)
+    ])  # fmt: skip
+    assert set(page.values.switches) == {"a", "b", "tie"} and page.trial is not None
+    assert page.trial.dataset.votes.height == 12 and page.trial.ties == 4
+    page.set_role("label_ann3", "ignore")
+    wait_until(lambda: page.settled)
+    assert page.trial.dataset.votes.height == 8 and page.values.switches.keys() == {"a", "tie"}
+
+
+def test_that_the_best_of_several_columns_is_read_as_a_person_says(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage], wait_until: Wait
+) -> None:
+    page = asked_about([
+        {"query": f"q {n}", "response_a": "one", "response_b": "two", "response_c": "three", "best": 1 + n % 2} for n in range(4)
+    ])  # fmt: skip
+    assert rules(page) == ["from_zero", "from_one", "by_name", "same_text"]
+    assert "from 0 or from 1" in page.values.note.text()
+    page.set_rule("from_zero")
+    wait_until(lambda: page.settled)
+    assert page.trial is not None and page.trial.dataset.winner.tolist()[:2] == [-1, 1]
+
+
+def test_that_nothing_named_yet_is_said_in_whole_sentences(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage],
+) -> None:
+    page = asked_about([{"foo": "x", "bar": "y"}] * 3)
+    assert page.header.headline.text == "Columns for the responses are still to be named."

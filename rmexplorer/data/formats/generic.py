@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping, as_format
+from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping
 from rmexplorer.problem import Problem
 
 DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "model_a", "model_b", "ignore"}
@@ -22,6 +24,15 @@ def sentence(mapping: Mapping) -> str:
     return f"the columns were recognised by name: {', '.join(parts)}" + (f"; {column}: {rule}" if column and rule else "")
 
 
+def _answer(mapping: Mapping) -> str:
+    """How a doubt is answered on the command line."""
+    rules = ""
+    if mapping.columns("responses"):
+        both = ("", "best_first") if mapping.columns("ranks") else ("from_zero", "from_one")
+        rules = f" with rule = {' or '.join(map(json.dumps, both))}"
+    return f"write a mapping{rules} and name it with --map"
+
+
 def _prepared(sample: list[dict[str, Any]]) -> tuple[Format, list[str]]:
     mapping = guess(sample)
     if mapping.missing():
@@ -30,7 +41,7 @@ def _prepared(sample: list[dict[str, Any]]) -> tuple[Format, list[str]]:
             "write a mapping and name it with --map, or rename them to prompt, chosen and rejected",
         )
     if mapping.doubts:
-        raise Problem(f"{sentence(mapping)}, but {'; '.join(mapping.doubts)}", "write a mapping and name it with --map")
+        raise Problem(f"{sentence(mapping)}, but {'; '.join(mapping.doubts)}", _answer(mapping))
     return replace(as_format(mapping, "generic"), title="columns recognised by name"), [sentence(mapping)]
 
 
