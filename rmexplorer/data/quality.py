@@ -33,7 +33,7 @@ SOURCES = (
 MOST_SOURCES = 40
 LONG_WORDS = 4_000
 QUICK = 20_000
-LANGUAGE_PAIRS = 2_000
+LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200
 NEAR_MOST = 100_000
 PIECE = 100_000
 LEFTOVERS = (
@@ -284,8 +284,17 @@ def _frequent(values: pl.Series) -> pl.DataFrame:
     return values.value_counts().sort("count", values.name, descending=[True, False])
 
 
-def tongues(looked: Looked) -> list[Finding | None]:
-    """Prompts in another language than most of those in their script, and responses in another than their prompt.
+def _told(texts: pl.Series) -> Job[pl.Series]:
+    """Job: `languages` in pieces, so that it can be cancelled."""
+    parts = [pl.Series("language", [], dtype=pl.String)]
+    for start in range(0, len(texts), LANGUAGES_AT_ONCE):
+        yield Progress(start, len(texts), "telling languages apart")
+        parts.append(languages(texts[start : start + LANGUAGES_AT_ONCE]))
+    return pl.concat(parts)
+
+
+def tongues(looked: Looked) -> Job[list[Finding | None]]:
+    """Job: prompts in another language than most of those in their script, and responses in another than their prompt.
 
     Of more than LANGUAGE_PAIRS pairs a sample is looked at; a text whose language is not clear counts as neither.
     """
@@ -296,7 +305,8 @@ def tongues(looked: Looked) -> list[Finding | None]:
     distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
     prompts = start_of(dataset.prompts["text"].gather(distinct))
     sides = [start_of(texts.gather(side[rows])) for side in (looked.first, looked.second)]
-    language, script = languages(prompts).gather(inverse), scripts(prompts).gather(inverse)
+    language = (yield from _told(prompts)).gather(inverse)
+    script = scripts(prompts).gather(inverse)
     found: list[Finding | None] = []
     told = pl.DataFrame({"language": language, "script": script}).drop_nulls()
     main = str(_frequent(told["script"])["script"].first() or NONE)
@@ -309,7 +319,7 @@ def tongues(looked: Looked) -> list[Finding | None]:
         found.append(looked.finding("languages", odd, sentence, rows))
     mixed = np.zeros(len(rows), dtype=bool)
     for side in sides:
-        other = (languages(side) != language) & (scripts(side) == script)
+        other = ((yield from _told(side)) != language) & (scripts(side) == script)
         mixed |= other.fill_null(False).to_numpy()
     found.append(
         looked.finding("response_language", mixed, "{pairs} ({share}) {have} a response in another language than their prompt", rows)
@@ -450,12 +460,11 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
     ("balance", balance),
     ("template leftovers", leftovers),
     ("scripts", writing),
-    ("languages", tongues),
 )
 
 
 def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Job[list[Finding]]:
-    """All findings in the order of CHECKS, near prompts last; a job that yields Progress.
+    """All findings in the order of CHECKS, then languages and near prompts; a job that yields Progress.
 
     quick: look at QUICK pairs where a check reads all texts. limit: the most characters that the encoder reads, None
     where it reads all.
@@ -467,5 +476,6 @@ def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Jo
         if len(dataset):
             found += look(looked)
     if len(dataset):
+        found += yield from tongues(looked)
         found += yield from near_prompts(looked)
     return [finding for finding in found if finding is not None]
