@@ -184,10 +184,22 @@ class Desk(QObject):
         dataset = self.state.dataset
         if dataset is None or criterion == dataset.criterion:
             return
-        fingerprint, paths, how = self._opened_as
-        if fingerprint != dataset.fingerprint:
-            paths, how = [dataset.path], {}
-        self.open(paths, criterion=criterion, **how)
+        fingerprint, _, how = self._opened_as
+        self.open(self.sources, criterion=criterion, **(how if fingerprint == dataset.fingerprint else {}))
+
+    @property
+    def sources(self) -> list[str]:
+        """The files, folders or address that the dataset was read from; none without one."""
+        fingerprint, paths, _ = self._opened_as
+        dataset = self.state.dataset
+        if dataset is None:
+            return []
+        return paths if fingerprint == dataset.fingerprint else [dataset.path]
+
+    def came_from(self, paths: list[str]) -> None:
+        """Remember what the dataset that is shown was read from, where it came from the cache."""
+        if self.state.dataset is not None:
+            self._opened_as = (self.state.dataset.fingerprint, paths, {})
 
     def open_demo(self) -> None:
         """Open the demo dataset."""

@@ -57,11 +57,12 @@ def _signatures(texts: pl.Series) -> Job[np.ndarray]:
     return signed
 
 
-def _candidates(signed: np.ndarray, split: int | None) -> np.ndarray:
-    """(m, 2) texts that share a band, each held against the first of its bucket and the one before it; with `split`
+def _candidates(signed: np.ndarray, split: int | None) -> Job[np.ndarray]:
+    """Job: (m, 2) texts that share a band, each held against the first of its bucket and the one before it; with `split`
     against the first and last of the other side."""
-    found = []
+    found, count = [], len(signed)
     for band in range(0, PERMUTATIONS, ROWS):
+        yield Progress(band, PERMUTATIONS, "comparing prompts")
         halves = np.ascontiguousarray(signed[:, band : band + ROWS]).view(np.uint64)
         key = (halves[:, 0] * _STEP) ^ (halves[:, 1] * _MIX)
         order = np.argsort(key, kind="stable")
@@ -78,13 +79,12 @@ def _candidates(signed: np.ndarray, split: int | None) -> np.ndarray:
             mine, theirs = (np.flatnonzero(both & (order < split)), np.flatnonzero(both & (order >= split)))
             ones = np.concatenate([mine, mine, first[bucket[theirs]], edge[bucket[theirs]] - 1])
             others = np.concatenate([edge[bucket[mine]], last[bucket[mine]], theirs, theirs])
-        pair = np.sort(np.stack([order[ones], order[others]], axis=1), axis=1)
-        pair = np.unique(pair, axis=0)
-        alike = np.concatenate([
-            (signed[part[:, 0]] == signed[part[:, 1]]).mean(axis=1) for part in np.array_split(pair, 1 + len(pair) // 50_000)
-        ])  # fmt: skip
-        found.append(pair[alike >= NEAR - SCREEN])
-    return np.unique(np.concatenate(found), axis=0)
+        low, high = np.minimum(order[ones], order[others]), np.maximum(order[ones], order[others])
+        for part in np.array_split(np.unique(low * count + high), 1 + len(low) // 50_000):
+            alike = (signed[part // count] == signed[part % count]).mean(axis=1)
+            found.append(part[alike >= NEAR - SCREEN])
+    pairs = np.unique(np.concatenate(found))
+    return np.stack([pairs // count, pairs % count], axis=1)
 
 
 def near_links(texts: pl.Series, split: int | None = None) -> Job[np.ndarray]:
@@ -96,7 +96,7 @@ def near_links(texts: pl.Series, split: int | None = None) -> Job[np.ndarray]:
     if len(texts) < 2:
         return np.zeros((0, 2), np.int64)
     signed = yield from _signatures(texts)
-    pairs = _candidates(signed, split)
+    pairs = yield from _candidates(signed, split)
     near = np.zeros(len(pairs), bool)
     for start in range(0, len(pairs), BLOCK):
         part = pairs[start : start + BLOCK]

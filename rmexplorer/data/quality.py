@@ -33,8 +33,9 @@ SOURCES = (
 MOST_SOURCES = 40
 LONG_WORDS = 4_000
 QUICK = 20_000
-LANGUAGE_PAIRS = 2_000
+LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200
 NEAR_MOST = 100_000
+PIECE = 100_000
 LEFTOVERS = (
     r"<\|[a-z_]{2,20}\|>|</?s>|\[/?INST\]|<</?SYS>>|<extra_id_\d+>|<(?:start|end)_of_turn>|\[(?:BOS|EOS|PAD|UNK)\]"
     r"|(?m:^###? ?(?:Instruction|Response|Human|Assistant|Input)s?:)|\n\n(?:Human|Assistant|User): ?|\{\{ ?\w+ ?\}\}"
@@ -283,8 +284,17 @@ def _frequent(values: pl.Series) -> pl.DataFrame:
     return values.value_counts().sort("count", values.name, descending=[True, False])
 
 
-def tongues(looked: Looked) -> list[Finding | None]:
-    """Prompts in another language than most of those in their script, and responses in another than their prompt.
+def _told(texts: pl.Series) -> Job[pl.Series]:
+    """Job: `languages` in pieces, so that it can be cancelled."""
+    parts = [pl.Series("language", [], dtype=pl.String)]
+    for start in range(0, len(texts), LANGUAGES_AT_ONCE):
+        yield Progress(start, len(texts), "telling languages apart")
+        parts.append(languages(texts[start : start + LANGUAGES_AT_ONCE]))
+    return pl.concat(parts)
+
+
+def tongues(looked: Looked) -> Job[list[Finding | None]]:
+    """Job: prompts in another language than most of those in their script, and responses in another than their prompt.
 
     Of more than LANGUAGE_PAIRS pairs a sample is looked at; a text whose language is not clear counts as neither.
     """
@@ -295,7 +305,8 @@ def tongues(looked: Looked) -> list[Finding | None]:
     distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
     prompts = start_of(dataset.prompts["text"].gather(distinct))
     sides = [start_of(texts.gather(side[rows])) for side in (looked.first, looked.second)]
-    language, script = languages(prompts).gather(inverse), scripts(prompts).gather(inverse)
+    language = (yield from _told(prompts)).gather(inverse)
+    script = scripts(prompts).gather(inverse)
     found: list[Finding | None] = []
     told = pl.DataFrame({"language": language, "script": script}).drop_nulls()
     main = str(_frequent(told["script"])["script"].first() or NONE)
@@ -308,7 +319,7 @@ def tongues(looked: Looked) -> list[Finding | None]:
         found.append(looked.finding("languages", odd, sentence, rows))
     mixed = np.zeros(len(rows), dtype=bool)
     for side in sides:
-        other = (languages(side) != language) & (scripts(side) == script)
+        other = ((yield from _told(side)) != language) & (scripts(side) == script)
         mixed |= other.fill_null(False).to_numpy()
     found.append(
         looked.finding("response_language", mixed, "{pairs} ({share}) {have} a response in another language than their prompt", rows)
@@ -337,37 +348,46 @@ class Prompts:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        texts = folded(dataset.prompts["text"])
-        _, first, self.exact = np.unique(texts.hash(3).to_numpy(), return_index=True, return_inverse=True)
+        self._prompts = dataset.prompts["text"]
+        self._hashes, first, exact = np.unique(_hashed(self._prompts), return_index=True, return_inverse=True)
         # numbered in the order of the file, so that the first of a group is the earlier one
-        rank = np.argsort(np.argsort(first))
-        self.exact = rank[self.exact]
-        self.texts = texts.gather(np.sort(first))
-        self.seen = np.ones(len(texts), bool)
+        order = np.argsort(first)
+        self._first, self._hashes = first[order], self._hashes[order]
+        self.exact = np.argsort(order)[exact]
+        self.seen = np.ones(len(self._prompts), bool)
         self.near = self.exact
-        self._rows = np.arange(len(self.texts))
-        if len(self.texts) > NEAR_MOST:
-            self._rows = np.sort(np.random.default_rng(0).choice(len(self.texts), NEAR_MOST, replace=False))
+        self._rows = np.arange(len(first))
+        if len(first) > NEAR_MOST:
+            self._rows = np.sort(np.random.default_rng(0).choice(len(first), NEAR_MOST, replace=False))
             self.seen = np.isin(self.exact, self._rows)
+
+    def _texts(self, rows: np.ndarray) -> pl.Series:
+        return folded(self._prompts.gather(self._first[rows]))
 
     def compare(self) -> Job[None]:
         """Job: find those that are nearly the same."""
-        links = yield from near_links(self.texts.gather(self._rows))
-        group = np.arange(len(self.texts))
+        links = yield from near_links(self._texts(self._rows))
+        group = np.arange(len(self._first))
         group[self._rows] = self._rows[grouped(len(self._rows), links)]
         self.near = group[self.exact]
 
     def against(self, others: pl.Series) -> Job[tuple[np.ndarray, np.ndarray]]:
         """Job: (prompts,) bool, those that stand in another set of prompts too; and those that nearly do, of `seen`."""
-        theirs = folded(others).unique(maintain_order=True)
-        same = self.texts.is_in(theirs.implode()).to_numpy()
-        if len(theirs) > NEAR_MOST:
-            theirs = theirs.gather(np.sort(np.random.default_rng(0).choice(len(theirs), NEAR_MOST, replace=False)))
+        hashes, first = np.unique(_hashed(others), return_index=True)
+        same = np.isin(self._hashes, hashes)
+        if len(first) > NEAR_MOST:
+            first = np.random.default_rng(0).choice(first, NEAR_MOST, replace=False)
         mine = self._rows[~same[self._rows]]
-        links = yield from near_links(pl.concat([self.texts.gather(mine), theirs]), len(mine))
-        near = np.zeros(len(self.texts), bool)
+        links = yield from near_links(pl.concat([self._texts(mine), folded(others.gather(np.sort(first)))]), len(mine))
+        near = np.zeros(len(self._first), bool)
         near[mine[np.unique(links[:, 0])]] = True
         return same[self.exact], near[self.exact]
+
+
+def _hashed(texts: pl.Series) -> np.ndarray:
+    """(n,) uint64 of texts as they are compared; in pieces, as they may be more than fit into memory."""
+    pieces = [folded(texts[start : start + PIECE]).hash(3).to_numpy() for start in range(0, len(texts), PIECE)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.uint64)
 
 
 def shared_prompts(looked: Looked) -> list[Finding | None]:
@@ -412,7 +432,7 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
         return []
     same, near = yield from looked.prompts.against(others)
     rows = np.flatnonzero(looked.prompts.seen[dataset.prompt])
-    count = others.n_unique()
+    count = len(np.unique(_hashed(others)))
     beside = f"{name} ({min(count, NEAR_MOST):,} of its {count:,} prompts)" if count > NEAR_MOST else name
     found = [
         looked.finding("shared_with", same[dataset.prompt], f"{{pairs}} ({{share}}) {{have}} the same prompt as one of {name}"),
@@ -440,12 +460,11 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
     ("balance", balance),
     ("template leftovers", leftovers),
     ("scripts", writing),
-    ("languages", tongues),
 )
 
 
 def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Job[list[Finding]]:
-    """All findings in the order of CHECKS, near prompts last; a job that yields Progress.
+    """All findings in the order of CHECKS, then languages and near prompts; a job that yields Progress.
 
     quick: look at QUICK pairs where a check reads all texts. limit: the most characters that the encoder reads, None
     where it reads all.
@@ -457,5 +476,6 @@ def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Jo
         if len(dataset):
             found += look(looked)
     if len(dataset):
+        found += yield from tongues(looked)
         found += yield from near_prompts(looked)
     return [finding for finding in found if finding is not None]

@@ -55,6 +55,18 @@ def _skipped(dataset: Dataset, most: int) -> pl.DataFrame:
     return dataset.skipped.select("record", "line", "reason", "detail").head(most)
 
 
+def _begins_anew(dataset: Dataset) -> bool:
+    """Whether lines are counted anew somewhere: a line alone then does not say which file it is of."""
+    both = pl.concat([table.select("record", "line").drop_nulls() for table in (dataset.pairs, dataset.skipped)])
+    return bool((both.sort("record", "line")["line"].cast(pl.Int64).diff() < 0).any())
+
+
+def _place(record: int, line: int | None, several: bool) -> str:
+    if line is None:
+        return f"record {record + 1:,}"
+    return f"record {record + 1:,} in all, line {line:,} of its file" if several else f"line {line:,}"
+
+
 def _short(text: str) -> str:
     plain = " ".join(text.split())
     return plain if len(plain) <= DETAIL else plain[: DETAIL - 1].rstrip() + "…"
@@ -62,11 +74,11 @@ def _short(text: str) -> str:
 
 def skipped_lines(dataset: Dataset) -> list[str]:
     """For each reason, by falling count: how many records were skipped, and where the first ones stand."""
-    lines = []
+    lines, several = [], _begins_anew(dataset)
     for reason, count in dataset.skipped["reason"].value_counts(sort=True).rows():
         first = dataset.skipped.filter(pl.col("reason") == reason).head(SHOWN)
         where = [
-            (f"record {record + 1:,}" if line is None else f"line {line:,}") + (f" ({_short(detail)})" if detail else "")
+            _place(record, line, several) + (f" ({_short(detail)})" if detail else "")
             for record, line, detail in first.select("record", "line", "detail").iter_rows()
         ]
         more = f" and {count - SHOWN:,} more" if count > SHOWN else ""

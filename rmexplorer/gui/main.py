@@ -65,13 +65,15 @@ def reopen(window: Window, view: dict[str, Any]) -> None:
     try:
         dataset = Dataset.open(folder)
     except Problem as problem:
-        source = str(view.get("source") or "")
-        if source and Path(source).exists():
-            desk.open([source])  # the cache was emptied
+        sources = str(view.get("source") or "").split("\n")
+        if all(source and Path(source).exists() for source in sources):
+            desk.open(sources)  # the cache was emptied
         else:
             desk.report(problem)
         return
     desk.show_dataset(dataset, folder)
+    if view.get("source"):
+        desk.came_from(str(view["source"]).split("\n"))
     run = view.get("run")
     if run and any(one.id == run for one in desk.state.runs) and run != desk.state.runs[0].id:
         desk.use_run(run)

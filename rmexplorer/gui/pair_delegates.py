@@ -252,6 +252,8 @@ class CardDelegate(PairDelegate):
         painter.setFont(font("small"))
         painter.setPen(color("text2"))
         said = f"Pair {row.pair + 1:,}" + (f" · {row.source}" if row.source else "") + (" · tie" if row.tie else "")
+        if len(row.values) == 1:
+            said += f" · {self.model.title('words')}: {self.model.value_text(row.values[0])}"
         painter.drawText(room, MIDDLE, said)
         left = room.left() + QFontMetrics(painter.font()).horizontalAdvance(said) + px(8)
         mark = self.model.marks.get(row.pair, Mark())
@@ -281,7 +283,10 @@ class CardDelegate(PairDelegate):
         painter.drawText(head.adjusted(px(16), 0, 0, 0), MIDDLE, name)
         painter.setFont(font("small"))
         painter.setPen(color("text3"))
-        painter.drawText(head, RIGHT, f"{words:,} word{'' if words == 1 else 's'}")
+        said = f"{words:,} word{'' if words == 1 else 's'}"
+        if len(row.values) == 2:
+            said = f"{self.model.title('words')}: {self.model.value_text(row.values[kind == 'rejected'])}"
+        painter.drawText(head, RIGHT, said)
         painter.setPen(color("text" if text else "text3"))
         found = lines(text or "(empty)", "small", head.width(), most)
         paint_lines(painter, found, head.left(), head.bottom(), head.width(), head.height())

@@ -33,8 +33,8 @@ class Popover(QFrame):
     def show_under(self, button: QWidget) -> None:
         """Show it below a button, its right edge at the button's, within the window."""
         self.adjustSize()
-        if self.body.hasHeightForWidth():  # the hint takes wrapped text for shorter than it is
-            self.resize(self.width(), max(self.height(), self.body.totalHeightForWidth(self.width())))
+        if self.body.hasHeightForWidth():  # the size hint does not know how high wrapped text is
+            self.resize(self.width(), self.body.totalHeightForWidth(self.width()))
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
         left = button.window().mapToGlobal(QPoint(8, 0)).x()
         self.move(max(corner.x() - self.width(), left), corner.y())

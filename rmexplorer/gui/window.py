@@ -506,7 +506,7 @@ class Window(QWidget):
             scope=state.scope,
             focus=state.focus,
             dataset=str(state.folder) if dataset is not None and state.partial is None else "",
-            source=dataset.path if dataset is not None else "",
+            source="\n".join(self.desk.sources),
             run=state.run,
         )
 

@@ -106,6 +106,12 @@ class _Measures:
         parts = [self.table(None, rows)] + [self.table(feature, rows) for feature in own]
         return np.hstack(parts) if own else parts[0]
 
+    def whole(self, feature: OwnFeature | None) -> np.ndarray | None:
+        """(responses, STYLE or 1) as `table` gives it, None until all responses are measured. Without the lock, which is
+        held while a block is measured: the window asks."""
+        done = self._styled.get(feature)
+        return self._found[f"style {feature}"] if done is not None and done.all() else None
+
     def table(self, feature: OwnFeature | None, rows: np.ndarray) -> np.ndarray:
         """(rows, STYLE or 1) of these responses: the features of STYLE, or one of a person's own."""
         with self._lock:
@@ -239,6 +245,10 @@ class Columns(Mapping[str, Any]):
         """Measure STYLE, or a person's own feature, of some rows of Dataset.responses, so that columns of them are there
         at once. Raises Problem where a person's own cannot be measured."""
         self._measures.table(own, responses)
+
+    def whole(self, own: OwnFeature | None = None) -> np.ndarray | None:
+        """(responses, STYLE or 1) float32 of all responses of the dataset, None until `measure` has been given them all."""
+        return self._measures.whole(own)
 
     def sample(self, limit: int, seed: int = 0) -> Columns:
         """At most `limit` of these pairs, drawn without replacement, in their order."""

@@ -2,60 +2,49 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
-import polars as pl
 
-from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.features import surface
-from rmexplorer.data.own_features import OwnFeature, measure
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.job import Job, Progress
-from rmexplorer.workflows.columns import STYLE
+from rmexplorer.workflows.columns import STYLE, Columns
 
-BLOCK = 20_000
-SURFACE = ("characters", "words", "sentences", *STYLE)
-"""The surface features of METHODS.md that pairs can be sorted by."""
-
-# {None: (responses, SURFACE), a feature of one's own: (responses, 1)} float32
-_MEASURED: WeakKeyDictionary[Dataset, dict[OwnFeature | None, np.ndarray]] = WeakKeyDictionary()
+BLOCK = 5_000
+LENGTHS = ("characters", "words")  # these are known
 
 
-def feature_names(own: tuple[OwnFeature, ...]) -> tuple[str, ...]:
-    """What pairs can be sorted by: the surface features, then a person's own."""
-    return SURFACE + tuple(feature.name for feature in own)
+def feature_names(given: Columns) -> tuple[str, ...]:
+    """What pairs can be sorted by: lengths, the surface features of METHODS.md, then a person's own."""
+    return LENGTHS + STYLE + tuple(feature.name for feature in given.own)
 
 
-def _table(name: str, own: tuple[OwnFeature, ...]) -> OwnFeature | None:
-    return next((feature for feature in own if feature.name == name), None)
+def _own(given: Columns, name: str) -> OwnFeature | None:
+    return next((feature for feature in given.own if feature.name == name), None)
 
 
-def is_measured(dataset: Dataset, name: str, own: tuple[OwnFeature, ...] = ()) -> bool:
-    """Whether a feature that there is has been measured in this dataset."""
-    return name in feature_names(own) and _table(name, own) in _MEASURED.get(dataset, {})
+def is_measured(given: Columns, name: str) -> bool:
+    """Whether a feature that there is has been measured in all responses."""
+    return name in LENGTHS or (name in feature_names(given) and given.whole(_own(given, name)) is not None)
 
 
-def measured(dataset: Dataset, name: str, own: tuple[OwnFeature, ...] = ()) -> np.ndarray | None:
-    """(pairs, 2) float32 of the chosen and the rejected response (of a tie: first and second), None before `measuring`."""
-    if not is_measured(dataset, name, own):
-        return None
-    feature = _table(name, own)
-    column = _MEASURED[dataset][feature][:, 0 if feature else SURFACE.index(name)]
-    return np.stack([column[dataset.chosen], column[dataset.rejected]], axis=1)
+def measured(given: Columns, name: str) -> np.ndarray | None:
+    """(all pairs, 2) of the chosen and the rejected response (of a tie: first and second); None before `measuring`."""
+    dataset = given.dataset
+    if name in LENGTHS:
+        values = dataset.lengths[LENGTHS.index(name)]
+    else:
+        own = _own(given, name)
+        table = given.whole(own)
+        if table is None or name not in feature_names(given):
+            return None
+        values = table[:, 0 if own else STYLE.index(name)]
+    return np.stack([values[dataset.chosen], values[dataset.rejected]], axis=1)
 
 
-def measuring(dataset: Dataset, name: str, own: tuple[OwnFeature, ...] = ()) -> Job[None]:
+def measuring(given: Columns, name: str) -> Job[None]:
     """Job: measure a feature in every response, the surface features all at once. Raises Problem for an unusable one."""
-    feature = _table(name, own)
-    kept = _MEASURED.setdefault(dataset, {})
-    if feature in kept:
+    if is_measured(given, name):
         return
-    responses, prompts = dataset.responses, dataset.prompts["text"]
-    blocks = []
-    for start in range(0, responses.height, BLOCK):
-        yield Progress(start, responses.height, "measuring responses")
-        part = responses[start : start + BLOCK]
-        asked = prompts.gather(part["prompt"])
-        found = surface(asked, part["text"]).select(SURFACE) if feature is None else measure((feature,), asked, part["text"])
-        blocks.append(found.cast(pl.Float32).to_numpy())
-    kept[feature] = np.concatenate(blocks) if blocks else np.zeros((0, 1 if feature else len(SURFACE)), np.float32)
+    own, count = _own(given, name), given.dataset.responses.height
+    for start in range(0, count, BLOCK):
+        yield Progress(start, count, "measuring responses")
+        given.measure(np.arange(start, min(start + BLOCK, count)), own)

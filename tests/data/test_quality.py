@@ -24,8 +24,9 @@ from rmexplorer.data.quality import (
     source_columns,
     unlearnable,
 )
+from rmexplorer.data.read import read
 from rmexplorer.data.scripts import scripts
-from rmexplorer.data.summary import describe, summary
+from rmexplorer.data.summary import describe, skipped_lines, summary
 from rmexplorer.job import finish
 from rmexplorer.workflows.informing import inform
 from rmexplorer.workflows.informing import shared_prompts as prompts_shared
@@ -337,3 +338,12 @@ def test_that_info_says_how_far_the_encoder_reads_and_what_a_second_file_shares(
     assert [(one["kind"], one["pairs"]) for one in facts["quality"]] == [("shared_with", 2)]
     assert "quality: no response is cut off, as the encoder lexical reads texts to their end" in describe(dataset, facts)
     assert [one.count for one in finish(prompts_shared(keep(dataset), str(tmp_path / "other.jsonl")))] == [2]
+
+
+def test_that_a_line_of_several_files_says_which_record_it_is(load: Any, tmp_path: Path) -> None:
+    load([*clean(3), {**PAIR, "chosen": None}])
+    load([{**PAIR, "chosen": None, "prompt": "lost"}, *clean(2)], "other.jsonl")
+    dataset = finish(read([tmp_path / "pairs.jsonl", tmp_path / "other.jsonl"]))
+    (line,) = skipped_lines(dataset)
+    assert line == ("skipped: 2 missing response: record 4 in all, line 4 of its file (p), "
+                    "record 5 in all, line 1 of its file (lost)")  # fmt: skip

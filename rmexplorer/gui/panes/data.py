@@ -30,7 +30,7 @@ from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Chip, GhostButton, Segmented
 from rmexplorer.wording import counted
 from rmexplorer.workflows import sorting
-from rmexplorer.workflows.columns import SUBSET_COLUMNS, columns, run
+from rmexplorer.workflows.columns import SUBSET_COLUMNS, Columns, columns, run
 
 FORMULA = (
     "Chosen is the longer one: the share of decided pairs whose chosen text has more characters, white space at both "
@@ -80,12 +80,12 @@ class Facts:
                 found.append(made)
         return tuple(found)
 
-    def values(
-        self, dataset: Dataset, frame: pl.DataFrame, key: str, own: tuple[OwnFeature, ...]
-    ) -> np.ndarray | None:
+    def values(self, given: Columns | None, frame: pl.DataFrame, key: str) -> np.ndarray | None:
         """What `key` sorts by where it is a feature or a column of numbers, the same array as long as it is the same."""
+        own = given.own if given is not None else ()
         if self._valued[0] is not frame or self._valued[1:] != (key, own):
-            features = sorting.measured(dataset, key.partition(":")[2], own) if key.startswith(FEATURE_KINDS) else None
+            by_feature = key.partition(":")[0] in FEATURE_KINDS
+            features = sorting.measured(given, key.partition(":")[2]) if given is not None and by_feature else None
             self._valued, self._values = (frame, key, own), sort_values(frame, key, features)
         return self._values
 
@@ -174,11 +174,11 @@ class Data(Pane):
         if self.sort[0] in ("margin", "certainty") and "margin" not in frame.columns:
             self.sort = ("pair", False)
         kind, _, name = self.sort[0].partition(":")
-        own = state.columns.own if state.columns is not None else ()
-        self.pairs.features = sorting.feature_names(own)
+        given = state.columns
+        self.pairs.features = () if given is None else sorting.feature_names(given)
         if kind == "column" and name not in frame.columns:
             self.sort = ("pair", False)
-        if kind in FEATURE_KINDS and not sorting.is_measured(dataset, name, own):
+        if kind in FEATURE_KINDS and not (given is not None and sorting.is_measured(given, name)):
             self.sort = ("pair", False)
         sort, view, facts = self.sort, self.pairs.view, self._facts
         self._follow_selection(state)
@@ -194,7 +194,7 @@ class Data(Pane):
             if view == "summary":
                 part = columns(dataset) if mask is None else columns(dataset).take(mask)
                 summary = summarise(dataset, state.frame, run("dataset_card", part), mask)
-            values = facts.values(dataset, state.frame, sort[0], own)
+            values = facts.values(given, state.frame, sort[0])
             return Listing(
                 dataset,
                 state.frame,
@@ -320,20 +320,19 @@ class Data(Pane):
     def set_sort(self, key: str, descending: bool) -> None:
         """Sort the pairs by pair, words, length_ratio, margin or certainty; by `column:` a column of numbers; by `most:`
         or `gap:` a feature of the responses, which is measured first, in a job, where that has not been done."""
-        dataset, columns_now = self.desk.state.dataset, self.desk.state.columns
+        dataset, given = self.desk.state.dataset, self.desk.state.columns
         kind, _, name = key.partition(":")
-        own = columns_now.own if columns_now is not None else ()
 
         def sort(_: object = None) -> None:
             if self.desk.state.dataset is dataset:
                 self.sort, self._resorted = (key, descending), True
                 self._again()
 
-        if dataset is None or kind not in FEATURE_KINDS or sorting.is_measured(dataset, name, own):
+        if given is None or kind not in FEATURE_KINDS or sorting.is_measured(given, name):
             sort()
         else:
             self.desk.jobs.start(
-                f"Measuring {sort_title(key).lower()}", sorting.measuring(dataset, name, own), done=sort, failed=self.desk.report
+                f"Measuring {sort_title(key).lower()}", sorting.measuring(given, name), done=sort, failed=self.desk.report
             )
 
     def _viewed_as(self, view: str) -> None:
