@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmexplorer.app.commands import command, with_rewards, with_whole
+from rmexplorer.app.commands import command, with_read, with_rewards, with_whole
 from rmexplorer.app.desk import Desk
 
 
@@ -36,12 +36,18 @@ def paste_pairs(desk: Desk) -> None:
     desk.open_text(desk.ui.clipboard())
 
 
-@command("Export pairs…", "Ctrl+E", "File", with_whole)
+@command("Export pairs…", "Ctrl+E", "File", with_read)
 def export_pairs(desk: Desk) -> None:
     """Write the selected pairs, or else those that pass the filter, as JSONL, CSV or Parquet."""
     path = desk.ui.choose_save("Export pairs", "pairs.jsonl", "JSONL (*.jsonl);;CSV (*.csv);;Parquet (*.parquet)")
     if path:
         desk.export_pairs(path)
+
+
+@command("Take a sample of pairs", "", "File", with_read)
+def take_sample(desk: Desk) -> None:
+    """Draw a million pairs of a larger dataset at random and go on with these."""
+    desk.take_sample()
 
 
 @command("Save head…", "Ctrl+Shift+S", "File", with_rewards)

@@ -17,6 +17,7 @@ from rmexplorer.app.state import Selection, State
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
 from rmexplorer.data.formats import FORMATS
+from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
@@ -28,7 +29,7 @@ from rmexplorer.gui.table import Orders, frame_view
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Chip, GhostButton, Segmented
 from rmexplorer.wording import counted
-from rmexplorer.workflows.columns import SUBSET_COLUMNS, columns, run
+from rmexplorer.workflows.columns import SUBSET_COLUMNS, Columns, columns, run
 
 FORMULA = (
     "Chosen is the longer one: the share of decided pairs whose chosen text has more characters, white space at both "
@@ -125,6 +126,7 @@ class Data(Pane):
         self.which.hide()
         self._selection: Selection | None = None
         self._drawn: Dataset | None = None
+        self._scrolled: int | None = None
         self.header.add_action(self.which)
         for button in (self.left_out, self.criterion, self.quality, self.warnings, self.skipped, self.export):
             self.header.add_action(button)
@@ -170,7 +172,7 @@ class Data(Pane):
             summary = None
             if view == "summary":
                 part = columns(dataset) if mask is None else columns(dataset).take(mask)
-                summary = summarise(dataset, state.frame, run("dataset_card", part), mask)
+                summary = summarise(dataset, state.frame, run("dataset_card", of_some(part)), mask)
             return Listing(
                 dataset,
                 state.frame,
@@ -211,9 +213,7 @@ class Data(Pane):
         going_on = self._drawn is not None and self._drawn.path == listing.dataset.path and self._drawn is not listing.dataset
         scrolled = self.table.verticalScrollBar().value()
         self.pairs.show_rows(listing.frame, listing.rows, listing.sort, listing.reach, listing.filtered)
-        if going_on:  # all pairs stand where their first ones were
-            self.rows.focus = self.desk.state.focus
-            self.table.verticalScrollBar().setValue(scrolled)
+        self._scrolled = scrolled if going_on else None  # all pairs stand where their first ones were
         self._drawn = listing.dataset
         self._set_order()
         if listing.summary is not None:
@@ -235,6 +235,9 @@ class Data(Pane):
         self.rows.marks = state.marks
         self.rows.selected = state.selection.mask
         self.table.show_focus(state.focus)
+        if self._scrolled is not None:
+            self.table.verticalScrollBar().setValue(self._scrolled)
+            self._scrolled = None
         if self._follow_selection(state):
             self._again()
 
@@ -267,7 +270,7 @@ class Data(Pane):
             return
         self.desk.compute.ask(
             "data card",
-            lambda: run("dataset_card", columns(dataset)),
+            lambda: run("dataset_card", of_some(columns(dataset))),
             lambda card, error: self._card_made(dataset, card, error),
         )
 
@@ -281,6 +284,8 @@ class Data(Pane):
         self._headline = card.headline()
         self.header.set_headline(self._headline)
         said = [part for part in card.method().split(" · ")[1:] if not part.startswith("length in")]
+        if self.desk.state.too_many:
+            said.insert(0, f"of {counted(len(dataset))} pairs, those drawn at random")
         self.header.set_method(" · ".join((dataset.name, read_as(dataset), *said)))
         why = f"{read_as(dataset).capitalize()}: {dataset.why}." if dataset.why else ""
         self.header.set_computed(
@@ -427,3 +432,8 @@ def read_as(dataset: Dataset) -> str:
     """How the file was understood: read as HH-RLHF transcripts."""
     known = FORMATS[dataset.format].title if dataset.format in FORMATS else dataset.format
     return f"read as {known}"
+
+
+def of_some(whole: Columns) -> Columns:
+    """These pairs, of very many a sample."""
+    return whole.sample(SAMPLED) if whole.pairs > MOST_PAIRS else whole
