@@ -1,5 +1,6 @@
 # demo: open the window on the demo dataset     test: all tests, offscreen     lint: ruff and mypy
-# bench: speed, to build/bench.json             pictures: each pane, both themes, to build/pictures
+# bench: speed and memory, to build/bench.json  pictures: each pane, both themes, to build/pictures
+#        (ten million pairs, ten minutes or more: .venv/bin/python -m tests.bench ten)
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable

@@ -101,9 +101,13 @@ def read_mapping(arguments: argparse.Namespace) -> Any:
     return None if arguments.map is None else load(arguments.map)
 
 
-def read_dataset(arguments: argparse.Namespace, answered: bool = False) -> Any:
-    """The dataset that FILE names; its warnings go to stderr unless they are part of the answer."""
+def read_dataset(arguments: argparse.Namespace, answered: bool = False, sample: bool = True) -> Any:
+    """The dataset that FILE names; its warnings go to stderr unless they are part of the answer.
+
+    Of very many pairs a sample is drawn, and said, or they are refused where `sample` is False; `info` takes them all.
+    """
     from rmexplorer.data.read import read
+    from rmexplorer.data.sample import MOST_PAIRS, sampled
 
     dataset = run(
         read(
@@ -114,6 +118,11 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False) -> Any:
             max_bytes=arguments.max_bytes,
         )
     )
+    if not answered and not sample and len(dataset) > MOST_PAIRS:
+        what = f"{arguments.file}: has {len(dataset):,} pairs, and at most {MOST_PAIRS:,} are written at once"
+        raise Problem(what, "split the file")
+    if not answered and len(dataset) > MOST_PAIRS:
+        dataset = sampled(dataset)
     if not answered:
         warn(dataset.warnings)
     return dataset
@@ -138,7 +147,7 @@ def command_convert(arguments: argparse.Namespace) -> int:
     from rmexplorer.data.convert import convert
 
     out = writable(arguments.out, arguments.force)
-    dataset = read_dataset(arguments)
+    dataset = read_dataset(arguments, sample=False)
     result = run(convert(dataset, arguments.to, out))
     if result.get("ties_left_out"):
         say(f"{result['ties_left_out']:,} ties were left out")
@@ -182,7 +191,7 @@ def command_score(arguments: argparse.Namespace) -> int:
 
     out = writable(arguments.out, arguments.force)
     checkpoint = Checkpoint.load(arguments.model)
-    dataset = read_dataset(arguments)
+    dataset = read_dataset(arguments, sample=False)
     why = None if arguments.explain is None else explained(checkpoint, arguments.explain)
     result = run(score_file(dataset, checkpoint, out, why))
     if arguments.json:
@@ -207,8 +216,10 @@ def command_analyze(arguments: argparse.Namespace) -> int:
     dataset, other = read_dataset(arguments), None
     if arguments.against is not None and second is None:
         from rmexplorer.data.read import read
+        from rmexplorer.data.sample import MOST_PAIRS, sampled
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
+        other = sampled(other) if len(other) > MOST_PAIRS else other
         warn(f"{arguments.against}: {warning}" for warning in other.warnings)
     hunt = HuntOptions(tuple(arguments.try_phrases or ()), arguments.seed) if arguments.hunt or arguments.try_phrases else None
     result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt, second))

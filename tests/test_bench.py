@@ -27,6 +27,9 @@ def test_that_a_broken_benchmark_is_told_and_keeps_the_others(
     assert json.loads((tmp_path / "bench.json").read_text())["data_seconds"] == 1.0
     assert bench.main(["data"]) == 0
     assert bench.main(["nonsense"]) == 2
+    assert "ten_seconds" not in json.loads((tmp_path / "bench.json").read_text())  # a slow one only where it is named
+    assert bench.main(["ten"]) == 0
+    assert "ten_seconds" in json.loads((tmp_path / "bench.json").read_text())
 
 
 def test_that_time_and_memory_of_a_command_are_measured(home: Path) -> None:

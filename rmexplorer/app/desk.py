@@ -25,6 +25,7 @@ from rmexplorer.app.ui import Ui
 from rmexplorer.data import hub, query, table
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.own_features import OwnFeature
+from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.project import Mark, Project
@@ -178,6 +179,30 @@ class Desk(QObject):
         self._ended.add(number)  # its first records come too late now
         if partial is not None and number == self._partial_opening:
             self.session.put(partial=replace(partial, stopped=why))
+
+    def take_sample(self) -> None:
+        """Draw a sample of a dataset that is too large for most panes, and show it in its place."""
+        dataset, folder = self.state.dataset, self.state.folder
+        if dataset is None or folder is None:
+            return
+        if len(dataset) <= SAMPLED:
+            self.notice.emit(f"There are no more than {SAMPLED:,} pairs, so nothing is to be drawn")
+            return
+        self._openings += 1
+        number = self._openings
+
+        def show(loaded: tuple[Dataset, pl.DataFrame], drawn: Path) -> None:
+            if number >= self._shown_opening:
+                self._shown_opening = number
+                self.show_dataset(loaded[0], drawn, loaded[1])
+
+        def done(result: str) -> None:
+            drawn = Path(result)
+            self.jobs.start("Showing the sample", files.load(drawn), lambda loaded: show(loaded, drawn), self.report)
+
+        self.jobs.order(
+            f"Drawing {SAMPLED:,} pairs", "rmexplorer.workflows.opening", "sample_of", (str(folder),), done, self.report
+        )
 
     def use_criterion(self, criterion: str) -> None:
         """Open the files of this dataset again by another of the labels that their rows have."""
@@ -658,6 +683,10 @@ class Desk(QObject):
         if mask is not None and not mask.any():
             self.report(Problem("there are no pairs to export: all selected ones are left out",
                                 "clear the selection, or take the pairs in again"))
+            return
+        if (len(state.dataset) if mask is None else int(mask.sum())) > MOST_PAIRS:
+            what = f"at most {MOST_PAIRS:,} pairs are written at once"
+            self.report(Problem(what, "filter or select some, or take a sample", "take_sample"))
             return
         self.jobs.start(
             f"Writing {Path(path).name}",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.project import Mark, RunRecord
 
 if TYPE_CHECKING:
@@ -85,6 +86,22 @@ class State:
     runs: tuple[RunRecord, ...] = ()
     marks: Mapping[int, Mark] = field(default_factory=lambda: MappingProxyType({}))
     pane: str = "welcome"
+
+    @property
+    def waits(self) -> str:
+        """Why what needs all pairs at once cannot be had, "" where it can."""
+        if self.partial is not None:
+            return self.partial.why_not
+        if self.too_many:
+            return (
+                f"This is for at most {MOST_PAIRS:,} pairs at once. A sample of {SAMPLED:,}, drawn at random, has every pane."
+            )
+        return ""
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are too many pairs for all but the Data pane."""
+        return self.dataset is not None and len(self.dataset) > MOST_PAIRS
 
     @property
     def shown(self) -> np.ndarray | None:

@@ -70,8 +70,8 @@ class Training(QObject):
         state, settings = self._desk.state, self.settings
         if state.dataset is None or state.folder is None or self.running:
             return
-        if state.partial is not None:
-            self._desk.report(Problem(state.partial.why_not.rstrip("."), "train when all pairs are there"))
+        if state.waits:
+            self._desk.report(Problem(state.waits.rstrip("."), "", "take_sample" if state.too_many else ""))
             return
         self._fitted = self._vectors = self._encoder = self._baselines = None
         try:

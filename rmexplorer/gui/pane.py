@@ -38,7 +38,7 @@ class Pane(QWidget):
     draw(result)          show a result; set the headline from it
     mark(state)           show selection, focus and marks on what is drawn
     inspects              whether the inspector stands open beside it until a person closes it
-    previews              whether it shows the first pairs of a file while the rest is read
+    previews              whether it shows the first pairs of a file while the rest is read, and any number of them
     why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
     """
 
@@ -116,8 +116,8 @@ class Pane(QWidget):
 
     @classmethod
     def why_not_now(cls, state: State) -> str:
-        """As `why_empty`; of a file that is being read, a pane that needs all pairs waits."""
-        return state.partial.why_not if state.partial is not None and not cls.previews else cls.why_empty(state)
+        """As `why_empty`; a pane that needs all pairs waits while a file is read, and is not for too many."""
+        return state.waits if state.waits and not cls.previews else cls.why_empty(state)
 
     def set_finding(self, result: Any, split: str = "") -> None:
         """Headline and method line from a result that has `headline()` and `method(split)`."""
@@ -163,8 +163,8 @@ class Pane(QWidget):
             why = self.why_not_now(state)
             if why:
                 self._mend = self.remedy if state.dataset is not None else ("Open the demo", "open_demo")
-                if state.partial is not None:
-                    self._mend = ("", "")
+                if state.waits:
+                    self._mend = ("Take a sample", "take_sample") if state.too_many else ("", "")
                 self.empty.set_text(why, self._mend[0])
                 self._stack.setCurrentIndex(1)
                 self.result = None

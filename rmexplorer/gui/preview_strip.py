@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QW
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.gui.status import progress_sentence
-from rmexplorer.gui.theme import px, set_role
+from rmexplorer.gui.theme import px, set_icon, set_role
 from rmexplorer.gui.widgets import ElidedLabel, GhostButton, IconLabel, label
 
 TIP = "Counts, facets, filter and order are of these records until the rest is there; other panes wait for all pairs."
@@ -26,6 +26,7 @@ class PreviewStrip(QFrame):
         row.setContentsMargins(px(12), px(5), px(6), px(5))
         row.setSpacing(px(10))
         self.icon = IconLabel("loader", "text2", 16)
+        self.icon.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.what = label("", font_role="strong", weight=600)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -50,18 +51,23 @@ class PreviewStrip(QFrame):
             return
         run = self._desk.reading
         going = run is not None
-        self.what.setText(f"Preview: {partial.what}")
+        self.what.setText("Reading the rest")
         self.icon.set_icon("loader" if going else "info", "text2")
         self.bar.setVisible(going)
         if run is not None:
             share = run.progress.share
             self.bar.setRange(0, 1000 if share is not None else 0)
             self.bar.setValue(round(1000 * (share or 0)))
-            self.how.setText(progress_sentence(run) or "Reading goes on")
+            # what is cut off where there is little room is what matters least
+            self.how.setText(" · ".join(reversed(progress_sentence(run).split(" · "))))
+        elif partial.stopped:
+            self.what.setText(f"{partial.stopped[:1].upper()}{partial.stopped[1:]}")
+            self.how.setText("")
         else:
-            self.how.setText(f"{partial.stopped[:1].upper()}{partial.stopped[1:]}" if partial.stopped else "Showing all pairs")
+            self.how.setText("all pairs are about to be shown")
         self.button.setText("Cancel" if going else "Read the rest")
+        set_icon(self.button, "x" if going else "play")
         self.button.setVisible(going or bool(partial.stopped))
         self.button.updateGeometry()
         self.how.updateGeometry()
-        self.setAccessibleName(f"{self.what.text()}. {self.how.text()}")
+        self.setAccessibleName(f"Preview: {partial.what}. {self.what.text()} {self.how.text()}".strip())

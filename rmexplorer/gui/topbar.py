@@ -72,8 +72,9 @@ class TopBar(QWidget):
     def show_state(self, state: State) -> None:
         """Show what is open, scored, filtered and selected."""
         dataset, rewards = state.dataset, state.rewards
+        first = "first " if state.partial is not None else ""
         self.dataset.set_text(
-            dataset.name if dataset else "No dataset", f"{counted(len(dataset))} pairs" if dataset else ""
+            dataset.name if dataset else "No dataset", f"{first}{counted(len(dataset))} pairs" if dataset else ""
         )
         self.model.disable("" if dataset else "Open a dataset first.")
         if rewards is None:

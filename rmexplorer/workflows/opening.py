@@ -10,6 +10,7 @@ from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import Preview, read
+from rmexplorer.data.sample import sampled
 from rmexplorer.data.trial import Question, question
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
@@ -103,3 +104,9 @@ def kept(dataset: Dataset) -> Job[str]:
         )
     yield Progress(0, 0, "keeping what was read")
     return str(keep(dataset))
+
+
+def sample_of(folder: str) -> Job[str]:
+    """Draw a sample of a kept dataset that is too large for most panes; returns the folder of the sample."""
+    yield Progress(0, 0, "drawing pairs")
+    return (yield from kept(sampled(Dataset.open(Path(folder)))))

@@ -27,9 +27,14 @@ def with_dataset(state: State) -> bool:
     return state.dataset is not None
 
 
-def with_whole(state: State) -> bool:
-    """A command that needs all pairs of a dataset, not the first that are shown while it is read."""
+def with_read(state: State) -> bool:
+    """A command that needs a dataset that is read to its end."""
     return state.dataset is not None and state.partial is None
+
+
+def with_whole(state: State) -> bool:
+    """A command that needs all pairs of a dataset at once: not while it is read, and not of too many."""
+    return state.dataset is not None and not state.waits
 
 
 def with_rewards(state: State) -> bool:
@@ -44,6 +49,7 @@ def with_focus(state: State) -> bool:
 
 WHY_NOT: dict[When, str] = {
     with_dataset: "Open a dataset first.",
+    with_read: "Open a dataset first.",
     with_whole: "Open a dataset first.",
     with_rewards: "Train a head or load scores first.",
     with_focus: "Choose a pair first.",
@@ -54,8 +60,8 @@ def why_not(given: Command, state: State) -> str:
     """Why a command cannot be given now, "" where it can."""
     if given.when(state):
         return ""
-    if given.when is with_whole and state.partial is not None:
-        return state.partial.why_not
+    if given.when in (with_read, with_whole) and state.waits:
+        return state.waits
     return WHY_NOT.get(given.when, "This is not possible now.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmexplorer.app.commands import command, with_rewards, with_whole
+from rmexplorer.app.commands import command, with_read, with_rewards, with_whole
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.ui import DATA_KINDS
 from rmexplorer.data.layouts import LAYOUTS
@@ -46,7 +46,7 @@ def paste_pairs(desk: Desk) -> None:
     desk.open_text(desk.ui.clipboard())
 
 
-@command("Export pairs…", "Ctrl+E", "File", with_whole)
+@command("Export pairs…", "Ctrl+E", "File", with_read)
 def export_pairs(desk: Desk) -> None:
     """Write the selected pairs, or else those that pass the filter, for TRL or OpenRLHF, as Parquet or CSV."""
     kind = desk.ui.choose_layout(desk.to_export())
@@ -61,6 +61,12 @@ def export_pairs(desk: Desk) -> None:
         if Path(path).exists() and not desk.ui.confirm(f"{Path(path).name} is there already.", "Writing replaces it.", "Replace it"):
             return
     desk.export_pairs(path, kind)
+
+
+@command("Take a sample of pairs", "", "File", with_read)
+def take_sample(desk: Desk) -> None:
+    """Draw a million pairs of a larger dataset at random and go on with these."""
+    desk.take_sample()
 
 
 @command("Save head…", "Ctrl+Shift+S", "File", with_rewards)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmexplorer.app.commands import command, with_dataset, with_focus, with_whole
+from rmexplorer.app.commands import command, with_dataset, with_focus, with_read
 from rmexplorer.app.desk import Desk
 
 
@@ -36,7 +36,7 @@ def copy_pair(desk: Desk) -> None:
     desk.ui.set_clipboard(desk.pair_as_markdown())
 
 
-@command("Show starred pairs", "", "Pair", with_whole)
+@command("Show starred pairs", "", "Pair", with_read)
 def select_starred(desk: Desk) -> None:
     """Select the pairs that have a star or a note."""
     desk.select_marked()

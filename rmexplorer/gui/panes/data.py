@@ -18,6 +18,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
 from rmexplorer.data.formats import FORMATS
 from rmexplorer.data.own_features import OwnFeature
+from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
@@ -141,6 +142,7 @@ class Data(Pane):
         self.which.hide()
         self._selection: Selection | None = None
         self._drawn: Dataset | None = None
+        self._scrolled: int | None = None
         self.header.add_action(self.which)
         for button in (self.left_out, self.criterion, self.quality, self.warnings, self.skipped, self.export):
             self.header.add_action(button)
@@ -193,7 +195,7 @@ class Data(Pane):
             summary = None
             if view == "summary":
                 part = columns(dataset) if mask is None else columns(dataset).take(mask)
-                summary = summarise(dataset, state.frame, run("dataset_card", part), mask)
+                summary = summarise(dataset, state.frame, run("dataset_card", of_some(part)), mask)
             values = facts.values(given, state.frame, sort[0])
             return Listing(
                 dataset,
@@ -236,9 +238,7 @@ class Data(Pane):
         going_on = self._drawn is not None and self._drawn.path == listing.dataset.path and self._drawn is not listing.dataset
         scrolled = self.table.verticalScrollBar().value()
         self.pairs.show_rows(listing.frame, listing.rows, listing.sort, listing.reach, listing.filtered, listing.values)
-        if going_on:  # all pairs stand where their first ones were
-            self.rows.focus = self.desk.state.focus
-            self.table.verticalScrollBar().setValue(scrolled)
+        self._scrolled = scrolled if going_on else None  # all pairs stand where their first ones were
         self._drawn = listing.dataset
         self._set_order()
         if listing.summary is not None:
@@ -263,6 +263,9 @@ class Data(Pane):
         if self._resorted and isinstance(self.result, Listing) and self.result.sort == self.sort:
             self._resorted = False
             self.table.scrollToTop()  # who sorts wants the first ones, wherever the pair in the inspector went
+        elif self._scrolled is not None:
+            self.table.verticalScrollBar().setValue(self._scrolled)
+        self._scrolled = None
         if self._follow_selection(state):
             self._again()
 
@@ -295,7 +298,7 @@ class Data(Pane):
             return
         self.desk.compute.ask(
             "data card",
-            lambda: run("dataset_card", columns(dataset)),
+            lambda: run("dataset_card", of_some(columns(dataset))),
             lambda card, error: self._card_made(dataset, card, error),
         )
 
@@ -309,6 +312,8 @@ class Data(Pane):
         self._headline = card.headline()
         self.header.set_headline(self._headline)
         said = [part for part in card.method().split(" · ")[1:] if not part.startswith("length in")]
+        if self.desk.state.too_many:
+            said.insert(0, f"of {counted(len(dataset))} pairs, those drawn at random")
         self.header.set_method(" · ".join((dataset.name, read_as(dataset), *said)))
         why = f"{read_as(dataset).capitalize()}: {dataset.why}." if dataset.why else ""
         self.header.set_computed(
@@ -468,3 +473,8 @@ def read_as(dataset: Dataset) -> str:
     """How the file was understood: read as HH-RLHF transcripts."""
     known = FORMATS[dataset.format].title if dataset.format in FORMATS else dataset.format
     return f"read as {known}"
+
+
+def of_some(whole: Columns) -> Columns:
+    """These pairs, of very many a sample."""
+    return whole.sample(SAMPLED) if whole.pairs > MOST_PAIRS else whole
