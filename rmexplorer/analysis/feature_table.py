@@ -106,18 +106,18 @@ class FeatureTable:
     rows: tuple[FeatureRow, ...]
     style_only: Estimate
 
-    def headline(self) -> str:
-        """The feature that pulls the model most beyond the labels where there is one, else that of the labels."""
+    def headline(self, even: bool = False) -> str:
+        """The feature that pulls the model most beyond the labels where there is one, else that of the labels.
+
+        even: by the mean over the subsets where there is one, not by the pool.
+        """
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs)
-        wrong = [row for row in self.rows if row.errors and row.errors.clear]
-        clear = [row for row in self.rows if row.labels.clear]
-        if wrong:
-            row = max(wrong, key=lambda one: abs(one.errors.effect.value or 0.0) if one.errors else 0.0)
-            return f"Wrong picks differ from what people chose most in {_said(row, row.errors)}."
-        if clear:
-            row = max(clear, key=lambda one: abs(one.labels.effect.value or 0.0))
-            return f"Chosen and rejected differ most in {_said(row, row.labels)}."
+        for side, said in (("errors", "Wrong picks differ from what people chose most"), ("labels", "Chosen and rejected differ most")):
+            clear = [(row, one) for row in self.rows if (one := row.side(side, even)) is not None and one.clear]
+            if clear:
+                row, one = max(clear, key=lambda found: abs(found[1].effect.value or 0.0))
+                return f"{said} in {_said(row, one)}."
         return "No surface feature separates chosen from rejected clearly."
 
     @property
@@ -125,18 +125,20 @@ class FeatureTable:
         """Pairs of each subset; empty where the file names fewer than two."""
         return {name: one.n for name, one in self.rows[0].by.items()} if self.rows else {}
 
-    def method(self, split: str = "") -> str:
-        """Number of pairs, the difference, its intervals and the correction for many tests."""
+    def method(self, split: str = "", even: bool = False) -> str:
+        """Number of pairs, the difference, its intervals and the correction for many tests; even: as in `headline`."""
         sample = "" if self.pairs == self.of else f"a sample of {wording.counted(self.of)}"
-        how = wording.intervals(self.rows[0].labels.effect.how) if self.rows else ""
+        first = self.rows[0].side("labels", even) if self.rows else None
+        over = even and bool(self.rows) and self.rows[0].even is not None
         return wording.method_line(
-            wording.pairs_of(self.pairs, split), sample, "mean paired difference in within-prompt SD", how,
-            "exact McNemar, Benjamini–Hochberg over features",
+            wording.pairs_of(self.pairs, split), sample, "mean of subsets, each counted alike" if over else "",
+            "mean paired difference in within-prompt SD", wording.intervals(first.effect.how) if first else "",
+            "Student's t over prompts" if over else "exact McNemar", "Benjamini–Hochberg over features",
         )
 
 
-def _said(row: FeatureRow, contrast: Contrast | None) -> str:
-    effect = contrast.effect if contrast else row.labels.effect
+def _said(row: FeatureRow, contrast: Contrast) -> str:
+    effect = contrast.effect
     size = f"{wording.number(effect.value, signed=True)} SD, 95% CI {wording.between(effect.low, effect.high)}"
     return f"{wording.style(row.name)} {wording.bracket(size)}"
 

@@ -23,6 +23,7 @@ class FeatureTableCard(PlotCard):
 
     chosen = Signal(str)
     part = Signal(str)
+    turned = Signal()  # between the mean of the subsets and the pool
 
     def __init__(self) -> None:
         super().__init__("All features")
@@ -58,7 +59,7 @@ class FeatureTableCard(PlotCard):
         if not self.subset:
             self._offer(found)
         self._show()
-        self.describe(found.headline(), context)
+        self.describe(found.headline(self.even), context)
         self.show_ready()
 
     def _offer(self, found: FeatureTable) -> None:
@@ -86,6 +87,12 @@ class FeatureTableCard(PlotCard):
             self.part.emit(subset)
         elif self.found is not None:
             self._show()
+            self.turned.emit()
+
+    @property
+    def even(self) -> bool:
+        """Whether the mean of the subsets is shown."""
+        return self._even and not self.subset
 
     def forget_part(self) -> None:
         """Back to all pairs, for the subsets are of another dataset."""
@@ -95,7 +102,7 @@ class FeatureTableCard(PlotCard):
         found = self.found
         if found is None:
             return
-        self.list.show_lines([Line.of(row, self._even and not self.subset) for row in found.rows])
+        self.list.show_lines([Line.of(row, self.even) for row in found.rows])
         sample = "" if found.pairs == found.of else f"sample of {counted(found.pairs, 'pair')}"
         legend = "■ clear: q < 0.05" if self.width() >= px(WIDE) else ""
         self.set_subtitle(" · ".join(part for part in ("within-prompt SD, 95% CI", legend, sample) if part))

@@ -77,6 +77,7 @@ class FixForm(QWidget):
         self.phrases.returnPressed.connect(self._ask)
         self.phrases.textChanged.connect(lambda _: self._enable())
         self._why = ""
+        self._known: tuple[str, ...] = ()  # phrases that were offered once
         self._shown = ""  # the phrases that were offered, which others may replace until a person types
 
     def chosen_phrases(self) -> list[str]:
@@ -99,10 +100,14 @@ class FixForm(QWidget):
 
     def offer(self, phrases: Sequence[str]) -> None:
         """Other phrases to begin with; what a person has typed stays, with those that are new after it."""
-        if self.phrases.text() != self._shown:
-            phrases = [*self.chosen_phrases(), *(phrase for phrase in phrases if phrase not in parted(self._shown))]
-        self._shown = joined(phrases)
-        self.phrases.setText(self._shown)
+        before, typed = self.phrases.text(), self.phrases.text() != self._shown
+        new = [one for one in phrases if one not in {*self.chosen_phrases(), *self._known}]
+        self._known = tuple(phrases)
+        if typed and not new:
+            return
+        text = joined([*parted(before), *new] if typed else phrases)
+        self._shown = "" if typed else text
+        self.phrases.setText(text)
         self.phrases.setCursorPosition(0)
 
     def disable(self, why: str) -> None:

@@ -64,7 +64,8 @@ class Scatter:
         pairs[given.rows] = True
         x = cloud.x if name in LENGTHS else _apart(cloud.x)
         sides = [cloud.x[place[given[f"response_{side}"]]] for side in ("chosen", "rejected")]
-        across, up = _padded(x, 0.03, 0.03), _padded(cloud.reward, 0.04, 0.2)
+        least = 0.5 if name in LENGTHS or len(x) < 2 or np.ptp(x) <= 0 else 0.0
+        across, up = _padded(x, 0.03, 0.03, least), _padded(cloud.reward, 0.04, 0.2)
         return cls(
             found,
             dataset,
@@ -72,7 +73,7 @@ class Scatter:
             x,
             place,
             pairs,
-            _histograms(*sides),
+            _histograms(sides[0], sides[1], least),
             _histograms(given["reward_chosen"], given["reward_rejected"]),
             across,
             up,
@@ -166,17 +167,17 @@ def _spread(words: np.ndarray) -> np.ndarray:
     return np.log2(np.maximum(words + np.random.default_rng(0).uniform(-0.5, 0.5, len(words)), 1.0))
 
 
-def _padded(values: np.ndarray, below: float, above: float) -> tuple[float, float]:
-    """The range of values with room at both ends, as shares of it."""
+def _padded(values: np.ndarray, below: float, above: float, least: float = 0.5) -> tuple[float, float]:
+    """The range of values, or `least` where it is smaller, with room at both ends, as shares of it."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    wide = max(high - low, 0.5)
+    wide = max(high - low, least)
     return low - below * wide, low + wide + above * wide
 
 
-def _histograms(chosen: np.ndarray, rejected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _histograms(chosen: np.ndarray, rejected: np.ndarray, least: float = 0.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     both = np.concatenate([chosen, rejected])
     low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
-    edges = np.linspace(low - 1e-9, max(high, low + 0.5) + 1e-9, BINS + 1)
+    edges = np.linspace(low - 1e-9, max(high, low + least) + 1e-9, BINS + 1)
     counts = [histogram1d(side, bins=BINS, range=(edges[0], edges[-1])) for side in (chosen, rejected)]
     return edges, counts[0], counts[1]
 

@@ -112,7 +112,7 @@ def test_that_the_headline_is_that_of_the_analysis_after_scaling(window: Window,
     assert found.n > 400 and temperature != 1.0
     assert pane.header.headline.text == found.headline() == found.headline(found.scaled)
     rules = baselines(state.rewards.metrics, "length", "style")
-    assert pane.header.method_label.text() == f"{found.method('held-out')} · {rules}" and rules.count("alone") == rules.count("(") == 2
+    assert pane.header.method_label.text() == f"{rules} · {found.method('held-out')}" and rules.count("alone") == rules.count("(") == 2
     row = next(row for row in pane.scores.rows if row.name == "Accuracy")
     value = run("accuracy", given).accuracy
     assert row.cells[0] == (number(value.value, 3), between(round(value.low, 6), round(value.high, 6), 3))

@@ -331,12 +331,19 @@ def test_that_what_a_hunt_has_found_is_offered_and_what_is_typed_stays(
 ) -> None:
     window, pane, _ = sourced
     window.desk.project.put_probe("found", {"name": "found", "kind": "append", "text": ["As always; thanks"], "own": True})
-    pane._fixing_changed()
+    window.show_pane("data")
+    window.show_pane("fixes")
+    settle(window)
     assert pane.form.chosen_phrases() == ["I hope this helps!", "As always; thanks"]
     pane.form.phrases.setText("my own; I hope this helps!")
     window.desk.project.put_probe("later", {"name": "later", "kind": "append", "text": ["In sum"], "own": True})
-    pane._fixing_changed()
+    window.show_pane("data")
+    window.show_pane("fixes")
+    settle(window)
     assert pane.form.chosen_phrases() == ["my own", "I hope this helps!", "In sum"]
+    window.show_pane("data")
+    window.show_pane("fixes")
+    assert pane.form.phrases.text() == "my own; I hope this helps!; In sum", "nothing new is found, and nothing is lost"
 
 
 def test_that_features_to_residualise_on_are_picked_by_keyboard(

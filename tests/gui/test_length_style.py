@@ -626,12 +626,14 @@ def test_that_the_table_is_of_a_subset_where_one_is_chosen(window: Window, settl
     def marks() -> Any:
         return next(line for line in card.list.model.rows if line.row.name == "exclamations")
 
+    assert "mean of subsets" in pane.header.method_label.text() and pane.header.headline.text == card.found.headline(even=True)
     row = marks().row
     assert row.opposite and marks().note == "▲ subsets disagree"
     assert marks().contrasts[0] is row.even.labels and row.even.labels.effect.n == 240
     card.over.setCurrentIndex(1)
     card.over.activated.emit(1)
     assert marks().contrasts[0] is row.labels
+    assert "McNemar" in pane.header.method_label.text() and pane.header.headline.text == card.found.headline()
     card.over.setCurrentIndex(3)
     card.over.activated.emit(3)
     settle(window)

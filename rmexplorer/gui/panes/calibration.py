@@ -195,7 +195,7 @@ class CalibrationPane(Pane):
         self._headline = found.headline(scores)
         self.header.set_headline(self._headline)
         left_out = f"{counted(result.unscored, 'pair')} without a score left out" if result.unscored else ""
-        method = wording.method_line(found.method(split_of(self.desk.state), scores), left_out, wording.baselines(self._judged(), *TRIVIAL))
+        method = wording.method_line(wording.baselines(self._judged(), *TRIVIAL), found.method(split_of(self.desk.state), scores), left_out)
         self.header.set_method(method)
         name = state.dataset.name if state.dataset is not None else ""
         model = state.rewards.name if state.rewards is not None else ""

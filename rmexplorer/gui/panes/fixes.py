@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
@@ -96,7 +97,7 @@ class FixesPane(Pane):
         self.form = FixForm()
         self.form.asked.connect(self.train_one)
         self.choice.add(self.form)
-        self._offered: tuple[object, ...] = ()  # the dataset and phrases whose choices the form shows
+        self._offered: object = None  # the dataset whose choices the form shows
         self.on_features = GhostButton("Residualize on…", "sliders-horizontal")
         self.on_features.clicked.connect(self._pick_features)
         self.pick: FeaturePick | None = None
@@ -153,6 +154,12 @@ class FixesPane(Pane):
             self.refresh()
             if self.result is not None:
                 self._show_list(self.result)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A hunt may have found other phrases meanwhile."""
+        super().showEvent(event)
+        if self._offered is not None and self._offered is self.desk.state.dataset:
+            self.form.offer(stock_phrases(self.desk))
 
     # Drawing
 
@@ -235,12 +242,9 @@ class FixesPane(Pane):
         self.train.setText("Train all three" if len([fix for fix in missing if fix != "none"]) == 3 or not known else
                            f"Train the missing {len(missing)}" if len(missing) > 1 else "Train the missing one")
         self.train.disable("" if known else NO_RUN)
-        phrases = stock_phrases(self.desk)
-        if self._offered[:1] != (state.dataset,):
-            self.form.show_choices(result.sources, phrases)
-        elif self._offered != (state.dataset, *phrases):  # a hunt has found others since
-            self.form.offer(phrases)
-        self._offered = (state.dataset, *phrases)
+        if self._offered is not state.dataset:
+            self._offered = state.dataset
+            self.form.show_choices(result.sources, stock_phrases(self.desk))
         why = NO_RUN if not known else "A fix is being trained" if running else ""
         self.form.disable(why)
         self.on_features.disable(why)

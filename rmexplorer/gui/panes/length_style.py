@@ -98,6 +98,7 @@ class LengthStylePane(Pane):
         self.table = FeatureTableCard()
         self.table.chosen.connect(self._open_feature)
         self.table.part.connect(lambda _: self._ask_table())
+        self.table.turned.connect(self._tell)
         self.plots = QWidget()
         column = QVBoxLayout(self.plots)
         column.setContentsMargins(0, 0, 0, 0)
@@ -172,9 +173,8 @@ class LengthStylePane(Pane):
 
         def show(found: tuple[Measured, FeatureTable]) -> None:
             self._tabled = given, found[0].given
-            if not self.table.isHidden():
-                self.set_finding(found[1], split_of(self.desk.state))
             self.table.show_features(found[1], self._context())
+            self._tell()
             if found[0].failed:
                 self.table.show_error(_named(found[0].failed))
 
@@ -208,10 +208,20 @@ class LengthStylePane(Pane):
         self.table.setVisible(page == "table")
         if page == "table" and self.result is not None and (self._tabled is None or self._tabled[0] is not self.result.given):
             self._ask_table()
-        elif self.result is not None:
-            shown = self.table.found if page == "table" else self.result.found
-            if shown is not None:
-                self.set_finding(shown, split_of(self.desk.state))
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Headline and method of the page that is in sight."""
+        if self.result is None:
+            return
+        found, split = self.table.found, split_of(self.desk.state)
+        if self.table.isHidden() or found is None:
+            self.set_finding(self.result.found, split)
+            return
+        self._headline = found.headline(self.table.even)
+        self.header.set_headline(self._headline)
+        self.header.set_method(found.method(split, self.table.even))
 
     # Drawing
 
