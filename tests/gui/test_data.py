@@ -550,7 +550,13 @@ def test_that_pairs_are_sorted_by_any_feature_and_any_column_of_numbers(
     pane.set_sort("column:quality", True)
     settle(window)
     assert [(int(row) * 3) % 10 for row in pane.result.rows] == list(range(9, -1, -1))
-    pane.set_sort("most:hedges", True)
+    pane.pairs._sort_menu()
+    menu = next(menu for menu in pane.pairs.findChildren(QMenu) if menu.accessibleName() == "Sort pairs")
+    parts = {part.title(): {action.text(): action for action in part.actions()} for part in menu.findChildren(QMenu)}
+    assert list(parts) == ["Feature of a response", "Feature, chosen \u2212 rejected", "Number column"]
+    assert parts["Number column"]["Quality"].isChecked() and "Answers" in parts["Feature of a response"]
+    parts["Feature of a response"]["Hedges"].trigger()
+    menu.close()
     wait_until(lambda: pane.sort == ("most:hedges", True))
     settle(window)
     counts = [(int(row) * 7) % 11 or int(row) % 2 for row in pane.result.rows]
