@@ -21,7 +21,7 @@ from rmexplorer.project import Project, RunRecord
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import LENGTH_FIXES
 from rmexplorer.workflows import fixing
-from rmexplorer.workflows.attributing import by_gradient, score_texts
+from rmexplorer.workflows.attributing import explain, score_texts
 from rmexplorer.workflows.columns import columns
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.fixing import best_fix, compare_fixes, family, read_fixed, train_fix, with_fix
@@ -212,7 +212,7 @@ def test_that_a_head_residualised_on_a_feature_no_longer_follows_it(home: Path, 
         asked = [dataset.prompts["text"][int(dataset.responses["prompt"][row])] for row in few]
         alone = score_texts(checkpoint, asked, [texts[row] for row in few])
         assert alone == pytest.approx(rewards[few], abs=1e-4), "a text alone has the reward that it has in the file"
-        why = by_gradient(checkpoint, asked[0], texts[few[0]].strip())
+        why = finish(explain(checkpoint, asked[0], texts[few[0]], "gradient"))
         assert sum(worth for _, worth in why.pieces) + sum(worth for _, worth in why.rest) == pytest.approx(why.reward, abs=1e-3)
         marks = texts.str.count_matches("!").to_numpy().astype(float)
         margin = rewards[dataset.chosen].astype(float) - rewards[dataset.rejected]

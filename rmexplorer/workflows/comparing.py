@@ -150,7 +150,7 @@ def probes_folder(folder: str, first: str, second: str, chosen: str) -> Job[str]
     path = cache_file("probes", ".json", "compared", VERSION, dataset.fingerprint, Path(first).name, Path(second).name, chosen)
     if cache.holds(path, read_probes):
         return str(path)
-    given = tuple(Probe.from_dict(values) for values in json.loads(chosen))
+    given = tuple(Probe.from_dict(values) for values in json.loads(chosen)["probes"])
     found = yield from compare_probes(dataset, Checkpoint.load(Path(first)), Checkpoint.load(Path(second)), given)
     results.keep_result(path, {"probes": probes_as_json(found)})
     return str(path)

@@ -373,6 +373,7 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
     wait_until(lambda: pane.settled, 120)
     rows = pane.changes.probes.model.rows
     assert pane.changes.probes.isVisible() and not pane.changes.forests["accuracy"].isVisible()
+    assert not pane.changes.error.isVisible(), pane.changes.error.text.text()
     assert len(rows) > 5 and all(len(row.marks) == 2 for row in rows)
     assert all(" → " in row.right and row.tip.count("\n") == 2 for row in rows)
     assert pane.changes.columns["difference_low"] and len(pane.changes.columns["probe"]) == len(rows)
