@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer import wording
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
 
 FOLDS, MOST_ROWS = 5, 4_000
@@ -94,7 +95,8 @@ def feature_shifts(
         labels[draw, random.permutation(whole)[: groups[0]]] = True
     picks = [random.multinomial(count, np.full(count, 1 / count), DRAWS).astype(float) for count in groups]
     found, p = [], []
-    for name, values in first.items():
+    for at, (name, values) in enumerate(first.items()):
+        beat(Progress(at, len(first), "measuring features"))
         one, two = np.asarray(values, float), np.asarray(second[name], float)
         edges = bins_of(np.concatenate([one, two]))
         size = len(edges) + 1
@@ -163,6 +165,7 @@ def two_sample_scores(vectors: np.ndarray, second: np.ndarray, group: np.ndarray
     scaled = np.asarray(vectors, np.float64)
     scaled = (scaled - scaled.mean(axis=0)) / np.maximum(scaled.std(axis=0), 1e-9)
     for turn in range(FOLDS):
+        beat(Progress(turn, FOLDS, "telling the sets apart"))
         held = fold == turn
         if held.any() and len(np.unique(second[~held])) == 2:
             with warnings.catch_warnings():
@@ -204,7 +207,8 @@ def mmd(first: np.ndarray, second: np.ndarray, group_first: np.ndarray, group_se
     count = int(codes.max()) + 1
     share = np.bincount(codes, side) / np.bincount(codes)
     hits = 0
-    for _ in range(DRAWS):
+    for draw in range(DRAWS):
+        beat(Progress(draw, DRAWS, "comparing distributions") if draw % 10 == 0 else None)
         drawn = share[random.permutation(count)][codes]
         drawn = (drawn > random.random(count)[codes]).astype(float) if ((share > 0) & (share < 1)).any() else drawn
         hits += int(2 <= drawn.sum() <= n + m - 2 and _mmd(kernel, drawn) >= value)

@@ -68,7 +68,7 @@ class Desk(QObject):
         self.session = Session(self)
         self._garbage = Collector(lambda: not self.jobs.runs and self.compute.idle, self)
         self.jobs = Jobs(self)
-        self.compute = Compute(self)
+        self.compute = Compute(self.jobs, self)
         self.training = Training(self)
         self.last_crash = ""
         self.order: np.ndarray | None = None

@@ -15,6 +15,7 @@ from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.features import layout, surface
 from rmexplorer.data.own_features import OwnFeature, measure
+from rmexplorer.job import beat
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import first_seen
 
@@ -44,6 +45,7 @@ STYLE = (
 STYLE_PAIRS = 20_000
 SAMPLES = {"style_effects": STYLE_PAIRS, "feature_table": 100_000, "reward_feature": 100_000}
 """At most so many pairs are measured for an analysis of style, drawn with a seed."""
+CHUNK = 1_000  # responses that are measured between two beats
 REWARD_COLUMNS = frozenset({"margin", "reward_chosen", "reward_rejected"})
 
 
@@ -119,8 +121,10 @@ class _Measures:
             table = self.once(f"style {feature}", lambda: np.zeros((responses, 1 if feature else len(STYLE)), np.float32))
             done = self._styled.setdefault(feature, np.zeros(responses, bool))
             wanted = rows[first_seen(rows)]
-            new = wanted[~done[wanted]]
-            if len(new):
+            missing = wanted[~done[wanted]]
+            for start in range(0, len(missing), CHUNK):
+                beat()
+                new = missing[start : start + CHUNK]
                 texts = self._responses[new]
                 prompts = self._prompts["text"].gather(texts["prompt"])
                 found = (surface(prompts, texts["text"]).select(STYLE) if feature is None

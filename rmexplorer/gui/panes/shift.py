@@ -149,12 +149,7 @@ class ShiftPane(Pane):
     def _take(self, keys: tuple[str, str]) -> None:
         if keys != self._now:
             self._now, self._asked = keys, True
-        self._again()
-
-    def _again(self) -> None:
-        self._dirty = True
-        if self.isVisible():
-            self.refresh()
+        self.compute_again()
 
     def _swap(self) -> None:
         spec = self.choices(self.desk.state).get(self._now[1])
@@ -236,12 +231,12 @@ class ShiftPane(Pane):
 
     def _start(self) -> None:
         self._asked = True
-        self._again()
+        self.compute_again()
 
     def _ended(self, name: str) -> None:
         if self._running == name:
             self._running = ""
-            self._again()
+            self.compute_again()
 
     def _failed(self, problem: Problem) -> None:
         self._running = ""
