@@ -222,9 +222,13 @@ class FamiliarityCard(PlotCard):
 
 
 class StrangeCard(Card):
-    """Responses of the new set: high reward and unfamiliar, furthest, or prompts that leak. `looked(row)`, `selected()`."""
+    """Responses of the new set: high reward and unfamiliar, furthest, or prompts that leak.
+
+    `looked(row)` where a row is arrived at, `opened(row)` on Enter or a double click.
+    """
 
     looked = Signal(int)
+    opened = Signal(int)
     viewed = Signal()
 
     def __init__(self) -> None:
@@ -235,7 +239,7 @@ class StrangeCard(Card):
         self.table = frame_view(pl.DataFrame({"Prompt": pl.Series([], dtype=pl.String)}), name="New responses")
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setFrameShape(self.table.Shape.NoFrame)
-        self.table.activated.connect(lambda index: self.looked.emit(index.row()))
+        self.table.activated.connect(lambda index: self.opened.emit(index.row()))
         self.table.clicked.connect(lambda index: self.looked.emit(index.row()))
         self.add(self.table, 1)
 

@@ -95,13 +95,18 @@ class _Measures:
         """(pairs,) str, as objects: the first column of SUBSET_COLUMNS that names few enough subsets."""
         return self.once("subset", self._subset)
 
-    def _subset(self) -> np.ndarray:
+    def subset_column(self) -> pl.Series | None:
+        """(pairs,) the first column of SUBSET_COLUMNS that names few enough subsets; None where there is none."""
         for name in SUBSET_COLUMNS:
             if name in self._extras.columns and self._extras[name].dtype == pl.String:
                 column = self._extras[name].fill_null("")
                 if column.n_unique() <= MOST_SUBSETS:
-                    return column.to_numpy().astype(object)
-        return np.full(self._pairs, "", object)
+                    return column
+        return None
+
+    def _subset(self) -> np.ndarray:
+        column = self.subset_column()
+        return np.full(self._pairs, "", object) if column is None else column.to_numpy().astype(object)
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
         """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
@@ -295,6 +300,15 @@ def source_names(dataset: Dataset) -> list[str]:
 
     found: list[str] = _measures(dataset).once("source_names", named).tolist()
     return found
+
+
+def source_counts(dataset: Dataset) -> list[tuple[str, int]]:
+    """The sources of a dataset with their decided pairs, the largest first; none where the file names none."""
+    column = _measures(dataset).subset_column()
+    if column is None:
+        return []
+    counts = column.filter(pl.Series(dataset.winner != TIE)).alias("name").value_counts().filter(pl.col("name") != "")
+    return [(str(name), int(n)) for name, n in counts.sort(["count", "name"], descending=[True, False]).iter_rows()]
 
 
 def columns(
