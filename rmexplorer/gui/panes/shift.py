@@ -290,7 +290,11 @@ class ShiftPane(Pane):
         if features:
             self.features.show_rows([feature_row(row) for row in features], self._headline, f"{result['first']} against {result['second']}",
                                     from_zero=True)
-            self.features.set_table({key: [row[key] for row in features] for key in ("feature", "of", "psi", "no_shift95", "q")})
+            self.features.set_table({
+                **{key: [row[key] for row in features] for key in ("feature", "of", "psi", "no_shift95", "q")},
+                **{end: [(row["ci"] or [np.nan] * 2)[at] for row in features] for at, end in enumerate(("low", "high"))},
+                **{end: [row["n"][at] for row in features] for at, end in enumerate(("n_known", "n_new"))},
+            })
         else:
             self.features.show_empty("Features need at least two prompts on each side.")
         self.familiarity.show_groups(result["familiarity"], result["heldout_accuracy"], self._headline)
