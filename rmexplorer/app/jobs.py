@@ -178,6 +178,12 @@ class Jobs(QObject):
         elif self._worker is not None:
             self._worker.cancel(run.number)
 
+    def drop(self, run: Run) -> None:
+        """Stop a run that is outdated: whoever started it is told nothing any more."""
+        run.done = run.failed = run.each = _ignore
+        run.cancelled = lambda: None
+        self.cancel(run)
+
     def pause(self, run: Run, paused: bool) -> None:
         """Hold a thread run or let it go on."""
         if run.thread is not None and not run.finished:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout,
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.gui.theme import px, set_font
+from rmexplorer.gui.theme import px, set_font, set_role
 from rmexplorer.gui.widgets import GhostButton, IconButton, SecondaryButton, label
 from rmexplorer.workflows import files
 from rmexplorer.workflows.scoring import describe_pair
@@ -42,6 +42,7 @@ class Text(QWidget):
     def show_text(self, name: str, text: str) -> None:
         """Replace name and text."""
         self.name.setText(SHOWN.get(name, name))
+        set_role(self.name, name.lower() if name in SHOWN else "secondary")
         self.text.setAccessibleName(name)
         self.text.setPlainText(text)
 

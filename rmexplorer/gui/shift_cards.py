@@ -139,7 +139,8 @@ def feature_row(row: dict[str, Any]) -> ForestRow:
     tip = (f"{feature_name(row['feature'])}, {row['of']}\nStability index {number(row['psi'], 3)} "
            f"{bracket('95% CI ' + between(row['ci'][0], row['ci'][1], 3)) if row['ci'] else ''}\n"
            f"No shift gives up to {number(row['no_shift95'], 3)}; q {number(row['q'], 3)}\n"
-           f"{which.removesuffix('s')} {number(one)} → {number(two)}; n = {row['n'][0]:,} and {row['n'][1]:,}\nEnter selects the new pairs of its largest excess")
+           f"{which.removesuffix('s')} {number(one)} → {number(two)}\n"
+           f"n = {row['n'][0]:,} known, {row['n'][1]:,} new\nEnter selects the new pairs of its largest excess")
     return ForestRow(feature_name(row["feature"]), marks=(ForestMark(row["psi"], low, high, filled=row["clear"]),), right=change,
                      bar=(0.0, row["no_shift95"]), enabled=row["clear"], tip=tip)
 
@@ -193,7 +194,8 @@ class FamiliarityCard(PlotCard):
         top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75)
         self.view.set_range((-0.4, len(groups) - 0.4), (bottom, top))
         errors = " → ".join(number(groups[place]["calibration_error"]) for place in (0, -1))
-        self.set_subtitle(f"n = {groups[0]['n']:,} each · calibration error {errors}")
+        off = f" · calibration error {errors}" if self.width() >= px(440) else ""
+        self.set_subtitle(f"n = {groups[0]['n']:,} each{off}")
         self.describe(headline, "")
         self.set_table({"accuracy": y, "low": low, "high": high, "length_only": rule, "n": [group["n"] for group in groups],
                         "calibration_error": [group["calibration_error"] for group in groups],

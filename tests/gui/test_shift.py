@@ -234,3 +234,16 @@ def test_that_what_cannot_be_compared_says_why_and_offers_to_try_again(
     shifting.compute_again()
     wait_until(lambda: shifting.features.error.isVisible())
     assert "cannot be read" in shifting.features.error.text.text() and shifting.features.error.mend.text() == "Try again"
+
+
+def test_that_other_sets_end_the_comparison_that_is_outdated(
+    shifting: ShiftPane, window: Window, settle: Settle, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    shifting._take(("source beta", "source alpha"))
+    wait_until(lambda: shifting._run is not None)
+    outdated = shifting._run
+    shifting._take(("source alpha", "all"))
+    assert outdated is not None and shifting._run is not outdated
+    settle(window)
+    assert outdated.finished and shifting.result is not None and shifting.result["pairs"] == [80, 160]
+    assert shifting._run is None and shifting.settled and window.desk.jobs.runs == []

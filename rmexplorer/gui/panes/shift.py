@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout
 
+from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
 from rmexplorer.data.dataset import Dataset
@@ -17,7 +18,9 @@ from rmexplorer.gui.hunt_cards import ForestCard
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.reading import ReadingDialog
 from rmexplorer.gui.shift_cards import FamiliarityCard, SetsCard, StrangeCard, feature_name, feature_row
+from rmexplorer.gui.status import progress_sentence
 from rmexplorer.gui.theme import px, themes
+from rmexplorer.job import Progress
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, number
@@ -81,6 +84,7 @@ class ShiftPane(Pane):
         self._extra: dict[str, SetSpec] = {}  # files and prompts that a person added, and frozen selections
         self._now = ("", "")
         self._running = ""
+        self._run: Run | None = None
         self._asked = False
         self._of: Any = None
         self._sources: tuple[Dataset | None, list[tuple[str, int]]] = (None, [])
@@ -148,6 +152,8 @@ class ShiftPane(Pane):
         self.sets.set_choices([*known, *more], [*lead, *new, *more, *asks], self._now)
 
     def _changed(self, state: State, names: frozenset[str]) -> None:
+        if names & self.reads:
+            self._drop()
         super()._changed(state, names)
         if names & OFFERED and not self._dirty and self.why_empty(state) == "":
             self._fill(state)  # a selection or a filter is a set to choose
@@ -239,13 +245,25 @@ class ShiftPane(Pane):
             self._wait(f"Comparing {counted(len(state.dataset), 'pair')} takes a while.", "Compare", self._start)
             return None
         if self._running != path.name:
+            self._drop()
             self._running = path.name
             for card in (self.features, self.familiarity, self.strange):
                 card.show_loading("Comparing both sets")
-            self.desk.jobs.order("Comparing sets", "rmexplorer.workflows.shifting", "shift_folders",
-                                 (first.as_text(), second.as_text(), head), done=lambda _: self._ended(path.name),
-                                 failed=self._failed, cancelled=self._cancelled)
+            self._run = self.desk.jobs.order(
+                "Comparing sets", "rmexplorer.workflows.shifting", "shift_folders", (first.as_text(), second.as_text(), head),
+                done=lambda _: self._ended(path.name), failed=self._failed, cancelled=self._cancelled, each=self._beat)
         return None
+
+    def _drop(self) -> None:
+        """Stop a comparison of sets that are not asked for any more."""
+        if self._run is not None:
+            self.desk.jobs.drop(self._run)
+        self._run, self._running = None, ""
+
+    def _beat(self, progress: Progress) -> None:
+        """Say in the first card what is done now; the status strip has the rate and the time left."""
+        if self._run is not None:
+            self.features.show_loading(progress_sentence(self._run) or "Comparing both sets")
 
     def _start(self) -> None:
         self._asked = True
@@ -253,16 +271,16 @@ class ShiftPane(Pane):
 
     def _ended(self, name: str) -> None:
         if self._running == name:
-            self._running = ""
+            self._run, self._running = None, ""
             self.compute_again()
 
     def _failed(self, problem: Problem) -> None:
-        self._running = ""
+        self._run, self._running = None, ""
         self._wait("The sets were not compared.", "Try again", self._start)
         self.features.show_error(problem, button="Try again", slot=self._start)
 
     def _cancelled(self) -> None:
-        self._running = ""
+        self._run, self._running = None, ""
         self._wait("The sets were not compared.", "Compare", self._start)
 
     def _wait(self, sentence: str, button: str, slot: Callable[[], None] | None) -> None:
