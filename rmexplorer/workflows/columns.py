@@ -106,7 +106,11 @@ class _Measures:
 
     def _subset(self) -> np.ndarray:
         column = self.subset_column()
-        return np.full(self._pairs, "", object) if column is None else column.to_numpy().astype(object)
+        if column is None or not len(column):
+            return np.full(self._pairs, "", object)
+        names = column.unique(maintain_order=True).to_list()  # a million texts at once would hold the interpreter
+        codes = column.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
+        return np.array(names, object)[codes]
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
         """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
