@@ -110,7 +110,8 @@ class _Measures:
             return np.full(self._pairs, "", object)
         names = column.unique(maintain_order=True).to_list()  # a million texts at once would hold the interpreter
         codes = column.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
-        return np.array(names, object)[codes]
+        found: np.ndarray = np.array(names, object)[codes]
+        return found
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
         """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
