@@ -222,7 +222,8 @@ def command_analyze(arguments: argparse.Namespace) -> int:
         other = sampled(other) if len(other) > MOST_PAIRS else other
         warn(f"{arguments.against}: {warning}" for warning in other.warnings)
     hunt = HuntOptions(tuple(arguments.try_phrases or ()), arguments.seed) if arguments.hunt or arguments.try_phrases else None
-    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt, second))
+    result = run(analyze_file(dataset, checkpoint, arguments.phrases, other, arguments.style, own, arguments.words, hunt, second,
+                              (arguments.set_a or "", arguments.set_b or "")))
     warn(result.get("warnings", []))
     if arguments.json:
         write_json(result)
@@ -414,6 +415,10 @@ def build_parser() -> argparse.ArgumentParser:
                          help="as --style, with features of your own: lines with a name and a regex, words or sql")
     analyze.add_argument("--against", metavar="FILE2",
                          help="also: how a second file differs from this one; a second head (.safetensors): what it changes on these pairs")
+    analyze.add_argument("--set-a", metavar="SET", help="also: compare this part of FILE: all, split=training, split=heldout, "
+                         "source=NAME or filter=QUERY (default what the model learnt from)")
+    analyze.add_argument("--set-b", metavar="SET", help="with this part of FILE2, or of FILE without --against; also prompts=FILE, "
+                         "a prompt a line")
     probe = add("probe")
     _input(probe)
     probe.add_argument("--model", type=a_path, required=True, metavar="MODEL", help="a head made by train")

@@ -1,7 +1,8 @@
 """A job is a generator: it yields Progress, returns its result, and cleans up in `finally`.
 
 To cancel a job is to `close()` it; to pause it is not to call `next`. The command line, the tests and the window run the
-same function.
+same function. A plain function that takes long, such as an analysis, calls `beat`: who runs it hears how far it is, and
+can end it there; where nobody listens a beat does nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,18 +34,45 @@ class Progress:
 
 
 Job = Generator[Progress, None, Result]
+Hear = Callable[[Progress | None], None]
+_HEARS: ContextVar[Hear | None] = ContextVar("hears", default=None)
+
+
+class Stopped(BaseException):
+    """Nobody waits any more for what is computed. No Exception, so that nothing on the way takes it for a failure."""
+
+
+def beat(progress: Progress | None = None) -> None:
+    """Say how far a plain function is, or only that it goes on; ends it with Stopped where nobody waits for it."""
+    hear = _HEARS.get()
+    if hear is not None:
+        hear(progress)
+
+
+def heard(function: Callable[[], Result], hear: Hear) -> Result:
+    """The result of `function()`, whose beats go to `hear`; what `hear` raises, such as Stopped, ends the function."""
+    token = _HEARS.set(hear)
+    try:
+        return function()
+    finally:
+        _HEARS.reset(token)
 
 
 def finish(job: Job[Result], each: Callable[[Progress], None] | None = None) -> Result:
     """Run a job to its end, hand each Progress to `each`, and return the job's result.
 
-    The job is closed (its `finally` runs) also when `each` raises, for example KeyboardInterrupt.
+    Beats of plain functions that the job calls go to `each` too. The job is closed (its `finally` runs) also when `each`
+    raises, for example KeyboardInterrupt.
     """
+
+    return drive(job, lambda progress: None if each is None or progress is None else each(progress))
+
+
+def drive(job: Job[Result], hear: Hear) -> Result:
+    """Run a job to its end as `finish` does; `hear` also hears None, where a plain function says no more than that it goes on."""
     try:
         while True:
-            progress = next(job)
-            if each is not None:
-                each(progress)
+            hear(heard(lambda: next(job), hear))
     except StopIteration as end:
         result: Result = end.value
         return result

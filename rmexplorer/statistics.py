@@ -10,6 +10,8 @@ from itertools import count
 
 import numpy as np
 
+from rmexplorer.job import beat
+
 Z95 = 1.959963984540054
 DRAWS = 1000
 BOOTSTRAP_PROMPTS = 3000
@@ -227,6 +229,7 @@ class Clusters:
     """
 
     def __init__(self, prompt: np.ndarray, bootstrap: bool | None = None, draws: int = DRAWS, seed: int = 0) -> None:
+        beat()
         self.codes, self.prompts = _codes(np.asarray(prompt))
         self.n = len(self.codes)
         self.independent = self.prompts == self.n
@@ -264,6 +267,7 @@ class Clusters:
         An end is NaN where more than half of the draws give none; None where there are fewer than 5 prompts: resampling
         those says nothing.
         """
+        beat()
         if self.prompts < FEW_PROMPTS:
             return None
         sums = self.sums(columns) / self.n

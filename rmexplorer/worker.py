@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
-from rmexplorer.job import Job, Progress
+from rmexplorer.job import Job, Progress, Stopped, drive, heard
 from rmexplorer.problem import Problem
 
 BEAT_SECONDS = 1 / 30
@@ -258,11 +258,10 @@ def _do(pipe: Connection[Any, Any], order: _Order) -> None:
     try:
         if _cancelled(pipe, order.number):
             return answer("cancelled")
-        made = getattr(importlib.import_module(order.module), order.function)(*order.arguments)
-        if not isinstance(made, Generator):
-            return answer("done", made)
-        finished, result = _drive(made, answer, lambda: _cancelled(pipe, order.number))
-        answer("done", result) if finished else answer("cancelled")
+        function = getattr(importlib.import_module(order.module), order.function)
+        answer("done", _drive(lambda: function(*order.arguments), answer, lambda: _cancelled(pipe, order.number)))
+    except Stopped:
+        answer("cancelled")
     except Problem as problem:
         answer("problem", problem)
     except _Gone:
@@ -273,22 +272,21 @@ def _do(pipe: Connection[Any, Any], order: _Order) -> None:
         answer("crashed", traceback.format_exc())
 
 
-def _drive(job: Job[Any], answer: Callable[..., None], cancelled: Callable[[], bool]) -> tuple[bool, Any]:
-    """(True, the job's result), or (False, None) where it was cancelled; the job is closed in any case."""
+def _drive(function: Callable[[], Any], answer: Callable[..., None], cancelled: Callable[[], bool]) -> Any:
+    """What a function returns, of a job its result; raises Stopped at the next beat once it is cancelled."""
     last = -BEAT_SECONDS
-    try:
-        while True:
-            progress: Progress = next(job)
-            now = time.monotonic()
-            if progress.data is not None or now - last >= BEAT_SECONDS:
-                last = now
-                answer("progressed", progress)
-            if cancelled():
-                return False, None
-    except StopIteration as end:
-        return True, end.value
-    finally:
-        job.close()
+
+    def hear(progress: Progress | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if progress is not None and (progress.data is not None or now - last >= BEAT_SECONDS):
+            last = now
+            answer("progressed", progress)
+        if cancelled():
+            raise Stopped
+
+    made = heard(function, hear)
+    return drive(made, hear) if isinstance(made, Generator) else made
 
 
 def _cancelled(pipe: Connection[Any, Any], number: int) -> bool:

@@ -464,3 +464,20 @@ def test_that_several_files_are_one_dataset_for_every_command(
     assert code == 0 and isinstance(by, dict) and set(by["subset"]) == {"pairs", "more"}
     code, _, err = run(capsys, "info", str(pairs), str(tmp_path / "gone.jsonl"))
     assert code == 2 and "gone.jsonl" in err and err.count("\n") == 1
+
+
+def test_that_analyze_compares_parts_of_one_file_and_pasted_prompts(
+    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+) -> None:
+    code, out, _ = run(capsys, "analyze", str(pairs), "--json", "--set-a", "filter=words<9", "--set-b", "filter=words>=9")
+    asked = tmp_path / "asked.txt"
+    asked.write_text("\n".join(f"SELECT a{i} FROM b{i}" for i in range(40)))
+    shift = one_json(out)["shift"]
+    assert code == 0 and isinstance(shift, dict) and min(shift["pairs"]) > 20 and shift["unit"] == "responses"
+    assert next(row for row in shift["features"] if row["feature"] == "words")["psi"] > 1 and shift["mmd"]["p"] < 0.05
+    code, out, _ = run(capsys, "analyze", str(pairs), "--json", "--set-b", f"prompts={asked}")
+    shift = one_json(out)["shift"]
+    assert code == 0 and isinstance(shift, dict) and shift["unit"] == "prompts" and shift["auc"]["value"] > 0.9
+    assert shift["furthest"][0]["prompt"].startswith("SELECT") and shift["n"][1] == 40
+    code, out, err = run(capsys, "analyze", str(pairs), "--set-a", "all")
+    assert code == 2 and out == "" and "no second set" in err and "--set-b" in err

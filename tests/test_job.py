@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rmexplorer.job import Job, Pace, Progress, finish
+from rmexplorer.job import Job, Pace, Progress, Stopped, beat, finish, heard
 
 
 def job(ended: list[str], n: int = 3) -> Job[str]:
@@ -47,3 +47,42 @@ def test_that_rate_and_time_left_go_on_over_numbered_notes_and_start_anew_with_a
 def test_that_the_share_is_unknown_without_a_total_and_never_above_one() -> None:
     assert Progress(3).share is None
     assert Progress(3, 2).share == 1.0
+
+
+def counting(beats: list[int]) -> int:
+    """A plain function that says how far it is."""
+    for number in range(5):
+        beat(Progress(number, 5, "counting"))
+        beats.append(number)
+    return 5
+
+
+def test_that_a_beat_is_heard_by_who_runs_the_function_and_by_nobody_else() -> None:
+    heard_of: list[Progress | None] = []
+    assert counting([]) == 5  # nobody listens
+    assert heard(lambda: counting([]), heard_of.append) == 5
+    assert [one.done for one in heard_of if one is not None] == [0, 1, 2, 3, 4]
+    beat(Progress(9))
+    assert len(heard_of) == 5
+
+
+def test_that_a_function_that_nobody_waits_for_ends_at_its_next_beat() -> None:
+    beats: list[int] = []
+
+    def hear(progress: Progress | None) -> None:
+        if progress is not None and progress.done == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        heard(lambda: counting(beats), hear)
+    assert beats == [0, 1]
+
+
+def test_that_beats_of_a_function_inside_a_job_are_those_of_the_job() -> None:
+    def outer() -> Job[int]:
+        yield Progress(0, 0, "begun")
+        return counting([])
+
+    seen: list[str] = []
+    assert finish(outer(), lambda progress: seen.append(progress.note)) == 5
+    assert seen == ["begun", *["counting"] * 5]

@@ -9,6 +9,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import (
     NOTHING,
     Z95,
@@ -160,6 +161,7 @@ def _null95(confidence: np.ndarray, starts: np.ndarray, draws: int, seed: int) -
     found = []
     chunk = max(1, DRAWS_AT_ONCE // n)
     for start in range(0, draws, chunk):
+        beat(Progress(start, draws, "drawing what chance gives"))
         right = generator.random((min(chunk, draws - start), n), dtype=np.float32) < confidence.astype(np.float32)
         hits = np.add.reduceat(right, starts, axis=1, dtype=np.int32)
         found.append(np.abs(hits - expected).sum(axis=1) / n)

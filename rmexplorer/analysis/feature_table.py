@@ -8,6 +8,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import (
     FEW_PROMPTS,
     Clusters,
@@ -155,6 +156,7 @@ def style_only(features: np.ndarray, prompt: np.ndarray, seed: int = 0) -> Estim
     fold = np.random.default_rng(seed).permutation(clusters.prompts)[clusters.codes] % FOLDS
     margin = np.empty(len(features))
     for one in range(FOLDS):
+        beat(Progress(one, FOLDS, "style alone"))
         train = features[fold != one]
         scale = np.sqrt((train**2).mean(axis=0))
         scale = np.where(scale > 0, scale, 1.0)

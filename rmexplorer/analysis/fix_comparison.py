@@ -10,6 +10,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import (
     NOTHING,
     Clusters,
@@ -208,6 +209,7 @@ def _error_difference(before: np.ndarray, after: np.ndarray, clusters: Clusters,
     sizes = np.bincount(clusters.codes, minlength=clusters.prompts)
     generator, draws = np.random.default_rng(seed), np.empty(ECE_DRAWS)
     for draw in range(ECE_DRAWS):
+        beat(Progress(draw, ECE_DRAWS, "comparing calibration") if draw % 10 == 0 else None)
         weight = np.bincount(generator.integers(clusters.prompts, size=clusters.prompts), minlength=clusters.prompts)
         total = float(weight @ sizes)
         draws[draw] = (np.abs(weight @ sums[1]).sum() - np.abs(weight @ sums[0]).sum()) / total

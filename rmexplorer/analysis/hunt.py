@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rmexplorer import wording
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def effects_beyond_length(
     effect, error, p, half = (np.full(count, np.nan) for _ in range(4))
     n = np.asarray(presence.sum(axis=0)).ravel().astype(np.int64)
     for first in range(0, count, CHUNK):
+        beat(Progress(first, count, "measuring phrases"))
         block = within(presence[:, first : first + CHUNK].toarray().astype(np.float64)[order])
         varies = (np.add.reduceat(np.abs(block), starts, axis=0) > 1e-9).sum(axis=0)
         if weight > 1e-12:

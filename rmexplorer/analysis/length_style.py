@@ -9,6 +9,7 @@ import numpy as np
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
 from rmexplorer.analysis.cloud import Cloud, Outliers, Trend, cloud_of, log2_of, outliers_of, trend_of, within_prompts
+from rmexplorer.job import beat
 from rmexplorer.statistics import Clusters, Estimate, centred, outcomes, sigmoid, spearman
 
 SIMILAR = 0.1
@@ -101,6 +102,7 @@ def length_slope(length_gap: np.ndarray) -> float:
     """Slope of the logistic model of the label on Δ log characters (pairs,), without intercept; within ±50."""
     slope = 0.0
     for _ in range(50):
+        beat()
         p = sigmoid(slope * length_gap)
         curvature = float(np.sum(length_gap**2 * p * (1 - p)))
         if curvature < 1e-12:

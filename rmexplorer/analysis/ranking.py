@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rmexplorer import wording
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import FEW_PROMPTS, Clusters, Estimate, sigmoid, t95
 
 ELO = 400.0 / float(np.log(10.0))
@@ -144,7 +145,8 @@ def _fit(design: _Design, won: np.ndarray, clusters: Clusters) -> tuple[np.ndarr
     fixed = RIDGE * np.eye(design.size)
     level = np.zeros_like(fixed)
     level[: design.models, : design.models] = 1.0  # no game says where 0 is: keeps the mean there
-    for _ in range(100):
+    for turn in range(100):
+        beat(Progress(turn, 0, "ranking models"))
         p = sigmoid(design.dot(weights))
         hessian = design.square(design.who, design.style, p * (1 - p)) + fixed
         step = np.linalg.solve(hessian + level, design.back(won - p) - fixed @ weights)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer import wording
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
 
 FOLDS, MOST_ROWS = 5, 4_000
@@ -47,7 +48,7 @@ def bins_of(values: np.ndarray, most: int = BINS) -> np.ndarray:
 class FeatureShift:
     """One feature of both sets. value: PSI with its interval; band: what two draws of one set give, 95 % of the time.
 
-    q: Benjamini–Hochberg over features; medians, and the bin (low, high) that the second set has most in excess.
+    q: Benjamini–Hochberg over features; medians, means and n of either set, and the bin (low, high) that the second set has most in excess.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FeatureShift:
     medians: tuple[float, float]
     means: tuple[float, float]
     excess: tuple[float, float]
+    n: tuple[int, int] = (0, 0)
 
     @property
     def clear(self) -> bool:
@@ -70,7 +72,7 @@ class FeatureShift:
 
     def as_dict(self) -> dict[str, object]:
         """Plain values."""
-        return {"feature": self.name, "psi": self.value.value, "ci": self.value.ci, "no_shift95": self.band, "q": self.q,
+        return {"feature": self.name, "psi": self.value.value, "ci": self.value.ci, "no_shift95": self.band, "q": self.q, "n": list(self.n),
                 "medians": list(self.medians), "means": list(self.means)}
 
 
@@ -94,7 +96,8 @@ def feature_shifts(
         labels[draw, random.permutation(whole)[: groups[0]]] = True
     picks = [random.multinomial(count, np.full(count, 1 / count), DRAWS).astype(float) for count in groups]
     found, p = [], []
-    for name, values in first.items():
+    for at, (name, values) in enumerate(first.items()):
+        beat(Progress(at, len(first), "measuring features"))
         one, two = np.asarray(values, float), np.asarray(second[name], float)
         edges = bins_of(np.concatenate([one, two]))
         size = len(edges) + 1
@@ -115,10 +118,10 @@ def feature_shifts(
         walls = np.concatenate([[-np.inf], edges, [np.inf]])
         found.append((name, Estimate(value, float(ends[0]), float(ends[1]), len(one) + len(two), "bootstrap over prompts"),
                       float(np.percentile(chance, 95)), (float(np.median(one)), float(np.median(two))),
-                      (float(one.mean()), float(two.mean())), (float(walls[top]), float(walls[top + 1]))))
+                      (float(one.mean()), float(two.mean())), (float(walls[top]), float(walls[top + 1])), (len(one), len(two))))
     q = benjamini_hochberg(p)
-    shifts = [FeatureShift(name, value, band, float(q[at]), medians, means, excess)
-              for at, (name, value, band, medians, means, excess) in enumerate(found)]
+    shifts = [FeatureShift(name, value, band, float(q[at]), medians, means, excess, n)
+              for at, (name, value, band, medians, means, excess, n) in enumerate(found)]
     return tuple(sorted(shifts, key=lambda one: -(one.value.value or 0.0)))
 
 
@@ -163,6 +166,7 @@ def two_sample_scores(vectors: np.ndarray, second: np.ndarray, group: np.ndarray
     scaled = np.asarray(vectors, np.float64)
     scaled = (scaled - scaled.mean(axis=0)) / np.maximum(scaled.std(axis=0), 1e-9)
     for turn in range(FOLDS):
+        beat(Progress(turn, FOLDS, "telling the sets apart"))
         held = fold == turn
         if held.any() and len(np.unique(second[~held])) == 2:
             with warnings.catch_warnings():
@@ -204,7 +208,8 @@ def mmd(first: np.ndarray, second: np.ndarray, group_first: np.ndarray, group_se
     count = int(codes.max()) + 1
     share = np.bincount(codes, side) / np.bincount(codes)
     hits = 0
-    for _ in range(DRAWS):
+    for draw in range(DRAWS):
+        beat(Progress(draw, DRAWS, "comparing distributions") if draw % 10 == 0 else None)
         drawn = share[random.permutation(count)][codes]
         drawn = (drawn > random.random(count)[codes]).astype(float) if ((share > 0) & (share < 1)).any() else drawn
         hits += int(2 <= drawn.sum() <= n + m - 2 and _mmd(kernel, drawn) >= value)
@@ -225,7 +230,7 @@ class Familiarity:
     """Accuracy and calibration error of pairs by distance to the training prompts, nearest group first.
 
     edges (groups, 2): distances; rows: for each group the positions of its pairs; length_only: what length alone gets
-    right there.
+    right there; error_ci: 95 % interval of each calibration error.
     """
 
     accuracy: tuple[Estimate, ...]
@@ -233,6 +238,7 @@ class Familiarity:
     edges: tuple[tuple[float, float], ...]
     rows: tuple[np.ndarray, ...]
     length_only: tuple[float, ...]
+    error_ci: tuple[list[float] | None, ...] = ()
 
 
 def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray, rule: np.ndarray) -> Familiarity:
@@ -249,9 +255,19 @@ def by_familiarity(distance: np.ndarray, margin: np.ndarray, prompt: np.ndarray,
     right = outcomes(margin)
     confidence = sigmoid(np.abs(margin))
     found = [Clusters(prompt[part]).share(right[part]) for part in rows]
-    errors = tuple(float(abs(confidence[part].mean() - right[part].mean())) for part in rows)
+    gaps = [Clusters(prompt[part]).mean(confidence[part] - right[part]) for part in rows]
+    errors = tuple(abs(gap.value or 0.0) for gap in gaps)
     edges = tuple((float(distance[part].min()), float(distance[part].max())) for part in rows)
-    return Familiarity(tuple(found), errors, edges, rows, tuple(float(rule[part].mean()) for part in rows))
+    return Familiarity(tuple(found), errors, edges, rows, tuple(float(rule[part].mean()) for part in rows),
+                       tuple(_folded(gap) for gap in gaps))
+
+
+def _folded(gap: Estimate) -> list[float] | None:
+    """The interval of |gap|, from 0 where that of the gap holds 0."""
+    if gap.low is None or gap.high is None:
+        return None
+    ends = sorted([abs(gap.low), abs(gap.high)])
+    return [ends[0] if gap.excludes(0.0) else 0.0, ends[1]]
 
 
 def shift_headline(value: Estimate, apart: Mmd | None, near: Familiarity, heldout: Estimate, few: int) -> str:

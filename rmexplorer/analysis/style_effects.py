@@ -8,6 +8,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
+from rmexplorer.job import beat
 from rmexplorer.statistics import Z95, Clusters, Estimate, benjamini_hochberg, sigmoid, two_sided_p
 
 ALIKE = 0.98
@@ -105,6 +106,7 @@ def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray
     features = x.shape[1]
     effect, control = np.zeros(features), np.zeros(features)
     for _ in range(25):
+        beat()
         p = sigmoid(x * effect + gap[:, None] * control)
         weight, residual = p * (1 - p), target[:, None] - p
         a = np.einsum("nf,nf,nf->f", weight, x, x) + PRIOR

@@ -17,6 +17,8 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer.app import own_features
 from rmexplorer.app.garbage import Collector
 from rmexplorer.app.jobs import Compute, Jobs, Run
+from rmexplorer.app.marks import Marks
+from rmexplorer.app.projects import Projects
 from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Partial, Scope, Selection, State
@@ -28,7 +30,7 @@ from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
-from rmexplorer.project import Mark, Project
+from rmexplorer.project import Project
 from rmexplorer.wording import counted
 from rmexplorer.workflows import columns as tables
 from rmexplorer.workflows import files, scoring
@@ -66,11 +68,13 @@ class Desk(QObject):
         self.session = Session(self)
         self._garbage = Collector(lambda: not self.jobs.runs and self.compute.idle, self)
         self.jobs = Jobs(self)
-        self.compute = Compute(self)
+        self.compute = Compute(self.jobs, self)
         self.training = Training(self)
         self.last_crash = ""
         self.order: np.ndarray | None = None
         self.quality = Quality(self)
+        self.marks = Marks(self)
+        self.projects = Projects(self)
         self._opened_as: tuple[str, list[str], dict[str, Any]] = ("", [], {})
         self._openings = self._shown_opening = self._partial_opening = 0
         self._ended: set[int] = set()
@@ -273,7 +277,7 @@ class Desk(QObject):
         self.order = None
         kept, asked = self._kept_of_first(dataset)
         runs = self.project.runs(dataset.fingerprint)
-        excluded = self._left_out(dataset)
+        excluded = self.left_out(dataset)
         self.session.put(
             dataset=dataset,
             folder=folder,
@@ -311,7 +315,8 @@ class Desk(QObject):
             kept["selection"] = Selection(mask, state.selection.origin)
         return kept, state.query
 
-    def _left_out(self, dataset: Dataset) -> np.ndarray | None:
+    def left_out(self, dataset: Dataset) -> np.ndarray | None:
+        """(pairs,) bool: the pairs that the project leaves out of a dataset; None where it leaves out none."""
         return unpacked(self.project.view().get(f"excluded {dataset.fingerprint}"), len(dataset))
 
     def own_features(self) -> tuple[OwnFeature, ...]:
@@ -588,59 +593,6 @@ class Desk(QObject):
         else:  # rewards and marks may have changed since the pairs of the filter were found
             self.set_query(self.state.query)
 
-    # Marks
-
-    def mark(self, pair: int, **news: Any) -> None:
-        """Change the star or note of a pair; kept in the project at once."""
-        dataset = self.state.dataset
-        if dataset is None:
-            return
-        if self.state.partial is not None:
-            self.notice.emit("Stars and notes can be given when all pairs are read")
-            return
-        old = self.state.marks.get(pair, Mark())
-        new = Mark(news.get("star", old.star), news.get("note", old.note))
-        try:
-            self.project.put_mark(dataset.fingerprint, pair, new)
-        except Problem as problem:
-            self.report(problem)
-            return
-        kept = {**self.state.marks, pair: new}
-        if not new:
-            kept.pop(pair)
-        self.session.put(marks=MappingProxyType(kept))
-        if "starred" in self.state.query or "noted" in self.state.query:
-            self.set_query(self.state.query)
-
-    def keep_note(self, fingerprint: str, pair: int, note: str) -> None:
-        """Keep the note of a pair, of the dataset that is shown or of one that was shown before."""
-        dataset = self.state.dataset
-        if dataset is not None and dataset.fingerprint == fingerprint:
-            self.mark(pair, note=note)
-            return
-        try:
-            old = self.project.marks(fingerprint).get(pair, Mark())
-            self.project.put_mark(fingerprint, pair, Mark(old.star, note))
-        except Problem as problem:
-            self.report(problem)
-
-    def toggle_star(self) -> None:
-        """Star or unstar the pair in the inspector."""
-        if self.state.focus is not None:
-            self.mark(self.state.focus, star=not self.state.marks.get(self.state.focus, Mark()).star)
-
-    def select_marked(self) -> None:
-        """Select pairs with a star or note."""
-        dataset = self.state.dataset
-        if dataset is None:
-            return
-        if not self.state.marks:
-            self.notice.emit("No pair has a star or a note yet")
-            return
-        mask = np.zeros(len(dataset), dtype=bool)
-        mask[list(self.state.marks)] = True
-        self.select(mask, origin="starred or noted")
-
     # Out
 
     def pair_as_markdown(self) -> str:
@@ -694,45 +646,3 @@ class Desk(QObject):
             done=lambda count: self.notice.emit(f"Wrote {count:,} pairs to {Path(path).name}"),
             failed=self.report,
         )
-
-    # Projects
-
-    def open_project(self, path: str) -> None:
-        """Change to another project file."""
-        try:
-            project = Project(Path(path))
-        except Problem as problem:
-            self.report(problem)
-            return
-        self._change_project(project)
-
-    def save_project(self, path: str) -> None:
-        """Copy this project to `path` and go on there."""
-        self.leaving.emit()
-        try:
-            project = self.project.copy_to(Path(path))
-        except Problem as problem:
-            self.report(problem)
-            return
-        self._change_project(project)
-        self.notice.emit(f"The project is kept in {Path(path).name}")
-
-    def _change_project(self, project: Project) -> None:
-        self.leaving.emit()
-        self.project.close()
-        self.project = project
-        dataset = self.state.dataset
-        if dataset is None:
-            return
-        runs, excluded = project.runs(dataset.fingerprint), self._left_out(dataset)
-        self.session.put(
-            runs=runs,
-            run=self.state.run if any(run.id == self.state.run for run in runs) else "",
-            marks=MappingProxyType(project.marks(dataset.fingerprint)),
-            excluded=excluded,
-            matching=None if excluded is None else ~excluded,
-            columns=None if self.state.columns is None else self.state.columns.with_own(self.own_features()),
-        )
-        self.session.forget()
-        if self.state.query:
-            self.set_query(self.state.query)

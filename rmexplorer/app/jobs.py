@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rmexplorer.job import Job, Pace, Progress
+from rmexplorer.job import Job, Pace, Progress, Stopped, heard
 from rmexplorer.problem import Problem
 from rmexplorer.worker import Worker
 
 FRAME_MS = 25
 BEATS_AHEAD = 1_000
+SLOW_SECONDS = 0.5  # a figure that takes longer is a run that a person sees and can cancel
+WATCH_MS = 100
 
 
 def _ignore(_: Any) -> None:
@@ -25,7 +28,11 @@ def _ignore(_: Any) -> None:
 
 @dataclass(eq=False)
 class Run:
-    """One job that runs or waits: what the status strip shows, and what to do at its end."""
+    """One job that runs or waits: what the status strip shows, and what to do at its end.
+
+    quiet: nothing that a person sees or waits for; minor: seen, but no loss when the window is closed; stop: how to cancel
+    what is neither a thread of its own nor an order of the worker.
+    """
 
     title: str
     done: Callable[[Any], None]
@@ -33,6 +40,8 @@ class Run:
     each: Callable[[Progress], None] = _ignore
     cancelled: Callable[[], None] = lambda: None
     quiet: bool = False
+    minor: bool = False
+    stop: Callable[[], None] | None = None
     progress: Progress = field(default_factory=lambda: Progress(0))
     rate: float | None = None
     left: float | None = None
@@ -73,17 +82,26 @@ class ThreadJob:
                 if self._close.is_set():
                     self.ending = ("cancelled", None)
                     return
-                self.beats.append(next(self._job))
+                self.beats.append(heard(lambda: next(self._job), self._hear))
                 while len(self.beats) >= BEATS_AHEAD and not self._close.wait(FRAME_MS / 1000):
                     pass
         except StopIteration as end:
             self.ending = ("done", end.value)
+        except Stopped:
+            self.ending = ("cancelled", None)
         except Problem as problem:
             self.ending = ("problem", problem)
         except Exception:
             self.ending = ("crashed", traceback.format_exc())
         finally:
             self._job.close()
+
+    def _hear(self, progress: Progress | None) -> None:
+        self._go.wait()
+        if self._close.is_set():
+            raise Stopped
+        if progress is not None and len(self.beats) < BEATS_AHEAD:
+            self.beats.append(progress)
 
     def pause(self, paused: bool) -> None:
         """Hold the job, or let it go on."""
@@ -155,8 +173,16 @@ class Jobs(QObject):
             return
         if run.thread is not None:
             run.thread.cancel()
+        elif run.stop is not None:
+            run.stop()
         elif self._worker is not None:
             self._worker.cancel(run.number)
+
+    def drop(self, run: Run) -> None:
+        """Stop a run that is outdated: whoever started it is told nothing any more."""
+        run.done = run.failed = run.each = _ignore
+        run.cancelled = lambda: None
+        self.cancel(run)
 
     def pause(self, run: Run, paused: bool) -> None:
         """Hold a thread run or let it go on."""
@@ -169,7 +195,21 @@ class Jobs(QObject):
     @property
     def busy(self) -> list[Run]:
         """The runs that a person would mind losing."""
-        return [run for run in self.runs if not run.quiet]
+        return [run for run in self.runs if not run.quiet and not run.minor]
+
+    @property
+    def shown(self) -> Run | None:
+        """The run that the status strip shows and that its Cancel stops: one that a person would mind losing comes first."""
+        return next(iter(self.busy), None) or next((run for run in self.runs if not run.quiet), None)
+
+    def show(self, run: Run) -> None:
+        """Show a run that goes on elsewhere, until it is `left`."""
+        self._begin(run)
+
+    def leave(self, run: Run) -> None:
+        """A run that was shown is over."""
+        if not run.finished:
+            self._end(run, "done", None)
 
     def close(self) -> None:
         """Stop everything; no thread or process is left behind."""
@@ -233,72 +273,161 @@ class Jobs(QObject):
         self.changed.emit()
 
 
+class Cancelled(Problem):
+    """What a person asked for and then cancelled; panes offer to go on."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"{title} was cancelled", "compute it again when it is wanted")
+
+
+@dataclass(eq=False)
+class _Figure:
+    """One figure that is asked for. lost: nobody waits for it any more.
+
+    It does not hold who is answered: the thread may be the last to let it go, and a widget must not be deleted there.
+    """
+
+    key: str
+    title: str
+    function: Callable[[], Any]
+    begun: float = 0.0
+    progress: Progress | None = None
+    lost: bool = False
+
+    def lose(self) -> None:
+        """End it at its next beat."""
+        self.lost = True
+
+    def hear(self, progress: Progress | None) -> None:
+        """Take a beat; ends the figure where it is lost."""
+        if self.lost:
+            raise Stopped
+        self.progress = progress or self.progress
+
+
 class Compute(QObject):
-    """One thread for the figures that panes show; of two requests with one key only the latest is computed and answered."""
+    """One thread for the figures that panes show; of two requests with one key only the latest is computed and answered.
 
-    _answered = Signal(str, int, object, object)
+    A request takes the place of the one with its key: where that is being computed, it ends at its next beat. A figure
+    that takes more than half a second is a run of `jobs`, with progress, rate, time left and cancel.
+    """
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    _answered = Signal(object, object, object)
+
+    def __init__(self, jobs: Jobs | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._wanted: dict[str, int] = {}
-        self._waiting: deque[tuple[str, int, Callable[[], Any]]] = deque()
-        self._receivers: dict[str, Callable[[Any, Exception | None], None]] = {}
+        self._jobs = jobs
+        self._waiting: deque[_Figure] = deque()
+        self._current: _Figure | None = None
+        self._open: dict[str, tuple[_Figure, Callable[[Any, Exception | None], None]]] = {}
+        self._run: tuple[_Figure, Run] | None = None
         self._condition = threading.Condition()
         self._closing = False
-        self._busy = False
+        self._watch = QTimer(self)
+        self._watch.setInterval(WATCH_MS)
+        self._watch.timeout.connect(self._look)
         self._answered.connect(self._deliver)
         self._thread = threading.Thread(target=self._drive, name="rmexplorer figures", daemon=True)
         self._thread.start()
 
-    def ask(self, key: str, function: Callable[[], Any], receive: Callable[[Any, Exception | None], None]) -> None:
-        """Compute `function()` in the thread and hand (result, error) to `receive` in the caller's thread."""
+    def ask(
+        self, key: str, function: Callable[[], Any], receive: Callable[[Any, Exception | None], None], title: str = ""
+    ) -> None:
+        """Compute `function()` in the thread and hand (result, error) to `receive` in the caller's thread.
+
+        title: what a person reads while it takes long; by default the key. One that a person cancels has the error Cancelled.
+        """
+        figure = _Figure(key, title or key[:1].upper() + key[1:], function)
         with self._condition:
-            self._wanted[key] = self._wanted.get(key, 0) + 1
-            self._receivers[key] = receive
-            self._waiting = deque(entry for entry in self._waiting if entry[0] != key)
-            self._waiting.append((key, self._wanted[key], function))
+            self._lose(key)
+            self._open[key] = figure, receive
+            self._waiting.append(figure)
             self._condition.notify()
+        self._watch.start()
+
+    def withdraw(self, key: str) -> bool:
+        """Nobody waits for this figure any more: it is not answered, and ends at its next beat. Whether it was asked for."""
+        with self._condition:
+            asked = key in self._open
+            self._lose(key)
+            return asked
 
     def forget(self) -> None:
         """Answer none of those who have asked so far; they are gone."""
         with self._condition:
-            self._waiting.clear()
-            self._receivers = {}
+            for key in list(self._open):
+                self._lose(key)
+
+    def _lose(self, key: str) -> None:
+        if key in self._open:
+            figure, _ = self._open.pop(key)
+            figure.lose()
+            self._waiting = deque(one for one in self._waiting if one is not figure)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits, is computed, or is on its way back."""
         with self._condition:
-            return not self._waiting and not self._busy and not self._receivers
+            return not self._waiting and self._current is None and not self._open
 
     def _drive(self) -> None:
         while True:
             with self._condition:
-                self._busy = False
+                self._current = None
                 while not self._waiting and not self._closing:
                     self._condition.wait()
                 if self._closing:
                     return
-                key, number, function = self._waiting.popleft()
-                self._busy = True
-            result, error = None, None
+                figure = self._current = self._waiting.popleft()
+                figure.begun = time.monotonic()
+            result: Any = None
+            error: Exception | None = None
             try:
-                result = function()
+                result = heard(figure.function, figure.hear)
+            except Stopped:
+                error = Cancelled(figure.title)
             except Exception as caught:
                 error = caught
             with self._condition:
                 if self._closing:
                     return
-            self._answered.emit(key, number, result, error)
+            self._answered.emit(figure, result, error)
 
-    def _deliver(self, key: str, number: int, result: Any, error: Exception | None) -> None:
-        if self._wanted.get(key) == number and key in self._receivers:
-            self._receivers.pop(key)(result, error)
+    def _look(self) -> None:
+        """Show a figure that takes long as a run, with its last beat."""
+        figure = self._current
+        if self._run is not None and self._run[0] is not figure:
+            self._hide()
+        if figure is None:
+            if self.idle:
+                self._watch.stop()
+        elif self._run is not None:
+            if figure.progress is not None and figure.progress is not self._run[1].progress:
+                self._run[1].beat(figure.progress)
+        elif self._jobs is not None and not figure.lost and time.monotonic() - figure.begun > SLOW_SECONDS:
+            run = Run(figure.title, _ignore, _ignore, minor=True, stop=figure.lose)
+            self._run = figure, run
+            self._jobs.show(run)
+
+    def _hide(self) -> None:
+        if self._run is not None and self._jobs is not None:
+            (_, run), self._run = self._run, None
+            self._jobs.leave(run)
+
+    def _deliver(self, figure: _Figure, result: Any, error: Exception | None) -> None:
+        if self._run is not None and self._run[0] is figure:
+            self._hide()
+        if figure.key in self._open and self._open[figure.key][0] is figure:
+            _, receive = self._open.pop(figure.key)
+            receive(result, error)
 
     def close(self) -> None:
-        """End the thread after what it computes now; nobody is answered any more."""
+        """End the thread at its next beat; nobody is answered any more."""
+        self._watch.stop()
         with self._condition:
             self._closing = True
-            self._receivers = {}
+            for figure, _ in self._open.values():
+                figure.lose()
+            self._open = {}
             self._condition.notify()
         self._thread.join(10)

@@ -207,8 +207,9 @@ def source_columns(dataset: Dataset) -> list[str]:
 
 def _codes(values: pl.Series) -> tuple[np.ndarray, list[str]]:
     names = values.drop_nulls().unique(maintain_order=True).to_list()
-    places = {name: place for place, name in enumerate(names)}
-    return np.array([places.get(value, -1) for value in values.to_list()], dtype=np.int64), names
+    # not a loop over a million values, which would hold the interpreter and with it the window
+    codes = values.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int64) if names else None
+    return np.full(len(values), -1, np.int64) if codes is None else codes.fill_null(-1).to_numpy(), names
 
 
 def balance(looked: Looked) -> list[Finding | None]:
@@ -445,8 +446,9 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
 def _in_several(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """(pairs,) whether the group of a pair has pairs of more than one code; codes below 0 do not count."""
     known = codes >= 0
-    both = np.unique(np.stack([group[known], codes[known]], axis=1), axis=0)
-    several = np.bincount(both[:, 0], minlength=int(group.max(initial=0)) + 1) > 1
+    wide = int(codes.max(initial=0)) + 1  # one number a row: rows of two are sorted with the interpreter held, for seconds
+    both = np.unique(group[known].astype(np.int64) * wide + codes[known]) // wide
+    several = np.bincount(both, minlength=int(group.max(initial=0)) + 1) > 1
     shared: np.ndarray = several[group] & known
     return shared
 

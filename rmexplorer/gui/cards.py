@@ -149,7 +149,7 @@ class CardList(QListView):
         """Star the current pair, or take its star."""
         pair = self.current_pair()
         if pair is not None:
-            self.desk.mark(pair, star=not self.desk.state.marks.get(pair, Mark()).star)
+            self.desk.marks.put(pair, star=not self.desk.state.marks.get(pair, Mark()).star)
 
     def note(self) -> None:
         """Write a note on the current pair."""

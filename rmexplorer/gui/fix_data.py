@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmexplorer.gui.plots.item import Floats
+from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import Estimate, first_seen
 from rmexplorer.workflows.columns import Columns, source_names
 from rmexplorer.workflows.fixing import FixResult, best_fix, compare_fixes
@@ -60,6 +61,7 @@ class FixesDrawn:
         if fix not in rewards or fix == "none":
             fix = best_fix(result.pulls)
             result = compare_fixes(given, rewards, fix) if fix else result
+        beat(Progress(0, 0, "placing responses"))
         sides = np.concatenate([given["response_chosen"], given["response_rejected"]])
         first = first_seen(sides)
         response = sides[first]

@@ -212,7 +212,7 @@ class Inspector(QWidget):
         row = QHBoxLayout()
         row.setSpacing(px(6))
         self.star = IconButton("star", "Star this pair", "Ctrl+D", checkable=True)
-        self.star.clicked.connect(self._desk.toggle_star)
+        self.star.clicked.connect(self._desk.marks.toggle_star)
         copy = IconButton("copy", "Copy this pair", "Ctrl+Shift+C")
         copy.clicked.connect(lambda: COMMANDS["copy_pair"].run(self._desk))
         self.note = QPlainTextEdit()
@@ -431,4 +431,4 @@ class Inspector(QWidget):
         self._note_timer.stop()
         if self._typed and self._shown is not None:
             self._typed = False
-            self._desk.keep_note(*self._shown, self.note.toPlainText())
+            self._desk.marks.keep_note(*self._shown, self.note.toPlainText())

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from rmexplorer.app.commands import COMMANDS
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.jobs import Cancelled
 from rmexplorer.app.state import State
 from rmexplorer.gui.brushing import brush_of
 from rmexplorer.gui.theme import px, themes
@@ -39,6 +40,7 @@ class Pane(QWidget):
     mark(state)           show selection, focus and marks on what is drawn
     inspects              whether the inspector stands open beside it until a person closes it
     previews              whether it shows the first pairs of a file while the rest is read, and any number of them
+    also_asks             keys of figures besides that are asked for by `draw`; they too are given up when the pane is left
     why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
     """
 
@@ -53,6 +55,7 @@ class Pane(QWidget):
     framed: ClassVar[bool] = True
     inspects: ClassVar[bool] = True
     previews: ClassVar[bool] = False
+    also_asks: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,6 +78,7 @@ class Pane(QWidget):
         self.header = PaneHeader(self.title, self.question)
         self.error = ErrorStrip()
         self.error.hide()
+        self.error.acted.connect(self.compute_again)
         if self.framed:
             outer.addWidget(self.header)
         outer.addWidget(self.error)
@@ -155,6 +159,19 @@ class Pane(QWidget):
         super().showEvent(event)
         self.refresh()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """What is still computed here gives way to the pane that is looked at."""
+        super().hideEvent(event)
+        if not event.spontaneous() and any([self.desk.compute.withdraw(key) for key in (self.name, *self.also_asks)]):
+            self._waiting, self._dirty = False, True
+            self._loading.stop()
+
+    def compute_again(self) -> None:
+        """Compute and draw anew, when the pane is looked at."""
+        self._dirty = True
+        if self.isVisible():
+            self.refresh()
+
     def refresh(self) -> None:
         """Compute and draw what is not up to date."""
         state = self.desk.state
@@ -176,7 +193,7 @@ class Pane(QWidget):
                 return
             self._waiting = True
             self._loading.start()
-            self.desk.compute.ask(self.name, function, self._show)
+            self.desk.compute.ask(self.name, function, self._show, self.title)
         elif self._marks_dirty and not self._waiting and self._stack.currentIndex() == 0:
             self._marks_dirty = False
             self.mark(state)
@@ -189,6 +206,10 @@ class Pane(QWidget):
     def _show(self, result: Any, error: Exception | None) -> None:
         self._waiting = False
         self._loading.stop()
+        if isinstance(error, Cancelled):
+            self.set_stale(True)  # what is drawn stays that of before
+            self.error.show_problem(error, button="Compute again")
+            return
         self.set_stale(False)
         if error is not None:
             problem = (

@@ -12,7 +12,7 @@ from rmexplorer.analysis.reward_feature import LENGTHS, RewardFeature
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.plots import inside
 from rmexplorer.gui.plots.item import Floats
-from rmexplorer.job import Job
+from rmexplorer.job import Job, beat
 from rmexplorer.wording import DASH, between, counted, number, percent, style
 from rmexplorer.workflows.columns import SAMPLES, Columns
 from rmexplorer.workflows.style import measure_feature
@@ -62,6 +62,7 @@ class Scatter:
         place[cloud.response] = np.arange(len(cloud), dtype=np.int32)
         pairs = np.zeros(len(dataset), bool)
         pairs[given.rows] = True
+        beat()
         x = cloud.x if name in LENGTHS else _apart(cloud.x)
         sides = [cloud.x[place[given[f"response_{side}"]]] for side in ("chosen", "rejected")]
         least = 0.5 if name in LENGTHS or len(x) < 2 or np.ptp(x) <= 0 else 0.0

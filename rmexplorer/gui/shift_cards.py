@@ -139,7 +139,8 @@ def feature_row(row: dict[str, Any]) -> ForestRow:
     tip = (f"{feature_name(row['feature'])}, {row['of']}\nStability index {number(row['psi'], 3)} "
            f"{bracket('95% CI ' + between(row['ci'][0], row['ci'][1], 3)) if row['ci'] else ''}\n"
            f"No shift gives up to {number(row['no_shift95'], 3)}; q {number(row['q'], 3)}\n"
-           f"{which.removesuffix('s')} {number(one)} → {number(two)}\nEnter selects the new pairs of its largest excess")
+           f"{which.removesuffix('s')} {number(one)} → {number(two)}\n"
+           f"n = {row['n'][0]:,} known, {row['n'][1]:,} new\nEnter selects the new pairs of its largest excess")
     return ForestRow(feature_name(row["feature"]), marks=(ForestMark(row["psi"], low, high, filled=row["clear"]),), right=change,
                      bar=(0.0, row["no_shift95"]), enabled=row["clear"], tip=tip)
 
@@ -193,18 +194,22 @@ class FamiliarityCard(PlotCard):
         top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75)
         self.view.set_range((-0.4, len(groups) - 0.4), (bottom, top))
         errors = " → ".join(number(groups[place]["calibration_error"]) for place in (0, -1))
-        self.set_subtitle(f"n = {groups[0]['n']:,} each · calibration error {errors}")
+        off = f" · calibration error {errors}" if self.width() >= px(440) else ""
+        self.set_subtitle(f"n = {groups[0]['n']:,} each{off}")
         self.describe(headline, "")
         self.set_table({"accuracy": y, "low": low, "high": high, "length_only": rule, "n": [group["n"] for group in groups],
                         "calibration_error": [group["calibration_error"] for group in groups],
+                        **{f"calibration_error_{end}": [(group["calibration_error_ci"] or [np.nan] * 2)[at] for group in groups]
+                           for at, end in enumerate(("low", "high"))},
                         "distance_from": [group["distance"][0] for group in groups],
                         "distance_to": [group["distance"][1] for group in groups]})
         self.show_ready()
 
     def _tip(self, group: dict[str, Any]) -> list[str]:
         ends = f" {bracket('95% CI ' + between(*group['ci']))}" if group["ci"] else ""
+        off = f" {bracket('95% CI ' + between(*group['calibration_error_ci']))}" if group["calibration_error_ci"] else ""
         return [f"Accuracy {number(group['accuracy'])}{ends}", f"Length only {number(group['length_only'])}",
-                f"Calibration error {number(group['calibration_error'])}",
+                f"Calibration error {number(group['calibration_error'])}{off}",
                 f"Distance {between(*group['distance'])}", f"n = {counted(group['n'], 'pair')}"]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -222,9 +227,13 @@ class FamiliarityCard(PlotCard):
 
 
 class StrangeCard(Card):
-    """Responses of the new set: high reward and unfamiliar, furthest, or prompts that leak. `looked(row)`, `selected()`."""
+    """Responses of the new set: high reward and unfamiliar, furthest, or prompts that leak.
+
+    `looked(row)` where a row is arrived at, `opened(row)` on Enter or a double click.
+    """
 
     looked = Signal(int)
+    opened = Signal(int)
     viewed = Signal()
 
     def __init__(self) -> None:
@@ -235,7 +244,7 @@ class StrangeCard(Card):
         self.table = frame_view(pl.DataFrame({"Prompt": pl.Series([], dtype=pl.String)}), name="New responses")
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setFrameShape(self.table.Shape.NoFrame)
-        self.table.activated.connect(lambda index: self.looked.emit(index.row()))
+        self.table.activated.connect(lambda index: self.opened.emit(index.row()))
         self.table.clicked.connect(lambda index: self.looked.emit(index.row()))
         self.add(self.table, 1)
 

@@ -51,11 +51,10 @@ class StatusStrip(QWidget):
         self.right = label("", "secondary", "small")
         row.addWidget(self.progress, 1)
         row.addWidget(self.right)
-        self.show_runs([], "")
+        self.show_run(None, "")
 
-    def show_runs(self, runs: list[Run], rest: str) -> None:
+    def show_run(self, run: Run | None, rest: str) -> None:
         """Show the run that a person waits for, or `rest` where there is none."""
-        run = next((run for run in runs if not run.quiet), None)
         if run is None:
             self.progress.ready(rest or "Your data stays on this computer")
         else:

@@ -239,7 +239,7 @@ class Window(QWidget):
             rest = f"{state.partial.what[:1].upper()}{state.partial.what[1:]}"
         elif state.dataset is not None:
             rest = f"{counted(len(state.dataset))} pairs, {counted(state.dataset.responses.height)} responses"
-        self.status.show_runs(self.desk.jobs.runs, rest)
+        self.status.show_run(self.desk.jobs.shown, rest)
         if rewards is not None and state.checkpoint is not None:
             self.status.right.setText(f"Split by prompt · seed {state.checkpoint.seed} · CPU")
         elif rewards is not None:
@@ -265,9 +265,8 @@ class Window(QWidget):
             self.give(COMMANDS[self._problem.command])
 
     def _cancel(self) -> None:
-        runs = self.desk.jobs.busy
-        if runs:
-            self.desk.jobs.cancel(runs[0])
+        if (run := self.desk.jobs.shown) is not None:
+            self.desk.jobs.cancel(run)
 
     # Ui
 

@@ -21,9 +21,8 @@ from rmexplorer.workflows.hunting import (
     search_as_json,
     weak_responses,
 )
-from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import analyze_columns, analyze_given
-from rmexplorer.workflows.sets import SetSpec
+from rmexplorer.workflows.sets import sets_of
 from rmexplorer.workflows.shifting import as_json, compare_sets
 from rmexplorer.workflows.style import KNOWN, style_as_json
 
@@ -38,11 +37,12 @@ class HuntOptions:
 
 def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool = False,
                  against: Dataset | None = None, style: bool = False, own: tuple[OwnFeature, ...] = (),
-                 words: str | None = None, hunt: HuntOptions | None = None, other: Checkpoint | None = None) -> Job[dict[str, Any]]:
+                 words: str | None = None, hunt: HuntOptions | None = None, other: Checkpoint | None = None,
+                 sets: tuple[str, str] = ("", "")) -> Job[dict[str, Any]]:
     """Job: everything of `analyze --json`, with style, phrases, words, hunt, comparison and shift where they are asked for.
 
     own: a person's features, measured beside the others in `style`; words: the method of attribution; other: a second head
-    on the same pairs.
+    on the same pairs; sets: the two whose shift is measured, as in `sets_of`.
     Raises Problem where phrases are asked for and there are no rewards, or words, a search or a comparison and there is no
     head.
     """
@@ -51,7 +51,8 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
     styled = style or bool(own)
     if checkpoint is None and (words or hunt):
         raise Problem(f"{dataset.name}: {'words' if words else 'a search'} must score new texts", "add --model")
-    given = yield from analyze_columns(dataset, checkpoint, labels_enough=styled)
+    shifted = sets_of(dataset, against, checkpoint, *sets) if against is not None or any(sets) else None
+    given = yield from analyze_columns(dataset, checkpoint, labels_enough=styled or shifted is not None)
     more: dict[str, Any] = {}
     if phrases or hunt is not None:
         if not given.has_rewards:
@@ -74,11 +75,8 @@ def analyze_file(dataset: Dataset, checkpoint: Checkpoint | None, phrases: bool 
         compared = yield from comparing.compare_heads(dataset, checkpoint, other)
         result["comparison"] = comparing.as_json(compared)
         result["warnings"] = [*result["warnings"], *compared.warnings]
-    if against is not None:
-        ours = checkpoint is not None and checkpoint.dataset_fingerprint == dataset.fingerprint
-        first = SetSpec("training" if ours else "all", str(keep(dataset)), label=dataset.name)
-        second = SetSpec("all", str(keep(against)), label=against.name)
-        result["shift"] = as_json((yield from compare_sets(first, second, checkpoint)))
+    if shifted is not None:
+        result["shift"] = as_json((yield from compare_sets(*shifted, checkpoint)))
     return result
 
 
@@ -136,5 +134,12 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
         for row in shift["features"][:most]:
             band = wording.bracket(f"no shift gives up to {wording.number(row['no_shift95'])}")
             lines.append(f"  {row['feature'].replace('_', ' ')}  PSI {wording.number(row['psi'])} {band}")
+        for row in shift["familiarity"][:1] + shift["familiarity"][1:][-1:]:
+            ends = f" {wording.bracket('95% CI ' + wording.between(*row['ci']))}" if row["ci"] else ""
+            far = wording.between(*row["distance"])
+            lines.append(f"  accuracy at distance {far}: {wording.number(row['accuracy'])}{ends}, n = {row['n']:,}")
+        high = shift["high_unfamiliar"]
+        if high["n"]:
+            lines.append(f"  high reward on unfamiliar prompts: {wording.counted(high['n'], 'response')}")
         lines.append(f"  prompts that both have: {shift['leaks']['exact']:,}, nearly: {shift['leaks']['near']:,}")
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.features import layout, surface
 from rmexplorer.data.own_features import OwnFeature, measure
+from rmexplorer.job import beat
 from rmexplorer.problem import Problem
 from rmexplorer.statistics import first_seen
 
@@ -44,6 +45,7 @@ STYLE = (
 STYLE_PAIRS = 20_000
 SAMPLES = {"style_effects": STYLE_PAIRS, "feature_table": 100_000, "reward_feature": 100_000}
 """At most so many pairs are measured for an analysis of style, drawn with a seed."""
+CHUNK = 1_000  # responses that are measured between two beats
 REWARD_COLUMNS = frozenset({"margin", "reward_chosen", "reward_rejected"})
 
 
@@ -93,13 +95,23 @@ class _Measures:
         """(pairs,) str, as objects: the first column of SUBSET_COLUMNS that names few enough subsets."""
         return self.once("subset", self._subset)
 
-    def _subset(self) -> np.ndarray:
+    def subset_column(self) -> pl.Series | None:
+        """(pairs,) the first column of SUBSET_COLUMNS that names few enough subsets; None where there is none."""
         for name in SUBSET_COLUMNS:
             if name in self._extras.columns and self._extras[name].dtype == pl.String:
                 column = self._extras[name].fill_null("")
                 if column.n_unique() <= MOST_SUBSETS:
-                    return column.to_numpy().astype(object)
-        return np.full(self._pairs, "", object)
+                    return column
+        return None
+
+    def _subset(self) -> np.ndarray:
+        column = self.subset_column()
+        if column is None or not len(column):
+            return np.full(self._pairs, "", object)
+        names = column.unique(maintain_order=True).to_list()  # a million texts at once would hold the interpreter
+        codes = column.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
+        found: np.ndarray = np.array(names, object)[codes]
+        return found
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
         """(rows, features) float32 surface features of these responses, a person's own last; each is measured once."""
@@ -119,8 +131,10 @@ class _Measures:
             table = self.once(f"style {feature}", lambda: np.zeros((responses, 1 if feature else len(STYLE)), np.float32))
             done = self._styled.setdefault(feature, np.zeros(responses, bool))
             wanted = rows[first_seen(rows)]
-            new = wanted[~done[wanted]]
-            if len(new):
+            missing = wanted[~done[wanted]]
+            for start in range(0, len(missing), CHUNK):
+                beat()
+                new = missing[start : start + CHUNK]
                 texts = self._responses[new]
                 prompts = self._prompts["text"].gather(texts["prompt"])
                 found = (surface(prompts, texts["text"]).select(STYLE) if feature is None
@@ -291,6 +305,15 @@ def source_names(dataset: Dataset) -> list[str]:
 
     found: list[str] = _measures(dataset).once("source_names", named).tolist()
     return found
+
+
+def source_counts(dataset: Dataset) -> list[tuple[str, int]]:
+    """The sources of a dataset with their decided pairs, the largest first; none where the file names none."""
+    column = _measures(dataset).subset_column()
+    if column is None:
+        return []
+    counts = column.filter(pl.Series(dataset.winner != TIE)).alias("name").value_counts().filter(pl.col("name") != "")
+    return [(str(name), int(n)) for name, n in counts.sort(["count", "name"], descending=[True, False]).iter_rows()]
 
 
 def columns(

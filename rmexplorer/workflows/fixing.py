@@ -14,7 +14,7 @@ import numpy as np
 from rmexplorer.analysis.fix_comparison import FixComparison, Pull, pull_of
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import open_vectors, vectors
-from rmexplorer.job import Job, Progress, Result
+from rmexplorer.job import Job, Progress, Result, beat
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
@@ -169,7 +169,10 @@ def compare_fixes(given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -
         name: values[given["response_chosen"]].astype(np.float64) - values[given["response_rejected"]]
         for name, values in rewards.items()
     }
-    pulls = {name: pull_of(margin, given["prompt"], given["length_gap"]) for name, margin in margins.items()}
+    pulls = {}
+    for place, (name, margin) in enumerate(margins.items()):
+        beat(Progress(place, len(margins), "measuring the pull of length"))
+        pulls[name] = pull_of(margin, given["prompt"], given["length_gap"])
     comparison = None
     if "none" in margins and fix in margins:
         comparison = run("fix_comparison", given, margin=margins["none"], after=margins[fix], fix=fix)

@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from rmexplorer.data.dataset import TIE, Dataset
+from rmexplorer.data.query import matching
+from rmexplorer.data.table import pair_frame
+from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows.columns import columns
+from rmexplorer.workflows.columns import columns, source_names
+from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import heldout_of
+
+KINDS = "all, split=training, split=heldout, source=NAME, filter=QUERY or prompts=FILE"
+NAMED = 8  # sources that a message names
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,67 @@ class SetSpec:
     def of_text(cls, text: str) -> SetSpec:
         """The set that `as_text` wrote."""
         return cls(*json.loads(text))
+
+
+def frozen(rows: np.ndarray) -> str:
+    """Keep rows of Dataset.pairs (n,) in the cache, for a set of the kind `pairs`; returns the path of the file."""
+    rows = np.asarray(rows, np.int64)
+    path = cache_file("shift", ".npy", rows.tobytes())
+    with atomic(path) as part, part.open("wb") as file:
+        np.save(file, rows, allow_pickle=False)
+    return str(path)
+
+
+def set_of(text: str, dataset: Dataset, folder: str) -> SetSpec:
+    """The set that a person names on the command line, of the dataset kept in `folder`.
+
+    text: all, split=training, split=heldout, source=NAME, filter=QUERY (as in the window) or prompts=FILE (a prompt a line,
+    or paragraphs). Raises Problem where it is none of these or holds nothing.
+    """
+    kind, _, name = text.partition("=")
+    if kind == "all" and not name:
+        return SetSpec("all", folder, "", dataset.name)
+    if kind == "split" and name in ("training", "heldout"):
+        return SetSpec(name, folder, "", f"{'training' if name == 'training' else 'held-out'} pairs of {dataset.name}")
+    if kind == "source":
+        names = source_names(dataset)
+        if name not in names:
+            known = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+            raise Problem(f"{dataset.name}: has no source {name!r}",
+                          f"choose one of {known}" if names else "the file names no sources: choose by filter=QUERY")
+        return SetSpec("source", folder, name, name)
+    if kind == "filter" and name:
+        rows = np.flatnonzero(matching(pair_frame(dataset), name))
+        if not len(rows):
+            raise Problem(f"{dataset.name}: no pair passes the filter {name!r}", "choose another filter")
+        return SetSpec("pairs", folder, frozen(rows), name)
+    if kind == "prompts" and name:
+        if not Path(name).is_file():
+            raise Problem(f"{name}: there is no such file", "name a text file with one prompt a line, or paragraphs")
+        return SetSpec("prompts", "", name, Path(name).name)
+    raise Problem(f"{text!r} names no set", f"it is one of {KINDS}")
+
+
+def sets_of(dataset: Dataset, against: Dataset | None, checkpoint: Checkpoint | None, first: str, second: str) -> tuple[SetSpec, SetSpec]:
+    """The two sets that `analyze` compares, each named as in `set_of`, '' for the one that is there anyway.
+
+    first: of the dataset; by default what the head learnt from, or everything. second: of `against` where there is one,
+    else of the dataset.
+    """
+    folder = str(keep(dataset))
+    ours = checkpoint is not None and checkpoint.dataset_fingerprint == dataset.fingerprint
+    one = set_of(first, dataset, folder) if first else SetSpec("training" if ours else "all", folder, label=dataset.name)
+    if against is not None:
+        two = set_of(second or "all", against, str(keep(against)))
+    elif second:
+        two = set_of(second, dataset, folder)
+    else:
+        raise Problem("there is no second set to compare with", f"add --against FILE2 or --set-b: {KINDS}")
+    if one.kind == "prompts":
+        raise Problem("the first set has to have responses", "give the prompts with --set-b")
+    if (one.kind, one.folder, one.name) == (two.kind, two.folder, two.name) and against is None:
+        raise Problem("the two sets are the same", "choose another one with --set-a or --set-b")
+    return one, two
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +150,10 @@ def pairs_of(dataset: Dataset, spec: SetSpec, checkpoint: Checkpoint | None) -> 
 def side_of(spec: SetSpec, checkpoint: Checkpoint | None) -> Side:
     """Read a set; raises Problem where it holds nothing."""
     if spec.kind == "prompts":
-        prompts = prompts_of_text(Path(spec.name).read_text(encoding="utf-8"))
+        try:
+            prompts = prompts_of_text(Path(spec.name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise Problem(f"{spec.label or spec.name}: the prompts cannot be read ({error})", "keep them as UTF-8 text") from error
         if not prompts:
             raise Problem("no prompts were pasted", "copy one prompt a line, or paragraphs with a blank line between them")
         none = np.zeros(0, np.int64)

@@ -36,8 +36,9 @@ from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 from rmexplorer.workflows.training import length_gap
 
-VERSION = 6
+VERSION = 7
 LISTED = 200
+SAID = 20  # responses of each list in the JSON
 TRAINING_PROMPTS = 20_000
 RESPONSE_FEATURES = (
     "words",
@@ -301,12 +302,13 @@ def _as_rows(near: Familiarity, two: Side) -> list[dict[str, Any]]:
             "ci": accuracy.ci,
             "n": accuracy.n,
             "calibration_error": error,
+            "calibration_error_ci": ends,
             "length_only": rule,
             "distance": list(edge),
             "pairs": rows.tolist(),
         }
-        for accuracy, error, edge, rows, rule in zip(
-            near.accuracy, near.error, near.edges, near.rows, near.length_only, strict=True
+        for accuracy, error, edge, rows, rule, ends in zip(
+            near.accuracy, near.error, near.edges, near.rows, near.length_only, near.error_ci, strict=True
         )
     ]
 
@@ -331,10 +333,11 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
         np.add.at(was, side[two.pairs], sign)
         first_pair[side[two.pairs][::-1]] = two.pairs[::-1]
     reward = None if rewards is None else np.asarray(rewards, float)[two.rows]
-    strange = unfamiliar[two.owner]
+    strange, records = unfamiliar[two.owner], data.pairs["record"].to_numpy()
 
     def row(at: int) -> dict[str, Any]:
         response = int(two.rows[at])
+        pair = int(first_pair[response])
         people = "chosen" if was[response] > 0 else "rejected" if was[response] < 0 else ""
         return {
             "prompt": two.prompts[int(two.owner[at])][:300],
@@ -342,9 +345,9 @@ def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict
             "row": response,
             "reward": None if reward is None or not np.isfinite(reward[at]) else float(reward[at]),
             "unfamiliar": float(strange[at]),
-            "pair": int(first_pair[response]),
+            "pair": pair,
             "people": people,
-        }
+        } | ({} if pair < 0 else {"record": int(records[pair])})
 
     furthest = np.argsort(-strange, kind="stable")[:LISTED]
     if reward is None or not np.isfinite(reward).any():
@@ -390,8 +393,9 @@ def read_result(path: Path | str) -> dict[str, Any]:
 
 
 def as_json(result: dict[str, Any]) -> dict[str, Any]:
-    """The result without texts and rows, for `analyze --against`."""
-    plain = {key: result[key] for key in ("first", "second", "unit", "n", "prompts", "auc", "mmd", "headline")}
+    """The result without rows of tables, and with the first responses of each list, for `analyze --json`."""
+    keys = ("first", "second", "unit", "n", "prompts", "pairs", "auc", "mmd", "heldout_accuracy", "headline")
+    plain = {key: result[key] for key in keys}
     plain["features"] = [
         {key: value for key, value in row.items() if key not in ("responses", "excess", "clear", "of")}
         for row in result["features"]
@@ -399,6 +403,9 @@ def as_json(result: dict[str, Any]) -> dict[str, Any]:
     plain["familiarity"] = [
         {key: value for key, value in row.items() if key != "pairs"} for row in result["familiarity"]
     ]
+    plain["furthest"] = result["furthest"][:SAID]
+    plain["high_unfamiliar"] = {"n": result.get("high_count", 0), "rejected": result["high_share"],
+                                "responses": result["high_unfamiliar"][:SAID]}
     plain["leaks"] = {key: result["leaks"][key] for key in ("prompts", "exact", "near")}
     return plain
 

@@ -34,7 +34,7 @@ from rmexplorer.statistics import NOTHING, Estimate
 from rmexplorer.workflows.files import demo_path, export
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.opening import open_files
-from rmexplorer.workflows.sets import SetSpec, prompts_of_text, side_of
+from rmexplorer.workflows.sets import SetSpec, prompts_of_text, set_of, sets_of, side_of
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.shifting import as_json, compare_sets, method, read_result, shift_folders
 from rmexplorer.workflows.train_file import train_file
@@ -217,3 +217,69 @@ def test_that_a_second_file_with_prompts_of_the_training_is_not_new(demo: tuple[
     found = finish(compare_sets(SetSpec("training", folder), SetSpec("file", other), head))
     unseen = held & (dataset.prompt % 2 == 0) & ~dataset.tie
     assert sum(row["n"] for row in found["familiarity"]) == unseen.sum() < found["pairs"][1]
+
+
+def test_that_sets_of_one_kind_are_called_different_no_more_often_than_stated() -> None:
+    random = np.random.default_rng(7)
+    discrepant, clear, found = 0, 0, 0
+    for turn in range(60):
+        one, two = random.normal(0, 1, (80, 4)), random.normal(0, 1, (80, 4))
+        apart = mmd(one, two, np.arange(80), 80 + np.arange(80), seed=turn)
+        assert apart is not None
+        discrepant += int(apart.p < 0.05)
+        shifts = feature_shifts({"a": one[:, 0], "b": one[:, 1]}, {"a": two[:, 0], "b": two[:, 1]},
+                                np.arange(80) // 2, 80 + np.arange(80) // 2, seed=turn)
+        clear += sum(shift.clear for shift in shifts)
+        found += sum(shift.q < 0.05 for shift in shifts)
+    assert discrepant <= 8 and clear <= 14 and found <= 10  # of 60, 120 and 120; 5 % are 3, 6 and at most 6
+
+
+def test_that_a_calibration_error_by_familiarity_has_its_interval() -> None:
+    random = np.random.default_rng(8)
+    distance, sure = random.random(1000), np.log(0.8 / 0.2)
+    margin = np.where(random.random(1000) < np.where(distance < 0.2, 0.8, 0.5), sure, -sure)  # 0.8 promised everywhere
+    found = by_familiarity(distance, margin, np.arange(1000), np.ones(1000))
+    assert found.error[0] < 0.1 < 0.2 < found.error[-1]
+    for error, ends in zip(found.error, found.error_ci, strict=True):
+        assert ends is not None and ends[0] <= error <= ends[1]
+    assert found.error_ci[0] is not None and found.error_ci[0][0] == 0.0
+    assert found.error_ci[-1] is not None and found.error_ci[-1][0] > 0.1
+
+
+def test_that_sets_are_named_in_words_and_refused_in_words(demo: tuple[str, Checkpoint], tmp_path: Path) -> None:
+    folder, head = demo
+    dataset = Dataset.open(Path(folder))
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("one\ntwo")
+    assert set_of("all", dataset, folder).kind == "all" and set_of("split=heldout", dataset, folder).kind == "heldout"
+    assert set_of("source=forum", dataset, folder) == SetSpec("source", folder, "forum", "forum")
+    assert side_of(set_of(f"prompts={prompts}", dataset, folder), None).prompts == ["one", "two"]
+    some = side_of(set_of("filter=source:forum", dataset, folder), head)
+    assert np.array_equal(some.pairs, side_of(SetSpec("source", folder, "forum"), head).pairs)
+    for text, said in (("source=forums", "choose one of"), ("split=test", "it is one of"), ("filter=source:nothing", "no pair passes"),
+                       (f"prompts={tmp_path / 'none.txt'}", "no such file"), ("forum", "it is one of"), ("filter=", "it is one of")):
+        with pytest.raises(Problem, match=said):
+            set_of(text, dataset, folder)
+    first, second = sets_of(dataset, None, head, "", "split=heldout")
+    assert (first.kind, second.kind) == ("training", "heldout")
+    assert sets_of(dataset, None, None, "", "source=forum")[0].kind == "all"
+    for asked, said in ((("source=forum", ""), "no second set"), (("source=forum", "source=forum"), "the same"),
+                        ((f"prompts={prompts}", "all"), "has to have responses")):
+        with pytest.raises(Problem, match=said):
+            sets_of(dataset, None, head, *asked)
+
+
+def test_that_the_lists_of_the_json_are_those_of_the_second_set(demo: tuple[str, Checkpoint]) -> None:
+    folder, head = demo
+    first, second = SetSpec("source", folder, "forum", "forum"), SetSpec("source", folder, "handbook", "handbook")
+    whole = finish(compare_sets(first, second, head))
+    plain = as_json(whole)
+    json.dumps(plain, allow_nan=False)
+    sources, records = Dataset.open(Path(folder)).extras["source"], Dataset.open(Path(folder)).pairs["record"].to_numpy()
+    assert 0 < len(plain["furthest"]) <= 20 and plain["furthest"] == whole["furthest"][:20]
+    for row in plain["furthest"]:
+        assert sources[row["pair"]] == "handbook" and row["record"] == records[row["pair"]] and row["reward"] is not None
+    far = [row["unfamiliar"] for row in plain["furthest"]]
+    assert far == sorted(far, reverse=True)
+    assert plain["high_unfamiliar"]["n"] == len(whole["high_unfamiliar"])
+    assert all(row["n"] == whole["n"] or row["n"] == whole["prompts"] for row in plain["features"])

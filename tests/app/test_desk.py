@@ -127,14 +127,14 @@ def test_that_another_project_brings_its_own_left_out_pairs_and_no_way_back_to_t
     desk.set_query("words>2")
     wide = int(desk.state.matching.sum())
     desk.exclude(first_rows(dataset, 30))
-    desk.save_project(str(tmp_path / "copy.rmx"))
+    desk.projects.save(str(tmp_path / "copy.rmx"))
     assert desk.state.excluded.sum() == 30
     Project(tmp_path / "empty.rmx").close()
-    desk.open_project(str(tmp_path / "empty.rmx"))
+    desk.projects.open(str(tmp_path / "empty.rmx"))
     assert desk.state.excluded is None and desk.state.query == "words>2" and desk.state.matching.sum() == wide
     desk.undo()
     assert desk.state.excluded is None
-    desk.open_project(str(tmp_path / "copy.rmx"))
+    desk.projects.open(str(tmp_path / "copy.rmx"))
     assert desk.state.excluded.sum() == 30 and not desk.state.matching[:30].any()
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from rmexplorer.app.jobs import BEATS_AHEAD, Compute, Jobs
-from rmexplorer.job import Job, Progress
+from rmexplorer.app.jobs import BEATS_AHEAD, Cancelled, Compute, Jobs
+from rmexplorer.job import Job, Progress, beat
 from rmexplorer.problem import Problem
 from tests.waiting import wait_until
 
@@ -184,3 +184,76 @@ def test_that_an_error_in_a_figure_is_handed_over(qapp: QApplication) -> None:
     wait_until(lambda: bool(errors))
     assert isinstance(errors[0], ZeroDivisionError)
     compute.close()
+
+
+def beating(go: threading.Event, ended: list[str]) -> str:
+    """A figure that goes on until it is stopped, or `go`."""
+    try:
+        for place in range(100_000):
+            beat(Progress(place, 100_000, "measuring"))
+            if go.wait(0.005):
+                return "whole"
+        return "too long"
+    finally:
+        ended.append("ended")
+
+
+def test_that_a_new_request_ends_the_outdated_one_at_its_next_beat(qapp: QApplication) -> None:
+    compute, answers, ended, never = Compute(), [], [], threading.Event()
+    compute.ask("a", lambda: beating(never, ended), lambda result, error: answers.append("outdated"))
+    time.sleep(0.05)
+    asked = time.monotonic()
+    compute.ask("a", lambda: "new", lambda result, error: answers.append(result))
+    wait_until(lambda: bool(answers))
+    assert answers == ["new"] and ended == ["ended"] and time.monotonic() - asked < 1
+    compute.close()
+
+
+def test_that_a_figure_that_takes_long_is_a_run_that_can_be_cancelled(jobs: Jobs) -> None:
+    compute, answers, ended, never = Compute(jobs), [], [], threading.Event()
+    compute.ask("a", lambda: beating(never, ended), lambda result, error: answers.append((result, error)), "Style")
+    wait_until(lambda: jobs.shown is not None and jobs.shown.rate is not None)
+    run = jobs.shown
+    assert run is not None and run.title == "Style" and run.progress.note == "measuring" and run.left is not None
+    assert jobs.busy == []  # closing the window loses nothing
+    asked = time.monotonic()
+    jobs.cancel(run)
+    wait_until(lambda: bool(answers))
+    assert time.monotonic() - asked < 1 and ended == ["ended"] and jobs.runs == []
+    assert answers[0][0] is None and isinstance(answers[0][1], Cancelled) and "Style was cancelled" in str(answers[0][1])
+    compute.close()
+
+
+def test_that_a_figure_that_is_fast_is_no_run(jobs: Jobs) -> None:
+    compute, seen, answers = Compute(jobs), [], []
+    jobs.changed.connect(lambda: seen.append(list(jobs.runs)))
+    compute.ask("a", lambda: 1, lambda result, error: answers.append(result))
+    wait_until(lambda: compute.idle)
+    assert answers == [1] and seen == []
+    compute.close()
+
+
+def test_that_a_figure_withdrawn_is_not_answered_and_makes_way(qapp: QApplication) -> None:
+    compute, answers, ended, never = Compute(), [], [], threading.Event()
+    compute.ask("a", lambda: beating(never, ended), lambda result, error: answers.append("a"))
+    time.sleep(0.05)
+    compute.ask("b", lambda: "b", lambda result, error: answers.append(result))
+    assert compute.withdraw("a") and not compute.withdraw("a")
+    wait_until(lambda: compute.idle)
+    assert answers == ["b"] and ended == ["ended"]
+    compute.close()
+
+
+def test_that_a_thread_job_is_cancelled_inside_a_plain_function(jobs: Jobs) -> None:
+    ended, ends, never = [], [], threading.Event()
+
+    def job() -> Job[str]:
+        yield Progress(0)
+        return beating(never, ended)
+
+    run = jobs.start("Measuring", job(), lambda result: ends.append(result), lambda problem: None,
+                     cancelled=lambda: ends.append("cancelled"))
+    wait_until(lambda: run.progress.note == "measuring")
+    jobs.cancel(run)
+    wait_until(lambda: bool(ends))
+    assert ends == ["cancelled"] and ended == ["ended"]

@@ -238,13 +238,13 @@ def test_that_keys_walk_star_and_open(real: Data, window: Window, settle: Settle
 def test_that_stars_can_be_filtered_and_leave_the_list_with_their_star(
     small: Data, window: Window, settle: Settle
 ) -> None:
-    window.desk.mark(7, star=True)
-    window.desk.mark(9, star=True)
+    window.desk.marks.put(7, star=True)
+    window.desk.marks.put(9, star=True)
     settle(window)
     press_value(small, "starred", "yes")
     settle(window)
     assert small.rows.rows.tolist() == [7, 9]
-    window.desk.mark(9, star=False)
+    window.desk.marks.put(9, star=False)
     settle(window)
     assert small.rows.rows.tolist() == [7]
 

@@ -126,7 +126,7 @@ def test_that_a_note_is_kept_when_window_or_dataset_close_at_once(window: Window
 
 
 def test_that_clearing_a_note_removes_it(window: Window, inspector: Inspector, wait_until: Any) -> None:
-    window.desk.mark(0, note="gone soon")
+    window.desk.marks.put(0, note="gone soon")
     assert inspector.note.toPlainText() == "gone soon"
     inspector.note.selectAll()
     QTest.keyClick(inspector.note, Qt.Key.Key_Delete)
@@ -138,7 +138,7 @@ def test_that_the_star_button_and_key_agree(window: Window, inspector: Inspector
     assert window.desk.state.marks[0].star and inspector.star.isChecked()
     QTest.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     assert not window.desk.state.marks.get(0, Mark()).star and not inspector.star.isChecked()
-    window.desk.mark(1, star=True)
+    window.desk.marks.put(1, star=True)
     assert not inspector.star.isChecked()
     window.desk.look_at(1)
     assert inspector.star.isChecked()

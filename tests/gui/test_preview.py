@@ -74,7 +74,7 @@ def test_that_what_needs_all_pairs_waits_with_a_reason(window: Window, begun: Da
     assert window.panes["length_style"].empty.sentence.text() == why
     assert not window.panes["length_style"].empty.button.isVisible()
     assert PANES["welcome"].why_not_now(window.desk.state) == ""
-    window.desk.mark(3, star=True)
+    window.desk.marks.put(3, star=True)
     assert not window.desk.state.marks and "when all pairs are read" in window.notice.text.text()
     problems: list[Problem] = []
     window.desk.problem.connect(problems.append)

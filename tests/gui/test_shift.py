@@ -126,3 +126,124 @@ def test_that_three_pairs_of_one_source_say_what_to_choose(window: Window, tmp_p
     assert found.header.headline.text.startswith("Too few")
     window.set_theme("dark")
     settle(window)
+
+
+def keys(pane: ShiftPane, second: bool = True) -> list[str]:
+    box = pane.sets.second if second else pane.sets.first
+    return [str(box.itemData(row)) for row in range(box.count())]
+
+
+def test_that_a_selection_and_a_filter_can_be_chosen_as_soon_as_they_are_there(
+    shifting: ShiftPane, window: Window, settle: Settle
+) -> None:
+    assert not {"selected", "filtered"} & set(keys(shifting))
+    window.desk.select(np.arange(160) < 60, origin="the first")
+    window.desk.set_query("source:beta words>3")
+    settle(window)
+    for box in (True, False):
+        assert {"selected", "rest", "filtered", "filtered out"} <= set(keys(shifting, box))
+    box = shifting.sets.second
+    box.setCurrentIndex(box.findData("filtered"))
+    box.activated.emit(box.currentIndex())
+    settle(window)
+    assert shifting.result is not None and shifting.result["second"].startswith("source:beta words>3 · 80")
+    window.desk.set_query("")
+    settle(window)
+    assert shifting.result["pairs"] == [80, 80]  # the set stays what it was
+
+
+@pytest.fixture
+def beside(
+    shifting: ShiftPane, window: Window, tmp_path: Path, settle: Settle, wait_until: Callable[[Callable[[], bool]], None]
+) -> tuple[ShiftPane, Dataset]:
+    """The planted pairs against a second file of 80."""
+    other, _ = scored(tmp_path, "other.jsonl", 80, "please tell me ")
+    shifting.add_file(str(tmp_path / "other.jsonl"))
+    wait_until(lambda: not window.desk.jobs.runs and shifting.settled)
+    settle(window)
+    return shifting, other
+
+
+def test_that_rows_of_a_second_file_are_read_beside_the_window_and_exported(
+    beside: tuple[ShiftPane, Dataset], window: Window, tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    pane, other = beside
+    before = window.desk.state.focus, window.desk.state.selection
+    pane.strange.switch.group.button(1).click()
+    table = pane.strange.table
+    table.setFocus()
+    table.setCurrentIndex(table.model().index(2, 0))
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    wait_until(lambda: pane.reading is not None)
+    reading = pane.reading
+    assert reading is not None and reading.dataset is not None
+    pair = pane.rows[2]["pair"]
+    assert reading.rows[reading.place] == pair and reading.prompt.text.toPlainText() == other.prompts["text"][int(other.prompt[pair])]
+    assert reading.first.text.toPlainText() == other.responses["text"][int(other.chosen[pair])]
+    assert reading.prompt.text.isReadOnly() and "other.jsonl" in reading.windowTitle()
+    place = reading.place
+    QTest.keyClick(reading, Qt.Key.Key_J if place < len(reading) - 1 else Qt.Key.Key_K)
+    assert abs(reading.place - place) == 1 and f"**Chosen**\n\n{reading.first.text.toPlainText()}" in reading.markdown()
+    reading.write(str(tmp_path / "out.jsonl"))
+    wait_until(lambda: not window.desk.jobs.runs)
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(written) == len(reading.rows) and all("please tell me" in str(row["prompt"]) for row in written)
+    assert (window.desk.state.focus, window.desk.state.selection) == before  # the open dataset is left alone
+    reading.close()
+
+
+def test_that_a_feature_and_a_group_of_a_second_file_are_read(
+    beside: tuple[ShiftPane, Dataset], wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    pane, other = beside
+    assert pane.result is not None
+    pane._pick_group(1)
+    wait_until(lambda: pane.reading is not None)
+    assert pane.reading is not None and pane.reading.rows.tolist() == pane.result["familiarity"][1]["pairs"]
+    pane.reading.close()
+    pane.reading = None
+    pane.features.chosen.emit(0)
+    wait_until(lambda: pane.reading is not None)
+    assert pane.reading is not None and 0 < len(pane.reading) <= len(other)
+    pane.reading.close()
+
+
+def test_that_pasted_prompts_are_read_whole(shifting: ShiftPane, window: Window, settle: Settle) -> None:
+    shifting.add_prompts("\n\n".join(f"SELECT a{i}\nFROM b{i}\nWHERE c = {i}" for i in range(40)))
+    settle(window)
+    shifting.strange.switch.group.button(1).click()
+    shifting.strange.opened.emit(3)
+    assert shifting.reading is not None and shifting.reading.dataset is None and len(shifting.reading) == 40
+    assert shifting.reading.prompt.text.toPlainText() == shifting.rows[3]["prompt"] and "\n" in shifting.rows[3]["prompt"]
+    assert not shifting.reading.first.isVisible() and not shifting.reading.export.isVisible()
+    shifting.reading.close()
+
+
+def test_that_what_cannot_be_compared_says_why_and_offers_to_try_again(
+    shifting: ShiftPane, window: Window, settle: Settle, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    said: list[str] = []
+    window.desk.problem.connect(lambda problem: said.append(str(problem)))
+    shifting.add_prompts("  \n ")
+    assert said and "no text on the clipboard" in said[0]
+    shifting.add_prompts("one\ntwo\nthree")
+    settle(window)
+    assert shifting.header.headline.text.startswith("Too few")
+    key = shifting._now[1]
+    shifting._extra[key] = SetSpec("prompts", "", key + ".gone", "Pasted prompts")
+    shifting.compute_again()
+    wait_until(lambda: shifting.features.error.isVisible())
+    assert "cannot be read" in shifting.features.error.text.text() and shifting.features.error.mend.text() == "Try again"
+
+
+def test_that_other_sets_end_the_comparison_that_is_outdated(
+    shifting: ShiftPane, window: Window, settle: Settle, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    shifting._take(("source beta", "source alpha"))
+    wait_until(lambda: shifting._run is not None)
+    outdated = shifting._run
+    shifting._take(("source alpha", "all"))
+    assert outdated is not None and shifting._run is not outdated
+    settle(window)
+    assert outdated.finished and shifting.result is not None and shifting.result["pairs"] == [80, 160]
+    assert shifting._run is None and shifting.settled and window.desk.jobs.runs == []

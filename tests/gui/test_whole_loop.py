@@ -133,7 +133,7 @@ def test_that_the_window_comes_back_as_it_was_left(
     desk = window.desk
     open_and_train(window, harmless(shared), wait_until)
     desk.set_query("words>50")
-    desk.mark(7, star=True, note="look at this")
+    desk.marks.put(7, star=True, note="look at this")
     desk.look_at(7)
     desk.set_scope("all")
     window.show_pane("calibration")

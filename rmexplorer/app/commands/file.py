@@ -90,7 +90,7 @@ def open_project(desk: Desk) -> None:
     """Open another project file with its stars, notes and runs."""
     path = desk.ui.choose_open("Open project", "Project (*.rmx)")
     if path:
-        desk.open_project(path)
+        desk.projects.open(path)
 
 
 @command("Save project as…", "Ctrl+S", "File")
@@ -98,7 +98,7 @@ def save_project(desk: Desk) -> None:
     """Give this project a file of its own; everything is kept there from then on."""
     path = desk.ui.choose_save("Save project", "project.rmx", "Project (*.rmx)")
     if path:
-        desk.save_project(path)
+        desk.projects.save(path)
 
 
 @command("Quit", "Ctrl+Q", "File")

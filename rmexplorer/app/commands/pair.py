@@ -21,7 +21,7 @@ def previous_pair(desk: Desk) -> None:
 @command("Star this pair", "Ctrl+D", "Pair", with_focus)
 def star_pair(desk: Desk) -> None:
     """Put a star on the pair in the inspector, or take it off; kept in the project."""
-    desk.toggle_star()
+    desk.marks.toggle_star()
 
 
 @command("Write a note", "Ctrl+Shift+N", "Pair", with_focus)
@@ -39,7 +39,7 @@ def copy_pair(desk: Desk) -> None:
 @command("Show starred pairs", "", "Pair", with_read)
 def select_starred(desk: Desk) -> None:
     """Select the pairs that have a star or a note."""
-    desk.select_marked()
+    desk.marks.select()
 
 
 @command("Filter pairs", "Ctrl+F", "Pair", with_dataset)

@@ -354,7 +354,7 @@ class Data(Pane):
 
     def _star(self, pair: int) -> None:
         self.desk.look_at(pair)
-        self.desk.toggle_star()
+        self.desk.marks.toggle_star()
 
     def _filter_source(self, value: str) -> None:
         frame = self.desk.state.frame

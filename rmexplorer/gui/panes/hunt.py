@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from rmexplorer.analysis.attribution import DOING, WordEffect, WordEffects
 from rmexplorer.analysis.hunt import PhraseEffect, Search
+from rmexplorer.app.jobs import Run
 from rmexplorer.app.own_probes import keep_probe
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
@@ -93,6 +94,7 @@ class HuntPane(Pane):
         row.addWidget(self.search)
         self.body.addLayout(row, 1)
         self._counting = ""  # fingerprint whose phrases are being counted
+        self._count: Run | None = None
         self._failed = ""
         self._words: tuple[tuple[Any, ...], WordEffects] | None = None  # with what it is of
         self._weighing = False
@@ -130,8 +132,11 @@ class HuntPane(Pane):
             if self._counting != dataset.fingerprint and state.folder is not None:
                 self._counting = dataset.fingerprint
                 self.card.show_loading("Counting phrases")
-                self.desk.jobs.order("Counting phrases", "rmexplorer.workflows.hunting", "count_folder", (str(state.folder),),
-                                     done=lambda _: self._counted(), failed=self._not_counted, cancelled=self._cancelled)
+                if self._count is not None:
+                    self.desk.jobs.drop(self._count)  # of the dataset before
+                self._count = self.desk.jobs.order(
+                    "Counting phrases", "rmexplorer.workflows.hunting", "count_folder", (str(state.folder),),
+                    done=lambda _: self._counted(), failed=self._not_counted, cancelled=self._cancelled)
             return None
 
         def work() -> Drawn:

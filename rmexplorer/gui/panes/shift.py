@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,28 @@ import numpy as np
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout
 
+from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import State
 from rmexplorer.app.training import head_file
+from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.hunt_cards import ForestCard
 from rmexplorer.gui.pane import Pane, pane
+from rmexplorer.gui.reading import ReadingDialog
 from rmexplorer.gui.shift_cards import FamiliarityCard, SetsCard, StrangeCard, feature_name, feature_row
+from rmexplorer.gui.status import progress_sentence
 from rmexplorer.gui.theme import px, themes
-from rmexplorer.paths import atomic, cache_file, keep_pasted
+from rmexplorer.job import Progress
+from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, number
-from rmexplorer.workflows.sets import SetSpec
+from rmexplorer.workflows.columns import source_counts
+from rmexplorer.workflows.sets import SetSpec, frozen
 from rmexplorer.workflows.shifting import method, read_result, result_path
 
 AT_ONCE = 20_000  # pairs that are compared as soon as the pane is shown; more wait for a click
 FILE, PASTE = "another file", "pasted"
 MOST_SOURCES = 12
+OFFERED = frozenset({"selection", "query", "matching"})
 FORMULA = (
     "A logistic classifier on the vectors tells new rows from known ones, cross-validated in five folds that share no prompt; AUC is the "
     "chance that it puts a new row above a known one. The encoder is fitted on both sets for this, so that it knows neither better. "
@@ -47,6 +54,7 @@ class ShiftPane(Pane):
     group = "Use"
     order = 3
     reads = frozenset({"dataset", "rewards", "checkpoint"})
+    also_asks = ("second set",)
     inspects = False
     result: dict[str, Any] | None
 
@@ -70,13 +78,17 @@ class ShiftPane(Pane):
         self.strange = StrangeCard()
         self.strange.viewed.connect(self._show_list)
         self.strange.looked.connect(self._look)
+        self.strange.opened.connect(self._open)
         self.strange.add_tool("square-dashed", "Select the pairs of this list", self._pick_list)
         self.body.addWidget(self.strange, 4)
         self._extra: dict[str, SetSpec] = {}  # files and prompts that a person added, and frozen selections
         self._now = ("", "")
         self._running = ""
+        self._run: Run | None = None
         self._asked = False
         self._of: Any = None
+        self._sources: tuple[Dataset | None, list[tuple[str, int]]] = (None, [])
+        self.reading: ReadingDialog | None = None
         self.rows: list[dict[str, Any]] = []
 
     @classmethod
@@ -106,11 +118,10 @@ class ShiftPane(Pane):
             put("training", "training", "", "Training", int((~state.rewards.heldout).sum()))
             put("heldout", "heldout", "", "Held-out", int(state.rewards.heldout.sum()))
         put("all", "all", "", dataset.name, len(dataset))
-        if state.columns is not None:
-            names, counts = np.unique(state.columns["subset"].astype(str), return_counts=True)
-            for name, n in sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda part: -part[1])[:MOST_SOURCES]:
-                if name:
-                    put(f"source {name}", "source", name, name, n)
+        if self._sources[0] is not dataset:
+            self._sources = dataset, source_counts(dataset)[:MOST_SOURCES]
+        for name, n in self._sources[1]:
+            put(f"source {name}", "source", name, name, n)
         return found | self._extra
 
     def _ours(self, state: State) -> bool:
@@ -131,15 +142,26 @@ class ShiftPane(Pane):
         self._now = (first, second)
         known = [(key, spec.label) for key, spec in found.items() if spec.kind != "prompts"]
         new = [(key, spec.label) for key, spec in found.items()]
-        more = [("selected", "The pairs selected now"), ("rest", "The pairs not selected now")] if state.selection.mask is not None else []
+        more = []
+        if state.selection.mask is not None:
+            more += [("selected", "The pairs selected now"), ("rest", "The pairs not selected now")]
+        if state.query and state.matching is not None:
+            more += [("filtered", "The pairs that pass the filter"), ("filtered out", "The pairs that do not pass it")]
         asks = [(FILE, "Another file …"), (PASTE, "Prompts on the clipboard …")]
         lead = [] if second else [("", "Choose a new set")]
         self.sets.set_choices([*known, *more], [*lead, *new, *more, *asks], self._now)
 
+    def _changed(self, state: State, names: frozenset[str]) -> None:
+        if names & self.reads:
+            self._drop()
+        super()._changed(state, names)
+        if names & OFFERED and not self._dirty and self.why_empty(state) == "":
+            self._fill(state)  # a selection or a filter is a set to choose
+
     def _chosen(self) -> None:
         keys = list(self.sets.keys())
         for place, key in enumerate(keys):
-            if key in ("selected", "rest"):
+            if key in ("selected", "rest", "filtered", "filtered out"):
                 keys[place] = self._freeze(key)
             elif key in (FILE, PASTE):
                 keys[place] = self._now[place]
@@ -149,12 +171,7 @@ class ShiftPane(Pane):
     def _take(self, keys: tuple[str, str]) -> None:
         if keys != self._now:
             self._now, self._asked = keys, True
-        self._again()
-
-    def _again(self) -> None:
-        self._dirty = True
-        if self.isVisible():
-            self.refresh()
+        self.compute_again()
 
     def _swap(self) -> None:
         spec = self.choices(self.desk.state).get(self._now[1])
@@ -162,17 +179,19 @@ class ShiftPane(Pane):
             self._take((self._now[1], self._now[0]))
 
     def _freeze(self, key: str) -> str:
-        """The pairs selected now (or all others) as a set; returns its key."""
+        """The pairs selected or filtered now, or all others, as a set that stays when they change; returns its key."""
         state = self.desk.state
-        if state.selection.mask is None:
+        of_filter = key.startswith("filtered")
+        mask = state.matching if of_filter else state.selection.mask
+        if mask is None:
             return self._now[0]
-        rows = np.flatnonzero(state.selection.mask if key == "selected" else ~state.selection.mask)
-        path = cache_file("shift", ".npy", rows.tobytes())
-        with atomic(path) as part, part.open("wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        text = (state.selection.origin or "selection") if key == "selected" else f"all but {state.selection.origin or 'the selection'}"
-        self._extra[path.name] = SetSpec("pairs", str(state.folder or ""), str(path), f"{text} · {counted(len(rows), 'pair')}")
-        return path.name
+        inside = key in ("selected", "filtered")
+        name = state.query if of_filter else state.selection.origin or "the selection"
+        rows = np.flatnonzero(mask if inside else ~mask)
+        path = frozen(rows)
+        self._extra[path] = SetSpec("pairs", str(state.folder or ""), path,
+                                    f"{name if inside else f'all but {name}'} · {counted(len(rows), 'pair')}")
+        return path
 
     def _open_file(self) -> None:
         path = self.desk.ui.choose_open("Compare with a second file", "")
@@ -226,30 +245,42 @@ class ShiftPane(Pane):
             self._wait(f"Comparing {counted(len(state.dataset), 'pair')} takes a while.", "Compare", self._start)
             return None
         if self._running != path.name:
+            self._drop()
             self._running = path.name
             for card in (self.features, self.familiarity, self.strange):
                 card.show_loading("Comparing both sets")
-            self.desk.jobs.order("Comparing sets", "rmexplorer.workflows.shifting", "shift_folders",
-                                 (first.as_text(), second.as_text(), head), done=lambda _: self._ended(path.name),
-                                 failed=self._failed, cancelled=self._cancelled)
+            self._run = self.desk.jobs.order(
+                "Comparing sets", "rmexplorer.workflows.shifting", "shift_folders", (first.as_text(), second.as_text(), head),
+                done=lambda _: self._ended(path.name), failed=self._failed, cancelled=self._cancelled, each=self._beat)
         return None
+
+    def _drop(self) -> None:
+        """Stop a comparison of sets that are not asked for any more."""
+        if self._run is not None:
+            self.desk.jobs.drop(self._run)
+        self._run, self._running = None, ""
+
+    def _beat(self, progress: Progress) -> None:
+        """Say in the first card what is done now; the status strip has the rate and the time left."""
+        if self._run is not None:
+            self.features.show_loading(progress_sentence(self._run) or "Comparing both sets")
 
     def _start(self) -> None:
         self._asked = True
-        self._again()
+        self.compute_again()
 
     def _ended(self, name: str) -> None:
         if self._running == name:
-            self._running = ""
-            self._again()
+            self._run, self._running = None, ""
+            self.compute_again()
 
     def _failed(self, problem: Problem) -> None:
-        self._running = ""
+        self._run, self._running = None, ""
         self._wait("The sets were not compared.", "Try again", self._start)
         self.features.show_error(problem, button="Try again", slot=self._start)
 
     def _cancelled(self) -> None:
-        self._running = ""
+        self._run, self._running = None, ""
         self._wait("The sets were not compared.", "Compare", self._start)
 
     def _wait(self, sentence: str, button: str, slot: Callable[[], None] | None) -> None:
@@ -277,7 +308,11 @@ class ShiftPane(Pane):
         if features:
             self.features.show_rows([feature_row(row) for row in features], self._headline, f"{result['first']} against {result['second']}",
                                     from_zero=True)
-            self.features.set_table({key: [row[key] for row in features] for key in ("feature", "of", "psi", "no_shift95", "q")})
+            self.features.set_table({
+                **{key: [row[key] for row in features] for key in ("feature", "of", "psi", "no_shift95", "q")},
+                **{end: [(row["ci"] or [np.nan] * 2)[at] for row in features] for at, end in enumerate(("low", "high"))},
+                **{end: [row["n"][at] for row in features] for at, end in enumerate(("n_known", "n_new"))},
+            })
         else:
             self.features.show_empty("Features need at least two prompts on each side.")
         self.familiarity.show_groups(result["familiarity"], result["heldout_accuracy"], self._headline)
@@ -298,26 +333,52 @@ class ShiftPane(Pane):
 
     # What the person does
 
-    def _here(self) -> bool:
-        """Whether the new set is of the dataset that is open; else says that its pairs cannot be selected."""
-        spec = self.choices(self.desk.state).get(self._now[1])
-        if spec is not None and spec.kind != "prompts" and spec.folder == str(self.desk.state.folder or ""):
-            return True
-        self.desk.notice.emit("The new set is not part of the open dataset: open its file to select and read its pairs")
-        return False
-
     def _select(self, rows: np.ndarray, origin: str) -> None:
-        if len(rows) and self._here():
+        """Select pairs of the new set; where it is another file's, they are read beside it."""
+        spec = self.choices(self.desk.state).get(self._now[1])
+        if spec is None or spec.kind == "prompts" or not len(rows):
+            return
+        if spec.folder == str(self.desk.state.folder or ""):
             self.select_rows(rows, origin, QGuiApplication.keyboardModifiers())
+        else:
+            self._with_new_set(lambda dataset: self._read(dataset, rows, origin))
+
+    def _with_new_set(self, act: Callable[[Dataset], None]) -> None:
+        """Open the dataset of the new set in the thread of figures, unless it is the open one, and act on it."""
+        state = self.desk.state
+        spec = self.choices(state).get(self._now[1])
+        if spec is None or spec.kind == "prompts":
+            return
+        if state.dataset is not None and spec.folder == str(state.folder or ""):
+            act(state.dataset)
+            return
+
+        def opened(dataset: Dataset | None, error: Exception | None) -> None:
+            if dataset is not None:
+                act(dataset)
+            elif isinstance(error, Problem):
+                self.desk.report(error)
+
+        self.desk.compute.ask("second set", lambda: Dataset.open(Path(spec.folder)), opened, f"Opening {spec.label}")
+
+    def _read(self, dataset: Dataset | None, rows: np.ndarray, what: str, texts: Sequence[str] = (), at: int = 0) -> None:
+        """Show pairs of another file, or prompts, one after the other."""
+        name = "" if self.result is None else str(self.result["second"])
+        self.reading = ReadingDialog(self.desk, f"{name} · {what}", dataset, rows, texts, self)
+        self.reading.show_at(at)
+        self.reading.open()
 
     def _pick_feature(self, place: int) -> None:
-        dataset = self.desk.state.dataset
-        if self.result is None or dataset is None or not 0 <= place < len(self.result["features"]) or not self._here():
+        if self.result is None or not 0 <= place < len(self.result["features"]):
             return
         row = self.result["features"][place]
         responses = np.array(row["responses"], np.int64)
-        there = np.isin(dataset.chosen, responses) | np.isin(dataset.rejected, responses)
-        self._select(np.flatnonzero(there), feature_name(row["feature"]))
+
+        def select(dataset: Dataset) -> None:
+            there = np.isin(dataset.chosen, responses) | np.isin(dataset.rejected, responses)
+            self._select(np.flatnonzero(there), feature_name(row["feature"]))
+
+        self._with_new_set(select)
 
     def _pick_group(self, place: int) -> None:
         if self.result is not None and 0 <= place < len(self.result["familiarity"]):
@@ -328,8 +389,28 @@ class ShiftPane(Pane):
         self._select(pairs, "unfamiliar responses")
 
     def _look(self, place: int) -> None:
-        if 0 <= place < len(self.rows) and self.rows[place].get("pair", -1) >= 0 and self._here():
-            self.desk.look_at(int(self.rows[place]["pair"]))
+        """A row that is arrived at: the inspector follows, where it is of the open dataset."""
+        spec = self.choices(self.desk.state).get(self._now[1])
+        if spec is not None and spec.folder == str(self.desk.state.folder or "") and 0 <= place < len(self.rows):
+            pair = int(self.rows[place].get("pair", -1))
+            if pair >= 0:
+                self.desk.look_at(pair)
+
+    def _open(self, place: int) -> None:
+        """A row that is pressed: read in the inspector, or beside the window where it is not of the open dataset."""
+        spec = self.choices(self.desk.state).get(self._now[1])
+        if spec is None or not 0 <= place < len(self.rows):
+            return
+        if spec.kind == "prompts" or self.strange.switch.current() == "leaks":
+            self._read(None, np.zeros(0, np.int64), "prompts", [row["prompt"] for row in self.rows], place)
+        elif spec.folder == str(self.desk.state.folder or ""):
+            self._look(place)
+            self.desk.ui.open_inspector()
+        else:
+            pairs = list(dict.fromkeys(int(row["pair"]) for row in self.rows if row["pair"] >= 0))
+            pair = int(self.rows[place]["pair"])
+            at = pairs.index(pair) if pair in pairs else 0
+            self._with_new_set(lambda dataset: self._read(dataset, np.array(pairs, np.int64), "unfamiliar responses", (), at))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow pane has less room for names."""
