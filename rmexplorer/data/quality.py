@@ -206,9 +206,9 @@ def source_columns(dataset: Dataset) -> list[str]:
 
 
 def _codes(values: pl.Series) -> tuple[np.ndarray, list[str]]:
-    names = values.drop_nulls().unique(maintain_order=True).to_list()
-    places = {name: place for place, name in enumerate(names)}
-    return np.array([places.get(value, -1) for value in values.to_list()], dtype=np.int64), names
+    names = values.drop_nulls().unique(maintain_order=True)
+    places = np.arange(len(names))
+    return values.replace_strict(names, places, default=-1, return_dtype=pl.Int64).to_numpy(), names.to_list()
 
 
 def balance(looked: Looked) -> list[Finding | None]:

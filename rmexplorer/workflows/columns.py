@@ -97,8 +97,11 @@ class _Measures:
         for name in SUBSET_COLUMNS:
             if name in self._extras.columns and self._extras[name].dtype == pl.String:
                 column = self._extras[name].fill_null("")
-                if column.n_unique() <= MOST_SUBSETS:
-                    return column.to_numpy().astype(object)
+                names = column.unique()
+                if len(names) <= MOST_SUBSETS:  # one string a subset, not one a pair
+                    codes = column.replace_strict(names, np.arange(len(names)), return_dtype=pl.UInt8).to_numpy()
+                    subset: np.ndarray = names.to_numpy().astype(object)[codes]
+                    return subset
         return np.full(self._pairs, "", object)
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
