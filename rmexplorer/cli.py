@@ -216,9 +216,9 @@ def command_analyze(arguments: argparse.Namespace) -> int:
         raise Problem(f"{arguments.against}: a second head is compared with a first", "add --model")
     dataset, other = read_dataset(arguments), None
     if arguments.against is not None and second is None:
-        from rmexplorer.data.read import read
         from rmexplorer.data.limits import MOST_PAIRS
-    from rmexplorer.data.sample import sampled
+        from rmexplorer.data.read import read
+        from rmexplorer.data.sample import sampled
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
         other = sampled(other) if len(other) > MOST_PAIRS else other
