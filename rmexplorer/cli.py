@@ -106,8 +106,9 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False, sample: 
 
     Of very many pairs a sample is drawn, and said, or they are refused where `sample` is False; `info` takes them all.
     """
+    from rmexplorer.data.limits import MOST_PAIRS
     from rmexplorer.data.read import read
-    from rmexplorer.data.sample import MOST_PAIRS, sampled
+    from rmexplorer.data.sample import sampled
 
     dataset = run(
         read(
@@ -215,8 +216,9 @@ def command_analyze(arguments: argparse.Namespace) -> int:
         raise Problem(f"{arguments.against}: a second head is compared with a first", "add --model")
     dataset, other = read_dataset(arguments), None
     if arguments.against is not None and second is None:
+        from rmexplorer.data.limits import MOST_PAIRS
         from rmexplorer.data.read import read
-        from rmexplorer.data.sample import MOST_PAIRS, sampled
+        from rmexplorer.data.sample import sampled
 
         other = run(read(arguments.against, max_bytes=arguments.max_bytes))
         other = sampled(other) if len(other) > MOST_PAIRS else other

@@ -26,14 +26,14 @@ from rmexplorer.app.training import Training
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import hub, query, table
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.limits import MOST_PAIRS, SAMPLED
 from rmexplorer.data.own_features import OwnFeature
-from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.paths import keep_pasted
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project
 from rmexplorer.wording import counted
 from rmexplorer.workflows import columns as tables
-from rmexplorer.workflows import files, scoring
+from rmexplorer.workflows import files, opening, scoring
 from rmexplorer.workflows import rewards as sources
 
 if TYPE_CHECKING:
@@ -186,8 +186,8 @@ class Desk(QObject):
 
     def take_sample(self) -> None:
         """Draw a sample of a dataset that is too large for most panes, and show it in its place."""
-        dataset, folder = self.state.dataset, self.state.folder
-        if dataset is None or folder is None:
+        dataset = self.state.dataset
+        if dataset is None:
             return
         if len(dataset) <= SAMPLED:
             self.notice.emit(f"There are no more than {SAMPLED:,} pairs, so nothing is to be drawn")
@@ -204,9 +204,7 @@ class Desk(QObject):
             drawn = Path(result)
             self.jobs.start("Showing the sample", files.load(drawn), lambda loaded: show(loaded, drawn), self.report)
 
-        self.jobs.order(
-            f"Drawing {SAMPLED:,} pairs", "rmexplorer.workflows.opening", "sample_of", (str(folder),), done, self.report
-        )
+        self.jobs.start(f"Drawing {SAMPLED:,} pairs", opening.sample_of(dataset), done=done, failed=self.report)
 
     def use_criterion(self, criterion: str) -> None:
         """Open the files of this dataset again by another of the labels that their rows have."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
+from rmexplorer.data.limits import MOST_PAIRS, SAMPLED
 from rmexplorer.project import Mark, RunRecord
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ import polars as pl
 from rmexplorer import cache
 from rmexplorer.data import mapped
 from rmexplorer.data.measure import lengths
-from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, VOTES
 from rmexplorer.problem import Problem
 
 FIRST, TIE, SECOND = 1, 0, -1
@@ -203,32 +202,32 @@ def cannot_write(folder: Path, error: OSError) -> Problem:
 
 
 def write_table(part: Path, name: str, table: pl.DataFrame) -> dict[str, str]:
-    """Write a table; returns which of its columns are not in the arrow file: "mapped" beside it, or "none" at all."""
-    beside = {}
+    """Write a table. Where not all of its columns are in the arrow file, returns where each is: in "arrow", "mapped"
+    beside it, or "none", for nothing is in it."""
+    where = {}
     for column, kind in table.schema.items():
-        if kind == pl.String and name in _SCHEMAS and table.height > LARGE and table[column].null_count() == table.height:
-            beside[column] = "none"
+        where[column] = "arrow"
+        if kind == pl.String and name in _EMPTIABLE and table.height > LARGE and table[column].null_count() == table.height:
+            where[column] = "none"
         elif kind == pl.String and name in _MAPPABLE and table[column].estimated_size() > MAPPED:
-            beside[column] = "mapped"
+            where[column] = "mapped"
             mapped.write_texts(part, f"{name}.{column}", table[column])
-    table.drop(beside).write_ipc(part / f"{name}.arrow")
-    return beside
+    table.select(column for column, place in where.items() if place == "arrow").write_ipc(part / f"{name}.arrow")
+    return where if set(where.values()) - {"arrow"} else {}
 
 
-def _read(folder: Path, name: str, beside: dict[str, str]) -> pl.DataFrame:
+def _read(folder: Path, name: str, where: dict[str, str]) -> pl.DataFrame:
     """A table that `write_table` wrote."""
     table = pl.read_ipc(folder / f"{name}.arrow")
-    if not beside:
-        return table
     columns = {}
-    for column in _SCHEMAS[name]:
-        if column not in beside:
+    for column, place in where.items():
+        if place == "arrow":
             columns[column] = table[column]
-        elif beside[column] == "mapped":
+        elif place == "mapped":
             columns[column] = mapped.read_texts(folder, f"{name}.{column}", table.height)
         else:
             columns[column] = mapped.no_texts(table.height)
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns) if where else table
 
 
 def _move(part: Path, folder: Path) -> None:
@@ -245,7 +244,7 @@ def _move(part: Path, folder: Path) -> None:
 
 
 LENGTHS = "lengths.npy"
-_SCHEMAS = {"prompts": PROMPTS, "responses": RESPONSES, "pairs": PAIRS, "votes": VOTES}
+_EMPTIABLE = ("prompts", "responses", "pairs", "votes")
 _MAPPABLE = ("prompts", "responses")
 _TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreement")
 _PLAIN = ("name", "path", "format", "why", "records", "score_columns", "warnings", "fingerprint", "criteria",

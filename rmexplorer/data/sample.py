@@ -9,9 +9,7 @@ import polars as pl
 
 from rmexplorer.data.assemble import fingerprint
 from rmexplorer.data.dataset import Dataset
-
-MOST_PAIRS = 2_000_000  # beyond which vectors and analyses would not fit into the memory of a usual computer
-SAMPLED = 1_000_000
+from rmexplorer.data.limits import SAMPLED
 
 
 def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
@@ -21,7 +19,8 @@ def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
     """
     if len(dataset) <= count:
         return dataset
-    rows = np.sort(np.random.default_rng(seed).choice(len(dataset), count, replace=False))
+    drawn = np.random.default_rng(seed).random(len(dataset))  # unlike `choice`, this and the next let other threads go on
+    rows = np.sort(np.argpartition(drawn, count)[:count])
     pairs = dataset.pairs[rows]
     prompts, prompt = np.unique(pairs["prompt"].to_numpy(), return_inverse=True)
     both = np.concatenate([pairs["first"].to_numpy(), pairs["second"].to_numpy()])

@@ -29,7 +29,7 @@ from rmexplorer.data.dataset import LENGTHS, Dataset, cannot_write, write_table
 from rmexplorer.data.fast import needed, of_columns, parts_of
 from rmexplorer.data.formats import Format
 from rmexplorer.data.measure import lengths
-from rmexplorer.data.schema import PAIRS, VOTES
+from rmexplorer.data.schema import PAIRS, PROMPTS, RESPONSES, VOTES
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
@@ -309,8 +309,8 @@ class _Stream:
         if not Dataset.is_whole(folder):
             beside = {name: write_table(self._part, name, table) for name, table in tables.items()}
             write_table(self._part, "agreement", dataset.agreement)
-            for name in ("prompts", "responses"):
-                beside[name] |= {"text": "mapped", "messages": "none"}
+            for name, schema in (("prompts", PROMPTS), ("responses", RESPONSES)):
+                beside[name] = dict.fromkeys(schema, "arrow") | {"text": "mapped", "messages": "none"}
             np.save(self._part / LENGTHS, np.concatenate(self._kept.measured, axis=1))
             dataset.finish(self._part, beside, folder)
             cache.prune(keep=folder)

@@ -18,6 +18,7 @@ LATE = (
     "rmexplorer.workflows.columns",
     "rmexplorer.workflows.files",
     "rmexplorer.workflows.informing",
+    "rmexplorer.workflows.opening",
     "rmexplorer.workflows.rewards",
     "rmexplorer.workflows.scoring",
     "rmexplorer.workflows.training",

@@ -106,7 +106,10 @@ def kept(dataset: Dataset) -> Job[str]:
     return str(keep(dataset))
 
 
-def sample_of(folder: str) -> Job[str]:
-    """Draw a sample of a kept dataset that is too large for most panes; returns the folder of the sample."""
+def sample_of(dataset: Dataset) -> Job[str]:
+    """Job: keep a sample of a dataset that is too large for most panes; returns its folder.
+
+    For the process that has the dataset already: in another one its numbers would be in memory twice.
+    """
     yield Progress(0, 0, "drawing pairs")
-    return (yield from kept(sampled(Dataset.open(Path(folder)))))
+    return (yield from kept(sampled(dataset)))

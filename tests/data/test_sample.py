@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rmexplorer import cli
-from rmexplorer.data import sample
+from rmexplorer.data import limits, sample
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
 from rmexplorer.data.sample import sampled
@@ -48,7 +48,7 @@ def test_that_a_sample_holds_pairs_of_the_whole_in_their_order(tmp_path: Path) -
 
 def test_that_the_command_line_says_where_it_takes_a_sample_or_refuses(
         home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sample, "MOST_PAIRS", 100)
+    monkeypatch.setattr(limits, "MOST_PAIRS", 100)
     monkeypatch.setattr(sample, "sampled", lambda dataset: sampled(dataset, 60))
     path = str(written(tmp_path / "pairs.jsonl"))
     assert cli.main(["info", path, "--json"]) == 0

@@ -11,17 +11,20 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from rmexplorer.app import desk as desks
 from rmexplorer.app import state as states
 from rmexplorer.app.commands import COMMANDS, why_not
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import Partial
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
+from rmexplorer.data.sample import sampled
 from rmexplorer.gui.pane import PANES
 from rmexplorer.gui.panes.data import Data
 from rmexplorer.gui.window import Window
 from rmexplorer.job import Progress, finish
 from rmexplorer.problem import Problem
+from rmexplorer.workflows import opening
 from rmexplorer.workflows.opening import Begun, keep
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -152,7 +155,8 @@ def test_that_a_large_file_is_shown_twice_and_cancelled_or_not(
 
 
 def test_that_very_many_pairs_are_browsed_whole_and_sampled_for_the_rest(
-        window: Window, datasets: tuple[Dataset, Dataset], settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
+        window: Window, datasets: tuple[Dataset, Dataset], settle: Settle, wait_until: Wait,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "MOST_PAIRS", 500)
     whole = datasets[1]
     window.desk.show_dataset(whole, keep(whole))
@@ -163,7 +167,9 @@ def test_that_very_many_pairs_are_browsed_whole_and_sampled_for_the_rest(
     assert window.rail.buttons["train"].reason == window.desk.state.waits != ""
     window.show_pane("train")
     assert window.panes["train"].empty.button.text() == "Take a sample"
-    given: list[str] = []
-    monkeypatch.setattr(window.desk, "take_sample", lambda: given.append("sample"))
+    monkeypatch.setattr(desks, "SAMPLED", 300)
+    monkeypatch.setattr(opening, "sampled", lambda dataset: sampled(dataset, 300))
     QTest.mouseClick(window.panes["train"].empty.button, Qt.MouseButton.LeftButton)
-    assert given == ["sample"]
+    wait_until(lambda: len(window.desk.state.dataset or ()) == 300)
+    assert window.desk.state.waits == window.rail.buttons["train"].reason == ""
+    assert "300 pairs at random" in window.topbar.dataset.accessibleName()

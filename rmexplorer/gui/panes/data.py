@@ -17,8 +17,8 @@ from rmexplorer.app.state import Selection, State
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.facets import REWARDS, Facet, facet, facet_columns, toggled
 from rmexplorer.data.formats import FORMATS
+from rmexplorer.data.limits import MOST_PAIRS, SAMPLED
 from rmexplorer.data.own_features import OwnFeature
-from rmexplorer.data.sample import MOST_PAIRS, SAMPLED
 from rmexplorer.gui.facets import FacetPanel
 from rmexplorer.gui.pair_list import PairList
 from rmexplorer.gui.pane import Pane, pane
