@@ -170,6 +170,11 @@ class Dataset:
             return False
         return True
 
+    @staticmethod
+    def is_large(folder: Path) -> bool:
+        """Whether opening what `save` wrote takes long enough to be noticed."""
+        return (folder / LENGTHS).exists()
+
     @classmethod
     def open(cls, folder: Path) -> Dataset:
         """Open what `save` wrote; in the cache it then counts as used."""

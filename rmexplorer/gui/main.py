@@ -10,7 +10,7 @@ import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QIcon
@@ -27,6 +27,10 @@ from rmexplorer.late import bring
 from rmexplorer.paths import data_dir, resource
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project
+from rmexplorer.workflows import files
+
+if TYPE_CHECKING:
+    import polars as pl
 
 WARM_MS = 300
 SWITCH_SECONDS = 0.001  # how long a thread that computes may keep the interpreter while the window waits
@@ -57,21 +61,42 @@ def make_window(project: Project | None = None, theme: str = "") -> Window:
 
 
 def reopen(window: Window, view: dict[str, Any]) -> None:
-    """Bring back the dataset, run, filter and pane that the window was left with."""
-    desk = window.desk
+    """Bring back the dataset, run, filter and pane that the window was left with; a large dataset in a thread."""
     folder = Path(str(view.get("dataset") or ""))
     if not view.get("dataset"):
+        if view.get("source"):  # it was still being read
+            _read_anew(window, view, None)
+        return
+    if Dataset.is_large(folder):
+        window.desk.jobs.start(
+            "Opening what was open last time",
+            files.load(folder),
+            done=lambda loaded: _bring_back(window, view, folder, *loaded),
+            failed=lambda problem: _read_anew(window, view, problem),
+        )
         return
     try:
         dataset = Dataset.open(folder)
     except Problem as problem:
-        sources = str(view.get("source") or "").split("\n")
-        if all(source and Path(source).exists() for source in sources):
-            desk.open(sources)  # the cache was emptied
-        else:
-            desk.report(problem)
+        _read_anew(window, view, problem)
         return
-    desk.show_dataset(dataset, folder)
+    _bring_back(window, view, folder, dataset)
+
+
+def _read_anew(window: Window, view: dict[str, Any], problem: Problem | None) -> None:
+    """Read the files again whose dataset is not in the cache; without them there is only the problem to tell."""
+    sources = str(view.get("source") or "").split("\n")
+    if all(source and Path(source).exists() for source in sources):
+        window.desk.open(sources)
+    elif problem is not None:
+        window.desk.report(problem)
+
+
+def _bring_back(
+    window: Window, view: dict[str, Any], folder: Path, dataset: Dataset, frame: pl.DataFrame | None = None
+) -> None:
+    desk = window.desk
+    desk.show_dataset(dataset, folder, frame)
     if view.get("source"):
         desk.came_from(str(view["source"]).split("\n"))
     run = view.get("run")

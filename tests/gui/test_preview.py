@@ -16,9 +16,11 @@ from rmexplorer.app import state as states
 from rmexplorer.app.commands import COMMANDS, why_not
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import Partial
+from rmexplorer.data import dataset as kept_datasets
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
 from rmexplorer.data.sample import sampled
+from rmexplorer.gui.main import reopen
 from rmexplorer.gui.pane import PANES
 from rmexplorer.gui.panes.data import Data
 from rmexplorer.gui.window import Window
@@ -173,3 +175,23 @@ def test_that_very_many_pairs_are_browsed_whole_and_sampled_for_the_rest(
     wait_until(lambda: len(window.desk.state.dataset or ()) == 300)
     assert window.desk.state.waits == window.rail.buttons["train"].reason == ""
     assert "300 pairs at random" in window.topbar.dataset.accessibleName()
+
+
+def test_that_a_large_dataset_comes_back_in_a_thread_and_a_half_read_one_is_read_again(
+        window: Window, tmp_path: Path, datasets: tuple[Dataset, Dataset], wait_until: Wait,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_datasets, "LARGE", 100)
+    folder = tmp_path / "kept"
+    datasets[1].save(folder)
+    assert Dataset.is_large(folder)
+    reopen(window, {"dataset": str(folder), "source": str(tmp_path / PATH), "query": "good", "focus": 7, "pane": "data"})
+    assert window.desk.state.dataset is None
+    wait_until(lambda: window.desk.state.query == "good")
+    assert len(window.desk.state.dataset or ()) == 900 and window.desk.state.focus == 7
+    read: list[list[str]] = []
+    monkeypatch.setattr(window.desk, "open", read.append)
+    reopen(window, {"dataset": "", "source": str(tmp_path / PATH)})
+    (folder / "pairs.arrow").unlink()
+    reopen(window, {"dataset": str(folder), "source": str(tmp_path / PATH)})
+    wait_until(lambda: len(read) == 2)
+    assert read == [[str(tmp_path / PATH)]] * 2
