@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rmexplorer import cache
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import Preview, read
 from rmexplorer.data.sample import sampled
@@ -63,9 +64,12 @@ def _shown_first(job: Job[Dataset], sure: bool) -> Job[Dataset]:
 def open_files(
     paths: list[str], format_id: str | None = None, criterion: str | None = None, mapping: Mapping | None = None
 ) -> Job[str]:
-    """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read."""
+    """Read files into the cache; returns the folder that `Dataset.open` opens. Raises Problem where none can be read.
+
+    Of very many pairs a sample is kept, which says so.
+    """
     dataset = yield from read(list(paths), format=format_id, criterion=criterion, mapping=mapping)
-    return (yield from kept(dataset))
+    return (yield from kept(sampled(dataset) if len(dataset) > MOST_PAIRS else dataset))
 
 
 def open_or_ask(

@@ -14,6 +14,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
 from rmexplorer.data.sample import sampled
 from rmexplorer.job import finish
+from rmexplorer.workflows import opening
 
 
 def written(path: Path, count: int = 300) -> Path:
@@ -60,3 +61,13 @@ def test_that_the_command_line_says_where_it_takes_a_sample_or_refuses(
     assert made["train_pairs"] + made["heldout_pairs"] == 60
     assert cli.main(["convert", path, "--to", "trl", "-o", str(tmp_path / "out.jsonl")]) == 2
     assert "has 300 pairs, and at most 100 are written at once" in capsys.readouterr().err
+
+
+def test_that_a_set_to_compare_with_is_a_sample_of_very_many_pairs(
+        home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "MOST_PAIRS", 100)
+    monkeypatch.setattr(opening, "sampled", lambda dataset: sampled(dataset, 60))
+    path = str(written(tmp_path / "pairs.jsonl"))
+    kept = Dataset.open(Path(finish(opening.open_files([path]))))
+    assert len(kept) == 60 and kept.warnings == ("a sample of 60 of 300 pairs, drawn at random (seed 0)",)
+    assert len(Dataset.open(Path(str(finish(opening.open_or_ask([path])))))) == 300  # what is browsed is the whole
