@@ -25,7 +25,7 @@ import polars as pl
 PIECE = 20_000  # texts that are written at once
 MOST_BYTES = 2**31 - 1  # of one file, which a view can point into
 INLINE = 12
-RESIDENT = 1_000_000_000  # bytes of mapped files that may count as memory of this process
+RESIDENT = 400_000_000  # bytes of mapped files that may count as memory of this process
 LOOK_SECONDS = 0.1
 
 

@@ -14,6 +14,7 @@ from rmexplorer.data.build import Builder
 from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.cells import JsonCells, chat_keys
 from rmexplorer.data.containers import Table, open_member
+from rmexplorer.data.containers.columns import LargeColumns
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
@@ -153,7 +154,7 @@ class Opened:
         """Parse the lists and objects in the cells of some columns."""
         if keys:
             self.tables = [(name, JsonCells(table, keys)) for name, table in self.tables]
-            self.samples = [table.sample(SAMPLE) for _, table in self.tables]
+            self.samples = _samples([table for _, table in self.tables])
 
 
 def open_tables(path: Paths, max_bytes: int | None = None) -> Job[Opened]:
@@ -166,10 +167,21 @@ def open_tables(path: Paths, max_bytes: int | None = None) -> Job[Opened]:
     warnings[:0] = [f"{one}: is named twice; it is read once" for one in again]
     shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
-    samples = [table.sample(SAMPLE) for _, table in tables]
+    samples = _samples([table for _, table in tables])
     opened = Opened(name, shown, tables, warnings, samples)
     opened.parse(chat_keys(opened.sample))
     return opened
+
+
+def _samples(tables: list[Table]) -> list[list[dict[str, Any]]]:
+    """A sample of each table; none of a large one between others of the very same columns: unpacking it takes a moment."""
+    samples, known = [], set[str]()
+    for place, table in enumerate(tables):
+        columns = str(table.schema) if isinstance(table, LargeColumns) else ""
+        alike = columns in known and 0 < place < len(tables) - 1
+        samples.append([] if columns and alike else table.sample(SAMPLE))
+        known.add(columns)
+    return samples
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,8 @@ def streamed(
     clean(folder)
     part = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}.", suffix=".part", dir=folder))
     try:
-        return (yield from _Stream(format, tables, labels, keys, warnings, part).dataset(plain))
+        kept = yield from _Stream(format, tables, labels, keys, warnings, part).kept(plain)
+        return None if kept is None else Dataset.kept_in(kept)  # what was gathered is not in memory any more
     except Collision:
         return None
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -198,7 +199,8 @@ class _Stream:
                     yield block.slice(place, CHUNK), label, at + start + place
             at += table.size
 
-    def dataset(self, plain: dict[str, Any]) -> Job[Dataset | None]:
+    def kept(self, plain: dict[str, Any]) -> Job[Path | None]:
+        """The folder in the cache, None where a cell is not plain."""
         with ExitStack() as stack:
             texts = stack.enter_context(mapped.TextWriter(self._part, "responses.text"))
             prompts = stack.enter_context(mapped.TextWriter(self._part, "prompts.text"))
@@ -299,7 +301,7 @@ class _Stream:
         hash_pairs(digest, pairs)
         return digest.hexdigest()[:32]
 
-    def _finished(self, dataset: Dataset, tables: dict[str, pl.DataFrame]) -> Dataset:
+    def _finished(self, dataset: Dataset, tables: dict[str, pl.DataFrame]) -> Path:
         """Write the tables beside their texts and put all of it into its place in the cache."""
         content = hashlib.blake2b(json.dumps(dataset.plain()).encode(), digest_size=16)
         for name in ("pairs", "extras", "skipped"):
@@ -316,7 +318,7 @@ class _Stream:
             cache.prune(keep=folder)
         with suppress(OSError):
             cache.used(folder)
-        return Dataset.kept_in(folder)
+        return folder
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
