@@ -21,7 +21,7 @@ demo: .venv/.installed
 	fi
 
 test: .venv/.installed-test
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_FLAGS)
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
