@@ -17,6 +17,7 @@ from rmexplorer.data.texts import WHITESPACE
 from rmexplorer.job import Job, Progress
 
 CHUNK = 20_000
+INNER = "__"  # how the names of inner columns begin
 _TEXTS = ("__prompt", "__chosen", "__rejected")
 _NUMBERS = {"margin": "__strength", "scores_chosen": "__score_first", "scores_rejected": "__score_second"}
 _LABEL_SCORES = ("__label_first", "__label_second")
@@ -35,7 +36,7 @@ def fast_parts(
 
     keys: the fields that become facet columns. A cell that is no text is a missing one; a chat anywhere means None.
     """
-    if format.columns is None:
+    if format.columns is None or not _tellable(keys):
         return None
     whole = [table.frame() for _, table in tables]
     frames = [frame for frame in whole if frame is not None]
@@ -60,6 +61,11 @@ def fast_parts(
     return parts_of(joined, bad, records, said)
 
 
+def _tellable(keys: Sequence[str]) -> bool:
+    """Whether no field that becomes a facet column is called as inner columns are."""
+    return not any(key.startswith(INNER) for key in keys)
+
+
 def needed(format: Format, keys: Sequence[str]) -> list[str]:
     """The columns that `of_columns` looks at, where a file has them."""
     scores = [key for keys in format.label_scores for key in keys]
@@ -70,7 +76,7 @@ def of_columns(format: Format, frame: pl.DataFrame, keys: Sequence[str], label: 
     """The columns of a columnar file under their inner names, or None where one is not plain."""
     assert format.columns is not None
     schema = frame.schema
-    plain = all(schema.get(column) == pl.String for column in format.columns)
+    plain = _tellable(keys) and all(schema.get(column) == pl.String for column in format.columns)
     numbers = {**_NUMBERS, **_label_columns(format, schema)}
     plain = plain and all(schema[column].is_numeric() for column in numbers if column in schema)
     plain = plain and all(schema[column] == pl.String for column in _NAMES if column in schema)
@@ -200,7 +206,7 @@ def parts_of(
         winner.alias("winner"),
         *(pl.col(inner).alias(column) for inner, column in _RENAMED.items() if inner in kept.columns),
     )
-    extras = kept.select(column for column in kept.columns if not column.startswith("__"))
+    extras = kept.select(column for column in kept.columns if not column.startswith(INNER))
     rewards = tuple(
         key for key in ("scores_chosen", "scores_rejected") if kept.height and _NUMBERS[key] in kept.columns
     )

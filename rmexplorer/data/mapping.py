@@ -156,9 +156,8 @@ def at(fields: dict[str, Any], path: str) -> Any:
         if isinstance(inner, dict):
             return at(inner, rest)
         if isinstance(inner, list):
-            return [
-                found if (found := at(item, rest)) is not Absent else None for item in inner if isinstance(item, dict)
-            ]
+            found = [at(item, rest) if isinstance(item, dict) else None for item in inner]
+            return [None if one is Absent else one for one in found]  # as long as the list: places in it stay right
         more, dot, rest = rest.partition(".")
         head = f"{head}.{more}"
     return Absent

@@ -21,6 +21,7 @@ WINNERS = frozenset(
 )
 TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar indifferent".split())
 LOSERS = BAD | {"loses", "least", "less"}
+_TURNING = LOSERS | {"not", "no"}  # "A is no better", "B is less preferred": the side that is named does not win
 VAGUE = frozenset("bad negative neg incorrect refused disliked lost".split())
 TURNED = {"first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first"}
 STRENGTHS = frozenset("margin strength confidence certainty degree intensity magnitude".split())
@@ -69,9 +70,9 @@ def meaning(value: Any, sides: tuple[str, str], columns: tuple[str, str]) -> str
     words = set(spoken)
     if words & TIES or words == {"no", "preference"} or text in ("a=b", "b=a", "=") or str(value).strip().lower() == "[[c]]":
         return "tie"
-    if "than" in words and words & GOOD and not words & (BAD | {"not"}):
+    if "than" in words and words & GOOD and not words & _TURNING:
         words = set(spoken[: spoken.index("than")])
-    if words & {"worse", "not", "worst", "loses", "lost", "inferior", "bad"} or ">" in text or "<" in text:
+    if words & _TURNING or ">" in text or "<" in text:
         return None
     found = set()
     for pair in (sides, *_WORDED):
@@ -106,10 +107,12 @@ def names_strength(column: str) -> bool:
     return bool(words & STRENGTHS or words & GAPS)
 
 
-def _numbered(values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:
+def _numbered(column: str, values: set[str], sides: tuple[str, str]) -> tuple[dict[str, str], str]:
     """The meanings of numbers by the names of the two columns, and a doubt where they could mean something else."""
     if "2" in values and values <= {"0", "1", "2", "1.5"} and sides != ("0", "1"):
-        return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, ""
+        counted = sides == ("1", "2") or "0" not in values or "annotator" in tokens(column)  # as PandaLM has them
+        doubt = "" if counted else "0 may be a tie, or the first where 1 is the second and 2 a tie"
+        return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, doubt
     if values <= {"0", "1", "-1", "2"} and "0" in values and sides == ("0", "1"):
         return {"0": "first", "1": "second", "-1": "tie", "2": "tie"}, ""
     return {"0": "first", "1": "second", "-1": "tie"}, "the numbers may count from 0, or say whether the first wins"
@@ -140,5 +143,5 @@ def meanings(
             **dict.fromkeys(distinct - verdicts, "tie"),
         }, doubt
     if all(number(value) is not None for value in distinct):
-        return _numbered(distinct, sides)
+        return _numbered(column, distinct, sides)
     return {value: clear for value in distinct if (clear := meaning(value, sides, pair)) is not None}, ""

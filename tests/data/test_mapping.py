@@ -23,7 +23,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
-from rmexplorer.data.meanings import tokens
+from rmexplorer.data.meanings import meaning, tokens
 from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
@@ -117,6 +117,18 @@ def test_that_a_column_that_names_the_loser_is_turned_round_or_asked_for(load: A
             load(records)
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["{} is less preferred than {}", "{} dispreferred", "{} rejected", "least preferred: {}", "loser is {}", "{} is incorrect",
+     "{} lose", "{} is no better than {}"],
+)  # fmt: skip
+def test_that_a_value_that_names_the_loser_is_not_taken_for_the_winner(load: Any, said: str) -> None:
+    values = [said.format("A", "B"), said.format("B", "A")]
+    assert [meaning(value, ("a", "b"), ("response_a", "response_b")) for value in values] == [None, None]
+    with pytest.raises(Problem, match="--map"):
+        load(rows(8, query="q", response_a="good", response_b="bad", preference=values))
+
+
 def test_that_an_index_of_the_loser_counts_as_the_columns_do(load: Any) -> None:
     records = rows(4, query="q", response_0="good", response_1="bad", rejected_index=[1, 0])
     assert verdicts(load(records)) == [">", "<"] * 2
@@ -143,6 +155,7 @@ def test_that_lists_with_ranks_or_scores_are_recognised(load: Any) -> None:
     [
         {"query": "q", "answer_a": "good", "answer_b": "bad", "label": [0, 1]},
         {"query": "q", "output_1": "good", "output_2": "bad", "label": [0, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "label": [0, 1, 2]},  # PandaLM's tie is 0, Auto-J's is 2
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [-2, 3, 1, -1]},
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preferred": [True, False]},
     ],
@@ -381,6 +394,13 @@ def test_that_the_best_of_a_list_is_found_by_number_letter_or_text(load: Any, ch
     wanted = [{"0": "x", "1": "y", "2": "z"}[str(value)] if rule == "from_zero" else value for value in chosen]
     wanted = [{1: "x", 2: "y", 3: "z", "A": "x", "b": "y", "c": "z"}.get(value, value) for value in wanted]
     assert [good for good, _ in best(load(records))] == [text for text in wanted for _ in range(2)]
+
+
+def test_that_an_entry_of_a_list_that_is_no_object_keeps_its_place(load: Any) -> None:
+    mapping = Mapping({"q": "prompt", "all.text": "responses", "best": "winner"}, rule="from_zero")
+    records = [{"q": "q", "all": [None, {"text": "good"}, {"text": "bad"}, {}], "best": 1}]
+    dataset = load(records, mapping=mapping)
+    assert best(dataset) == [("good", "bad")] and dataset.skipped["reason"].to_list() == ["missing_response"] * 2
 
 
 def test_that_scores_and_ranks_of_several_columns_stay_with_their_responses(load: Any) -> None:

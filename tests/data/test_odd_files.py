@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from rmexplorer.data.read import read
@@ -71,6 +72,16 @@ def test_that_an_empty_file_in_an_archive_is_skipped_and_said(tmp_path: Path) ->
     for file in (path, packed):
         dataset = finish(read(file))
         assert len(dataset) == 5 and dataset.skipped["detail"].to_list() == ["nothing.jsonl is empty."]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_that_columns_may_be_called_as_those_used_within(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+    frame = pl.DataFrame([{**record, "__prompt": "p", "__reason": f"r{n}", "__record": n} for n, record in enumerate(PLAIN)])
+    {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[kind](path)
+    dataset = finish(read(path))
+    assert dataset.prompts["text"].to_list() == [record["prompt"] for record in PLAIN] and not dataset.skipped.height
+    assert dataset.extras["__reason"].to_list() == [f"r{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("between", ["\n", "\n\n", ",\n", ""])
