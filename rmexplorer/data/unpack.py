@@ -173,6 +173,43 @@ def _take(stream: IO[bytes], shown: str, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+class _Streams:
+    """Compressed streams one after the other, with zeros between them; anything else there is damage, where LZMAFile and
+    BZ2File would end without a word."""
+
+    def __init__(self, source: io.BytesIO, decoder: Callable[[], Any]) -> None:
+        self._source, self._new = source, decoder
+        self._decoder = decoder()
+
+    def __enter__(self) -> _Streams:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._source.close()
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes, none at the end."""
+        while not self._decoder.eof or self._next():
+            packed = self._source.read(_CHUNK) if self._decoder.needs_input else b""
+            if self._decoder.needs_input and not packed:
+                raise EOFError("it ends before the end-of-stream marker was reached")
+            plain: bytes = self._decoder.decompress(packed, count)
+            if plain:
+                return plain
+        return b""
+
+    def _next(self) -> bool:
+        """Begin the next stream; False where there is none."""
+        packed = self._decoder.unused_data
+        while not (begun := packed.lstrip(b"\0")):
+            packed = self._source.read(_CHUNK)
+            if not packed:
+                return False
+        self._source.seek(-len(begun), io.SEEK_CUR)
+        self._decoder = self._new()
+        return True
+
+
 class _Zstd:
     """A zstd stream that says where it was cut off, which the stream of the library does not."""
 
@@ -330,8 +367,8 @@ def _tar(data: bytes, shown: str, limit: int, depth: int) -> Iterator[Member]:
 
 _PACKERS: tuple[tuple[bytes, tuple[str, ...], Callable[[io.BytesIO], Any]], ...] = (
     (b"\x1f\x8b", (".gz", ".tgz"), lambda stream: gzip.GzipFile(fileobj=stream)),
-    (b"\xfd7zXZ\x00", (".xz",), lzma.LZMAFile),
-    (b"\x5d\x00\x00", (".lzma",), lzma.LZMAFile),
-    (b"BZh", (".bz2",), bz2.BZ2File),
+    (b"\xfd7zXZ\x00", (".xz",), lambda stream: _Streams(stream, lzma.LZMADecompressor)),
+    (b"\x5d\x00\x00", (".lzma",), lambda stream: _Streams(stream, lzma.LZMADecompressor)),
+    (b"BZh", (".bz2",), lambda stream: _Streams(stream, bz2.BZ2Decompressor)),
     (_ZSTD, (".zst", ".zstd", ".tzst"), _Zstd),
 )

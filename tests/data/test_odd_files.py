@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import lzma
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,15 @@ def test_that_the_older_lzma_container_is_unpacked(load: Any) -> None:
     for part in (20, len(packed) // 2, len(packed) - 3):
         with pytest.raises(Problem, match=r"cut off|empty"):
             load(packed[:part], "x.jsonl.lzma")
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress])
+def test_that_damage_behind_the_first_of_several_streams_is_no_end(load: Any, pack: Callable[[bytes], bytes]) -> None:
+    one = pack((LINES + "\n").encode())
+    assert len(load(one + bytes(8) + one, "x.jsonl")) == 10
+    for rest in (b"X" + one[1:], one[:5], b"junk"):
+        with pytest.raises(Problem, match="damaged or cut off"):
+            load(one + rest, "x.jsonl")
 
 
 @pytest.mark.parametrize("empty", [b"", b" \n\n"])
