@@ -97,7 +97,13 @@ def near_links(texts: pl.Series, split: int | None = None) -> Job[np.ndarray]:
         return np.zeros((0, 2), np.int64)
     signed = yield from _signatures(texts)
     pairs = yield from _candidates(signed, split)
-    near = np.zeros(len(pairs), bool)
+    shares = yield from similarities(texts, pairs)
+    return pairs[shares >= NEAR]
+
+
+def similarities(texts: pl.Series, pairs: np.ndarray) -> Job[np.ndarray]:
+    """Job: (m,) the Jaccard similarity of the 5-grams of each two folded texts; pairs: (m, 2) rows."""
+    shares = np.zeros(len(pairs))
     for start in range(0, len(pairs), BLOCK):
         part = pairs[start : start + BLOCK]
         rows, place = np.unique(part, return_inverse=True)
@@ -105,9 +111,9 @@ def near_links(texts: pl.Series, split: int | None = None) -> Job[np.ndarray]:
         sets = [np.unique(grams[begin:end]) for begin, end in pairwise(offsets.tolist())]
         for number, (one, two) in enumerate(place.reshape(-1, 2)):
             both = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
-            near[start + number] = both >= NEAR * (len(sets[one]) + len(sets[two]) - both)
+            shares[start + number] = both / (len(sets[one]) + len(sets[two]) - both)
         yield Progress(start + len(part), len(pairs), "comparing prompts")
-    return pairs[near]
+    return shares
 
 
 def grouped(count: int, links: np.ndarray) -> np.ndarray:

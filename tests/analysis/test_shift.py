@@ -124,7 +124,18 @@ def test_that_exact_and_near_leaks_are_counted_once() -> None:
     found = finish(leaks([base, "something else entirely about cats"],
                          [base.upper() + " ", base + "?", "What is the capital of France and why is it so"]))
     assert (found["exact"], found["near"], found["rows"]) == (1, 1, [0, 1])
-    assert finish(leaks([], ["a"]))["exact"] == 0
+    assert [found["examples"][0][2], found["examples"][1][:2]] == [1.0, [base + "?", base]] and found["examples"][1][2] >= 0.8
+    for sides in (([], ["a", "b"]), (["a", "b"], []), ([], [])):
+        found = finish(leaks(*sides))
+        assert (found["prompts"], found["exact"], found["near"], found["examples"]) == (len(sides[1]), 0, 0, [])
+
+
+def test_that_a_leak_among_very_many_alike_prompts_is_found() -> None:
+    base = "Summarise the following article about the harvest of {} in three short sentences for a reader of ten"
+    first = [base.format(f"wheat {number:03d}") for number in range(60)]
+    found = finish(leaks(first, [first[57] + " years"]))
+    assert found["near"] == 1 and found["examples"][0][2] >= 0.8
+    assert found["examples"][0][1] in first
 
 
 def test_that_pasted_prompts_are_lines_or_paragraphs() -> None:
