@@ -183,14 +183,15 @@ class Dataset:
             plain: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
             beside = plain.pop("beside", {})
             tables = {name: _read(folder, name, beside.get(name, {})) for name in _TABLES}
-            measured = np.load(folder / LENGTHS) if (folder / LENGTHS).exists() else None
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise Problem(f"{folder}: is not a whole dataset ({error})", "open the original file again") from error
         for name in ("score_columns", "warnings", "criteria"):
             plain[name] = tuple(plain.get(name, ()))
         dataset = cls(**{**plain, **tables})
-        if measured is not None and measured.shape == (2, dataset.responses.height):
-            dataset.__dict__["lengths"] = measured[0], measured[1]
+        with suppress(OSError, ValueError, EOFError):  # what is not there, or damaged, is measured again
+            measured = np.load(folder / LENGTHS)
+            if measured.shape == (2, dataset.responses.height):
+                dataset.__dict__["lengths"] = measured[0], measured[1]
         return dataset
 
     @classmethod

@@ -24,6 +24,7 @@ import polars as pl
 
 PIECE = 20_000  # texts that are written at once
 MOST_BYTES = 2**31 - 1  # of one file, which a view can point into
+CHECKED = 1 << 18  # views that are checked at once
 INLINE = 12
 RESIDENT = 400_000_000  # bytes of mapped files that may count as memory of this process
 LOOK_SECONDS = 0.1
@@ -112,9 +113,20 @@ def write_texts(folder: Path, name: str, texts: pl.Series) -> None:
 
 
 def is_whole(folder: Path, name: str) -> bool:
-    """Whether `folder` holds all of a column of this name. Raises OSError or ValueError where it holds none."""
+    """Whether `folder` holds all of a column of this name, and every view points into its files. Raises OSError or
+    ValueError where it holds none."""
     sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return all((folder / f"{name}.{ending}").stat().st_size == size for ending, size in sizes.items())
+    if any((folder / f"{name}.{ending}").stat().st_size != size for ending, size in sizes.items()):
+        return False
+    held = np.array([size for ending, size in sizes.items() if ending.endswith(".bytes")], np.int64)
+    with (folder / f"{name}.views").open("rb") as stream:
+        while part := stream.read(16 * CHECKED):
+            views = np.frombuffer(part, np.uint32).reshape(-1, 4)
+            views = views[views[:, 0] > INLINE].astype(np.int64)
+            # polars believes views: one that points elsewhere would end the process
+            if (views[:, 2] >= len(held)).any() or (views[:, 3] + views[:, 0] > held[views[:, 2]]).any():
+                return False
+    return True
 
 
 def read_texts(folder: Path, name: str, rows: int) -> pl.Series:

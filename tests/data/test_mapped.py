@@ -108,3 +108,28 @@ def test_that_texts_that_are_cut_off_are_no_whole_dataset(tmp_path: Path, large:
     assert not Dataset.is_whole(folder)
     with pytest.raises(Problem, match="is not a whole dataset"):
         Dataset.open(folder)
+
+
+def test_that_views_that_point_elsewhere_are_refused_and_written_anew(tmp_path: Path, large: None) -> None:
+    dataset, folder = kept(tmp_path)
+    file = folder / "responses.text.views"
+    views = np.frombuffer(file.read_bytes(), np.uint32).reshape(-1, 4).copy()
+    long = int(np.flatnonzero(views[:, 0] > mapped.INLINE)[0])
+    for place, wrong in ((0, 2**31), (2, 7), (3, 2**31)):  # size, file, start
+        broken = views.copy()
+        broken[long, place] = wrong
+        file.write_bytes(broken.tobytes())
+        assert not Dataset.is_whole(folder)
+        with pytest.raises(Problem, match="is not a whole dataset"):
+            Dataset.open(folder)
+    dataset.save(folder)
+    assert Dataset.open(folder).responses.equals(dataset.responses)
+
+
+@pytest.mark.parametrize("content", [b"", b"no numbers", None])
+def test_that_damaged_lengths_are_measured_again(tmp_path: Path, large: None, content: bytes | None) -> None:
+    dataset, folder = kept(tmp_path)
+    (folder / datasets.LENGTHS).unlink()
+    if content is not None:
+        (folder / datasets.LENGTHS).write_bytes(content)
+    assert all(np.array_equal(*pair) for pair in zip(Dataset.open(folder).lengths, dataset.lengths, strict=True))
