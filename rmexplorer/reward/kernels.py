@@ -8,6 +8,7 @@ fixed order for one machine: the same arguments give the same numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,20 +17,34 @@ import numpy as np
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled at the first call for its kinds of numbers, and kept on disk where a folder can be written to."""
-    for cache in (True, False):
+def _made(function: Callable[..., None], cache: bool) -> Callable[..., None]:
+    # numpy's rules for a division by zero: a check for it would keep the loop from using vector units
+    made: Callable[..., None] = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=cache)(function)
+    return made
+
+
+class Compiled:
+    """Compiled at the first call for its kinds of numbers, and kept on disk where that can be written and is whole."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._function = function
+        self._kept = True
         try:
-            # numpy's rules for a division by zero: a check for it would keep the loop from using vector units
-            made: Callable[..., None] = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=cache)(function)
-            return made
-        except RuntimeError:
-            if not cache:
+            self._made = _made(function, True)
+        except RuntimeError:  # there is no folder to keep it in
+            self._made, self._kept = _made(function, False), False
+
+    def __call__(self, *arguments: Any) -> None:
+        try:
+            self._made(*arguments)
+        except Exception:  # before anything ran: what was kept is cut off, or the disk is full; numba looks at neither
+            if not self._kept:
                 raise
-    raise AssertionError("unreachable")
+            self._made, self._kept = _made(self._function, False), False
+            self._made(*arguments)
 
 
-@_compiled
+@Compiled
 def forward(hidden: np.ndarray, bias: np.ndarray, drawn: np.ndarray | None, kept: int, weight: np.ndarray,
             rewards: np.ndarray) -> None:
     """From vectors · hidden weights to ReLU and rewards, but for the last bias and the scale of dropout.
@@ -51,7 +66,7 @@ def forward(hidden: np.ndarray, bias: np.ndarray, drawn: np.ndarray | None, kept
         rewards[i] = reward
 
 
-@_compiled
+@Compiled
 def backward(hidden: np.ndarray, slopes: np.ndarray, weight: np.ndarray, by_weight: np.ndarray,
              by_bias: np.ndarray) -> None:
     """From the slopes of the loss by the rewards (rows,) to those by what went into the ReLU, as `forward` left it.
@@ -72,7 +87,7 @@ def backward(hidden: np.ndarray, slopes: np.ndarray, weight: np.ndarray, by_weig
             hidden[i, j] = on
 
 
-@_compiled
+@Compiled
 def adam(parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
          beta1: float, beta2: float, epsilon: float, rate: float, shrink: float) -> None:
     """One step of Adam in place on flat arrays of one length; its scalars have their kind of number."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,4 +52,29 @@ def test_that_a_pass_is_compiled_where_no_folder_can_keep_it(monkeypatch: pytest
         return lambda function: function
 
     monkeypatch.setattr(kernels.numba, "njit", njit)
-    assert kernels._compiled(kernels.adam) is kernels.adam and seen == [True, False]
+    called: list[int] = []
+    kernels.Compiled(called.append)(1)
+    assert called == [1] and seen == [True, False]
+
+
+ADAM = """
+import numpy as np
+from rmexplorer.reward.kernels import adam
+one = np.ones(4)
+adam(one, one.copy(), one.copy(), one.copy(), .9, .99, 1e-8, .1, 1.)
+print(one[0])
+"""
+
+
+def test_that_a_pass_is_compiled_again_where_what_was_kept_is_damaged(tmp_path: Path) -> None:
+    def stepped() -> str:
+        kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        return subprocess.run([sys.executable, "-c", ADAM], env=kept, check=True, capture_output=True, text=True).stdout
+
+    first = stepped()
+    for ending in ("nbc", "nbi"):
+        files = list(tmp_path.rglob(f"*.{ending}"))
+        assert files
+        for file in files:
+            file.write_bytes(file.read_bytes()[:40])
+        assert stepped() == first
