@@ -118,13 +118,13 @@ def is_whole(folder: Path, name: str) -> bool:
     sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     if any((folder / f"{name}.{ending}").stat().st_size != size for ending, size in sizes.items()):
         return False
-    held = np.array([size for ending, size in sizes.items() if ending.endswith(".bytes")], np.int64)
+    held = np.array([*(size for ending, size in sizes.items() if ending.endswith(".bytes")), 0])  # last: no such file
     with (folder / f"{name}.views").open("rb") as stream:
         while part := stream.read(16 * CHECKED):
             views = np.frombuffer(part, np.uint32).reshape(-1, 4)
-            views = views[views[:, 0] > INLINE].astype(np.int64)
-            # polars believes views: one that points elsewhere would end the process
-            if (views[:, 2] >= len(held)).any() or (views[:, 3] + views[:, 0] > held[views[:, 2]]).any():
+            size, file, start = (np.ascontiguousarray(views[:, part]) for part in (0, 2, 3))
+            beyond = start.astype(np.int64) + size > held[np.minimum(file, len(held) - 1)]
+            if ((size > INLINE) & beyond).any():  # polars believes views: this would end the process
                 return False
     return True
 
