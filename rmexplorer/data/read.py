@@ -69,19 +69,7 @@ def read(
             f"choose one of {', '.join(chosen.criteria)}" if chosen.criteria else "leave --criterion out",
         )
     used = criterion or next(iter(chosen.criteria), "")
-    if criterion is None and len(chosen.criteria) > 1:
-        warnings.append(
-            f"rows have several labels: {used} is used, --criterion picks {', '.join(chosen.criteria[1:-1])}"
-            f"{' or ' if chosen.criteria[2:] else ''}{chosen.criteria[-1]}"
-        )
-    if format is None and mapping is None and chosen.layouts:
-        pairs = zip(tables, opened.samples, strict=True)
-        strange = [name for (name, _), records in pairs if records and chosen.fit(records)[0] <= 0]
-        if strange:
-            warnings.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
-    if format is None and chosen.vague and (doubtful := guess(opened.sample)).doubts and doubtful.columns("prompt"):
-        column = doubtful.columns("prompt")[0]
-        warnings.append(f"no column is named as the prompt; if {column} holds it, say so in a mapping (--map)")
+    warnings += _to_know(opened, chosen, criterion, format is not None, mapping is not None)
     labels = common_labels([name for name, _ in tables])
     keys = [*extra_keys(opened.sample, chosen.used - set(chosen.added), len(tables) > 1)]
     keys += [key for key in chosen.added if key not in keys]
@@ -112,6 +100,25 @@ def read(
         return (yield from made(tables))
     except Problem as problem:
         raise Problem(f"{shown}: {problem.what}", problem.remedy) from problem
+
+
+def _to_know(opened: Opened, chosen: Format, criterion: str | None, named: bool, mapped: bool) -> list[str]:
+    """What a person should know before the rest is read: other labels, files that look different, a prompt that is only guessed."""
+    said: list[str] = []
+    if criterion is None and len(chosen.criteria) > 1:
+        said.append(
+            f"rows have several labels: {chosen.criteria[0]} is used, --criterion picks {', '.join(chosen.criteria[1:-1])}"
+            f"{' or ' if chosen.criteria[2:] else ''}{chosen.criteria[-1]}"
+        )
+    if not named and not mapped and chosen.layouts:
+        pairs = zip(opened.tables, opened.samples, strict=True)
+        strange = [name for (name, _), records in pairs if records and chosen.fit(records)[0] <= 0]
+        if strange:
+            said.append(f"{', '.join(strange[:3])}: this does not look like {chosen.id}, which the rest is read as")
+    if not named and chosen.vague and (doubtful := guess(opened.sample)).doubts and doubtful.columns("prompt"):
+        column = doubtful.columns("prompt")[0]
+        said.append(f"no column is named as the prompt; if {column} holds it, say so in a mapping (--map)")
+    return said
 
 
 @dataclass(frozen=True, eq=False)
