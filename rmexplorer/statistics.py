@@ -264,11 +264,11 @@ class Clusters:
         """Value, low and high (m,) of a smooth function (..., k) → (..., m) of the means of (n, k) columns.
 
         `function` uses arithmetic only (no abs, no where): beyond the bootstrap its gradient comes from complex steps.
-        An end is NaN where more than half of the draws give none; None where there are fewer than 5 prompts: resampling
-        those says nothing.
+        An end is NaN where more than half of the draws give none; None without columns, or where there are fewer than 5
+        prompts: resampling those says nothing.
         """
         beat()
-        if self.prompts < FEW_PROMPTS:
+        if self.prompts < FEW_PROMPTS or not columns.shape[1]:
             return None
         sums = self.sums(columns) / self.n
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -165,6 +165,8 @@ class FixesPane(Pane):
 
     def draw(self, result: FixesDrawn | None) -> None:
         """Headline, cards and rows."""
+        if result is None or result.result.comparison is None or not result.result.given.pairs:
+            self._probing.drop()  # what is compared is not in sight any more
         if result is None:
             return
         state, comparison = self.desk.state, result.result.comparison

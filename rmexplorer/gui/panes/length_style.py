@@ -37,8 +37,8 @@ FORMULA = (
     "< 0.1. Style at equal length is a logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the "
     "difference in the feature, in within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, "
     "q-values Benjamini–Hochberg's over features. All features: the mean paired difference in within-prompt SD, q by exact McNemar, or "
-    "for the mean of subsets (20 pairs or more, each counted alike) by Student's t over prompts. An effect is an association: it does "
-    "not say that the feature makes a response win."
+    "for the mean of subsets (20 pairs of 5 prompts or more, each counted alike) by Student's t over prompts. An effect is an "
+    "association: it does not say that the feature makes a response win."
 )
 
 
