@@ -64,7 +64,7 @@ def compare_heads(dataset: Dataset, first: Checkpoint, second: Checkpoint, chose
 
 def unknown_to_both(dataset: Dataset, first: Checkpoint, second: Checkpoint) -> np.ndarray:
     """(pairs,) bool: the pairs that neither head has learnt from."""
-    return heldout_of(dataset, first) & heldout_of(dataset, second)
+    return np.asarray(heldout_of(dataset, first) & heldout_of(dataset, second))
 
 
 def compare_probes(dataset: Dataset, first: Checkpoint, second: Checkpoint,
