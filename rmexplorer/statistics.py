@@ -90,7 +90,7 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return q
 
 
-def two_sided_p(z: np.ndarray | float, groups: int | None = None) -> np.ndarray:
+def two_sided_p(z: np.ndarray | float, groups: float | None = None) -> np.ndarray:
     """Two-sided p-value of z scores: normal, or with a standard error from so many prompts Student's t, one df fewer."""
     from scipy.special import ndtr, stdtr
 
