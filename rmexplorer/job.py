@@ -61,11 +61,13 @@ def heard(function: Callable[[], Result], hear: Hear) -> Result:
 def finish(job: Job[Result], each: Callable[[Progress], None] | None = None) -> Result:
     """Run a job to its end, hand each Progress to `each`, and return the job's result.
 
-    Beats of plain functions that the job calls go to `each` too. The job is closed (its `finally` runs) also when `each`
+    Beats of plain functions that the job calls go to `each` too; without it all go to who hears the caller, so that a
+    job inside a figure is shown and ended like the rest of it. The job is closed (its `finally` runs) also when `each`
     raises, for example KeyboardInterrupt.
     """
-
-    return drive(job, lambda progress: None if each is None or progress is None else each(progress))
+    if each is None:
+        return drive(job, _HEARS.get() or (lambda _: None))
+    return drive(job, lambda progress: None if progress is None else each(progress))
 
 
 def drive(job: Job[Result], hear: Hear) -> Result:

@@ -90,7 +90,7 @@ def benjamini_hochberg(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return q
 
 
-def two_sided_p(z: np.ndarray | float, groups: int | None = None) -> np.ndarray:
+def two_sided_p(z: np.ndarray | float, groups: float | None = None) -> np.ndarray:
     """Two-sided p-value of z scores: normal, or with a standard error from so many prompts Student's t, one df fewer."""
     from scipy.special import ndtr, stdtr
 
@@ -264,11 +264,11 @@ class Clusters:
         """Value, low and high (m,) of a smooth function (..., k) → (..., m) of the means of (n, k) columns.
 
         `function` uses arithmetic only (no abs, no where): beyond the bootstrap its gradient comes from complex steps.
-        An end is NaN where more than half of the draws give none; None where there are fewer than 5 prompts: resampling
-        those says nothing.
+        An end is NaN where more than half of the draws give none; None without columns, or where there are fewer than 5
+        prompts: resampling those says nothing.
         """
         beat()
-        if self.prompts < FEW_PROMPTS:
+        if self.prompts < FEW_PROMPTS or not columns.shape[1]:
             return None
         sums = self.sums(columns) / self.n
         with np.errstate(divide="ignore", invalid="ignore"):

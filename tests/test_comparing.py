@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from rmexplorer.analysis.fix_comparison import probe_changes
 from rmexplorer.data.read import read
 from rmexplorer.job import finish
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.workflows.comparing import compare_heads
+from rmexplorer.workflows.comparing import compare_heads, compare_probes, unknown_to_both
+from rmexplorer.workflows.edits import built_in
 from rmexplorer.workflows.files import demo_path
+from rmexplorer.workflows.scoring import heldout_of
 
 
 def test_that_a_planted_change_of_a_probe_is_found_with_its_interval_and_others_are_not() -> None:
@@ -58,3 +61,8 @@ def test_that_the_command_line_compares_two_heads(home: Path, tmp_path: Path, ca
     same = Checkpoint.load(heads[0])
     alike = finish(compare_heads(finish(read(demo_path())), same, same, ()))
     assert all(one.difference.value == 0.0 for one in alike.figures.changes) and alike.mcnemar.p == 1.0 and alike.probes == ()
+    demo, other = finish(read(demo_path())), replace(same, settings=replace(same.settings, seed=same.seed + 1))
+    both = unknown_to_both(demo, same, other)
+    assert 0 < both.sum() < heldout_of(demo, same).sum()
+    probed = finish(compare_probes(demo, same, other, built_in()[:1]))[0]
+    assert 0 < probed.difference.n <= len(np.unique([demo.chosen[both], demo.rejected[both]])), "what one has learnt is not probed"

@@ -86,3 +86,28 @@ def test_that_beats_of_a_function_inside_a_job_are_those_of_the_job() -> None:
     seen: list[str] = []
     assert finish(outer(), lambda progress: seen.append(progress.note)) == 5
     assert seen == ["begun", *["counting"] * 5]
+
+
+def test_that_a_job_inside_a_function_is_heard_and_ended_with_it() -> None:
+    closed: list[bool] = []
+
+    def job() -> Job[int]:
+        try:
+            for place in range(5):
+                beat(Progress(place, 5, "inside"))
+                yield Progress(place, 5, "step")
+            return 7
+        finally:
+            closed.append(True)
+
+    heard_of: list[Progress | None] = []
+    assert heard(lambda: finish(job()), heard_of.append) == 7
+    assert [one.note for one in heard_of[:2] if one is not None] == ["inside", "step"] and len(heard_of) == 10
+
+    def stop(progress: Progress | None) -> None:
+        if progress is not None and progress.done == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        heard(lambda: finish(job()), stop)
+    assert closed == [True, True]

@@ -64,7 +64,7 @@ class Attribution:
         shown = " ".join(text.split())
         shown = shown if len(shown) <= 28 else shown[:27].rstrip() + "…"
         size = wording.number(abs(weight))
-        if not float(size):
+        if size == wording.number(0.0):
             return f"No {self.unit} moves the reward by 0.01"
         if self.method == "gradient":
             return f"“{shown}” {'adds' if weight > 0 else 'takes'} {size} {'to' if weight > 0 else 'from'} the reward"
@@ -189,7 +189,8 @@ def word_effects(
     """Mean effect of each word: changes of its places are summed within a response, then averaged over responses.
 
     word, change, response (row), prompt: (places,), an entry a word in its place. A word needs five responses; intervals
-    are over prompts, q-values Benjamini–Hochberg's over all such words.
+    are over prompts, q-values Benjamini–Hochberg's over all such words, of Student's t over prompts: 1 where they are fewer
+    than five.
     """
     sums: dict[str, dict[int, float]] = defaultdict(dict)
     owner: dict[int, int] = {}
@@ -205,10 +206,9 @@ def word_effects(
         values = np.array([sums[name][row] for row in rows])
         clusters = Clusters(np.array([owner[row] for row in rows]), bootstrap=False)
         estimate, how = clusters.mean(values), clusters.how
-        error = float(clusters.standard_error((values - values.mean())[:, None])[0])
-        z = 0.0 if not np.isfinite(error) else float(values.mean()) / max(error, 1e-9)
+        error = max(float(clusters.standard_error((values - values.mean())[:, None])[0]), 1e-9)
         found.append((name, estimate, rows))
-        p.append(float(two_sided_p(z)))
+        p.append(1.0 if estimate.ci is None else float(two_sided_p(float(values.mean()) / error, clusters.prompts)))
     q = benjamini_hochberg(p)
     effects = [WordEffect(name, estimate, float(value), rows)
                for (name, estimate, rows), value in zip(found, q, strict=True)]

@@ -60,7 +60,7 @@ class Contrast:
 @dataclass(frozen=True)
 class Sides:
     """labels: chosen − rejected; model: higher − lower reward; errors: the same over wrongly ranked pairs, what the model
-    falls for. None without rewards, and for a mean of subsets where fewer than two have 20 such pairs.
+    falls for. None without rewards, and for a mean of subsets where fewer than two have 20 such pairs of 5 prompts.
     """
 
     labels: Contrast | None
@@ -119,6 +119,8 @@ class FeatureTable:
             if clear:
                 row, one = max(clear, key=lambda found: abs(found[1].effect.value or 0.0))
                 return f"{said} in {_said(row, one)}."
+        if self.rows and all(row.labels.effect.ci is None for row in self.rows):
+            return "Too few prompts to say what separates chosen from rejected."
         return "No surface feature separates chosen from rejected clearly."
 
     @property
@@ -133,7 +135,7 @@ class FeatureTable:
         over = even and bool(self.rows) and self.rows[0].even is not None
         return wording.method_line(
             wording.pairs_of(self.pairs, split), sample, "mean of subsets, each counted alike" if over else "",
-            "mean paired difference in within-prompt SD", wording.intervals(first.effect.how) if first else "",
+            "mean paired difference in within-prompt SD", wording.intervals(first.effect.how) if first and first.effect.ci else "",
             "Student's t over prompts" if over else "exact McNemar", "Benjamini–Hochberg over features",
         )
 
@@ -197,13 +199,14 @@ def _contrasts(differences: np.ndarray, clusters: Clusters) -> list[Contrast]:
 
 
 def _even_contrasts(differences: np.ndarray, prompt: np.ndarray, codes: np.ndarray) -> list[Contrast] | None:
-    """A contrast for each column of differences (n, k): the mean over subsets of 20 pairs, each counted alike.
+    """A contrast for each column of differences (n, k): the mean over subsets of 20 pairs of 5 prompts, each counted alike.
 
-    The interval is cluster-robust over prompts: a subset's part of the influence is its deviation from its own mean. None
-    where fewer than two subsets are large enough.
+    The interval is cluster-robust over prompts: a subset's part of the influence is its deviation from its own mean, which
+    says nothing of a subset with one prompt. None where fewer than two subsets are large enough.
     """
     sizes = np.bincount(codes)
-    large = np.flatnonzero(sizes >= LEAST_PAIRS)
+    of_subset = np.unique(np.column_stack([codes, Clusters(prompt).codes]), axis=0)[:, 0]  # of each of its prompts once
+    large = np.flatnonzero((sizes >= LEAST_PAIRS) & (np.bincount(of_subset, minlength=len(sizes)) >= FEW_PROMPTS))
     if len(large) < 2:
         return None
     inside = np.isin(codes, large)

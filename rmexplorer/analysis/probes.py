@@ -200,7 +200,8 @@ def probes(changes: Sequence[Changes], spread: float, word_noise: float, prompts
 
     Intervals by bootstrap over prompts. p tests the mean change against zero with two sources of error: prompts, and
     the words that were chosen for the edit (a phrase is a sample of one from all that could have said it; Clark 1973,
-    "The language-as-fixed-effect fallacy"): sd = word_noise · √(words / texts), at least 6 words. q: Benjamini–Hochberg.
+    "The language-as-fixed-effect fallacy"): sd = word_noise · √(words / texts), at least 6 words. By Student's t with
+    Satterthwaite's degrees of freedom, those of the prompts where they are the only source. q: Benjamini–Hochberg.
     """
     found = [_one(change, spread, word_noise) for change in changes]
     tested = [place for place, (_, p, _) in enumerate(found) if p is not None]
@@ -222,10 +223,14 @@ def _one(change: Changes, spread: float, word_noise: float) -> tuple[Estimate, f
     mean = clusters.mean(moved)
     if clusters.prompts < FEWEST_PROMPTS or mean.value is None:
         return mean, None, noise
-    error = float(np.hypot(clusters.standard_error((moved - mean.value)[:, None])[0], noise))
+    own = float(clusters.standard_error((moved - mean.value)[:, None])[0])
+    error = float(np.hypot(own, noise))
     if not np.any(moved):
         return mean, 1.0, noise
-    return mean, float(two_sided_p(mean.value / error)) if error > 0 else 0.0, noise
+    if error <= 0:
+        return mean, 0.0, noise
+    groups = 1 + (clusters.prompts - 1) * (error / own) ** 4 if own > 0 else None
+    return mean, float(two_sided_p(mean.value / error, groups)), noise
 
 
 def _result(change: Changes, mean: Estimate, p: float | None, noise: float, q: float | None,

@@ -67,7 +67,7 @@ class RewardFeature:
             return wording.too_few(self.pairs)
         said, inner, name = self.trend_text(), self.within_text(), wording.style(self.name)
         if not said:
-            return f"No response differs in {name}."
+            return f"No response differs in {name}." if self.sd <= 0 else f"Too few prompts to say how the reward follows {name}."
         return wording.headline(f"{name[:1].upper()}{name[1:]}: {said}.", inner and f"{inner[0].upper()}{inner[1:]}.")
 
     def method(self, split: str = "") -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.job import Progress, beat
-from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid
+from rmexplorer.statistics import NOTHING, Clusters, Estimate, benjamini_hochberg, outcomes, sigmoid, t95
 
 FOLDS, MOST_ROWS = 5, 4_000
 BINS, EMPTY = 10, 0.5
@@ -149,7 +149,7 @@ def auc(first: np.ndarray, second: np.ndarray, group_first: np.ndarray, group_se
     if len(sums) < 5:
         return Estimate(value, None, None, n + m, "cluster-robust by prompt")
     inner = min(max(value, 1e-4), 1 - 1e-4)
-    middle, half = np.log(inner / (1 - inner)), Z95 * error / (inner * (1 - inner))
+    middle, half = np.log(inner / (1 - inner)), t95(len(sums)) * error / (inner * (1 - inner))
     low, high = sigmoid(np.array([middle - half, middle + half]))
     return Estimate(value, float(low), float(high), n + m, "cluster-robust by prompt")
 

@@ -9,7 +9,7 @@ import numpy as np
 from rmexplorer import wording
 from rmexplorer.analysis import analysis
 from rmexplorer.job import beat
-from rmexplorer.statistics import Z95, Clusters, Estimate, benjamini_hochberg, sigmoid, two_sided_p
+from rmexplorer.statistics import FEW_PROMPTS, Clusters, Estimate, benjamini_hochberg, sigmoid, t95, two_sided_p
 
 ALIKE = 0.98
 PRIOR = 1.0
@@ -47,6 +47,9 @@ class StyleEffects:
         """The feature where the model departs most from people, with its interval."""
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs)
+        if not self.effects:
+            few = self.prompts < FEW_PROMPTS
+            return "Too few prompts to say what style wins." if few else "No style feature differs in enough pairs to say what it wins."
         surprising = [effect for effect in self.effects if effect.gap_q < 0.05]
         if not surprising:
             return "At equal length, no style feature counts for the model clearly otherwise than for people."
@@ -125,13 +128,13 @@ def _fit(x: np.ndarray, gap: np.ndarray, target: np.ndarray) -> tuple[np.ndarray
 
 
 def _estimates(value: np.ndarray, influence: np.ndarray, clusters: Clusters) -> tuple[list[Estimate], np.ndarray]:
-    """Estimates with cluster-robust intervals, and their q-values."""
-    error = np.maximum(clusters.standard_error(influence), 1e-12)
+    """Estimates with cluster-robust intervals by Student's t over prompts, and their q-values."""
+    error, reach = np.maximum(clusters.standard_error(influence), 1e-12), t95(clusters.prompts)
     found = [
-        Estimate(float(v), float(v - Z95 * e), float(v + Z95 * e), clusters.n, clusters.how)
+        Estimate(float(v), float(v - reach * e), float(v + reach * e), clusters.n, clusters.how)
         for v, e in zip(value, error, strict=True)
     ]
-    return found, benjamini_hochberg(two_sided_p(value / error))
+    return found, benjamini_hochberg(two_sided_p(value / error, clusters.prompts))
 
 
 @analysis
@@ -161,7 +164,7 @@ def style_effects(
             else 0 * sd
         )
     varies = (difference != 0).sum(axis=0) >= max(10, n // 1000)
-    kept = np.flatnonzero(varies & (sd > 0) & ~(alike > ALIKE)) if clusters.prompts >= 5 else np.zeros(0, np.int64)
+    kept = np.flatnonzero(varies & (sd > 0) & ~(alike > ALIKE)) if clusters.prompts >= FEW_PROMPTS else np.zeros(0, np.int64)
     left_out = tuple(name for column, name in enumerate(style_names) if column not in set(kept.tolist()))
     if not len(kept):
         return StyleEffects(n, n if of is None else of, clusters.prompts, (), left_out)

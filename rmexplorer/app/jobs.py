@@ -284,7 +284,8 @@ class Cancelled(Problem):
 class _Figure:
     """One figure that is asked for. lost: nobody waits for it any more.
 
-    It does not hold who is answered: the thread may be the last to let it go, and a widget must not be deleted there.
+    told: the last beat that was handed on. It does not hold who is answered: the thread may be the last to let it go, and a
+    widget must not be deleted there.
     """
 
     key: str
@@ -292,6 +293,7 @@ class _Figure:
     function: Callable[[], Any]
     begun: float = 0.0
     progress: Progress | None = None
+    told: Progress | None = None
     lost: bool = False
 
     def lose(self) -> None:
@@ -319,7 +321,7 @@ class Compute(QObject):
         self._jobs = jobs
         self._waiting: deque[_Figure] = deque()
         self._current: _Figure | None = None
-        self._open: dict[str, tuple[_Figure, Callable[[Any, Exception | None], None]]] = {}
+        self._open: dict[str, tuple[_Figure, Callable[[Any, Exception | None], None], Callable[[Progress], None]]] = {}
         self._run: tuple[_Figure, Run] | None = None
         self._condition = threading.Condition()
         self._closing = False
@@ -331,24 +333,30 @@ class Compute(QObject):
         self._thread.start()
 
     def ask(
-        self, key: str, function: Callable[[], Any], receive: Callable[[Any, Exception | None], None], title: str = ""
+        self, key: str, function: Callable[[], Any], receive: Callable[[Any, Exception | None], None], title: str = "",
+        each: Callable[[Progress], None] = _ignore,
     ) -> None:
         """Compute `function()` in the thread and hand (result, error) to `receive` in the caller's thread.
 
-        title: what a person reads while it takes long; by default the key. One that a person cancels has the error Cancelled.
+        title: what a person reads while it takes long; by default the key. each: takes its last beat ten times a second.
+        One that a person cancels has the error Cancelled.
         """
         figure = _Figure(key, title or key[:1].upper() + key[1:], function)
         with self._condition:
             self._lose(key)
-            self._open[key] = figure, receive
+            self._open[key] = figure, receive, each
             self._waiting.append(figure)
             self._condition.notify()
         self._watch.start()
 
+    def asks(self, key: str) -> bool:
+        """Whether somebody waits for this figure."""
+        return key in self._open
+
     def withdraw(self, key: str) -> bool:
         """Nobody waits for this figure any more: it is not answered, and ends at its next beat. Whether it was asked for."""
         with self._condition:
-            asked = key in self._open
+            asked = self.asks(key)
             self._lose(key)
             return asked
 
@@ -360,7 +368,7 @@ class Compute(QObject):
 
     def _lose(self, key: str) -> None:
         if key in self._open:
-            figure, _ = self._open.pop(key)
+            figure, *_ = self._open.pop(key)
             figure.lose()
             self._waiting = deque(one for one in self._waiting if one is not figure)
 
@@ -394,8 +402,9 @@ class Compute(QObject):
             self._answered.emit(figure, result, error)
 
     def _look(self) -> None:
-        """Show a figure that takes long as a run, with its last beat."""
+        """Hand on the last beat of the figure that is computed; one that takes long is shown as a run."""
         figure = self._current
+        self._tell(figure)
         if self._run is not None and self._run[0] is not figure:
             self._hide()
         if figure is None:
@@ -409,6 +418,14 @@ class Compute(QObject):
             self._run = figure, run
             self._jobs.show(run)
 
+    def _tell(self, figure: _Figure | None) -> None:
+        if figure is None or figure.progress is None or figure.progress is figure.told:
+            return
+        figure.told = figure.progress
+        asked, _, each = self._open.get(figure.key, (None, None, _ignore))
+        if asked is figure:
+            each(figure.told)
+
     def _hide(self) -> None:
         if self._run is not None and self._jobs is not None:
             (_, run), self._run = self._run, None
@@ -418,7 +435,7 @@ class Compute(QObject):
         if self._run is not None and self._run[0] is figure:
             self._hide()
         if figure.key in self._open and self._open[figure.key][0] is figure:
-            _, receive = self._open.pop(figure.key)
+            _, receive, _ = self._open.pop(figure.key)
             receive(result, error)
 
     def close(self) -> None:
@@ -426,7 +443,7 @@ class Compute(QObject):
         self._watch.stop()
         with self._condition:
             self._closing = True
-            for figure, _ in self._open.values():
+            for figure, *_ in self._open.values():
                 figure.lose()
             self._open = {}
             self._condition.notify()

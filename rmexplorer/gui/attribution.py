@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from rmexplorer.app.desk import Desk
 from rmexplorer.app.state import State
 from rmexplorer.gui.theme import color, font, pen, px, themes
 from rmexplorer.gui.widgets import DiffView, ElidedLabel, LinkButton, Segmented, label
-from rmexplorer.job import Job, Result, finish
+from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.wording import number
 from rmexplorer.workflows import attributing
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from rmexplorer.analysis.attribution import Attribution
     from rmexplorer.reward.checkpoint import Checkpoint
 
+KEY = "attribution"
 KEPT = 400
 MEANS = {
     "leave_one_out": "The reward of the response minus the reward without the word. A word also moves length, style and the "
@@ -34,10 +34,6 @@ MEANS = {
 }
 NEEDS_HEAD = "Attribution needs a head that can score new texts: train one, or load one"
 Near = list[tuple[int, float, bool]]
-
-
-class Superseded(Exception):
-    """Another pair is wanted meanwhile."""
 
 
 class AttributionLegend(QWidget):
@@ -165,16 +161,6 @@ class NearestPairs(QWidget):
             self.buttons.append(button)
 
 
-def _finish(job: Job[Result], superseded: threading.Event) -> Result:
-    """Run a job to its end unless another pair is wanted meanwhile."""
-
-    def going(_: object) -> None:
-        if superseded.is_set():
-            raise Superseded
-
-    return finish(job, going)
-
-
 class Attributions:
     """Fills a DiffView with attributions, computed in the thread of figures, kept for each response of a head."""
 
@@ -186,7 +172,6 @@ class Attributions:
         self._kept: OrderedDict[tuple[int, str], Attribution] = OrderedDict()
         self._near: OrderedDict[int, Near] = OrderedDict()
         self._wanted = (-1, -1)
-        self._superseded = threading.Event()  # of what is computed now
 
     def why_not(self, state: State) -> str:
         """'' where attribution is possible, else why not."""
@@ -205,8 +190,7 @@ class Attributions:
             self._near.clear()
         wanted = (int(dataset.chosen[pair]), int(dataset.rejected[pair]))
         self._wanted, method = wanted, self.method.choice.current()
-        self._superseded.set()
-        superseded = self._superseded = threading.Event()
+        self.desk.compute.withdraw(KEY)
         self.near.show()
         self._draw(bool(dataset.tie[pair]))
         if all((row, method) in self._kept and row in self._near for row in wanted):
@@ -217,8 +201,8 @@ class Attributions:
         alone = [row for row in texts if row not in self._near]
 
         def work() -> tuple[list[Attribution], list[Near]]:
-            found = [_finish(attributing.explain(head, prompt, texts[row], method), superseded) for row in todo]
-            return found, [_finish(attributing.nearest_training(dataset, head, row), superseded) for row in alone]
+            found = [finish(attributing.explain(head, prompt, texts[row], method)) for row in todo]
+            return found, [finish(attributing.nearest_training(dataset, head, row)) for row in alone]
 
         def answered(result: tuple[list[Attribution], list[Near]] | None, error: Exception | None) -> None:
             if error is not None or result is None:
@@ -234,12 +218,12 @@ class Attributions:
                 if self._wanted == wanted:
                     self._draw(bool(dataset.tie[pair]))
 
-        self.desk.compute.ask("attribution", work, answered)
+        self.desk.compute.ask(KEY, work, answered)
 
     def forget(self) -> None:
         """Nothing is wanted any more: what is computed now stops at its next beat."""
         self._wanted = (-1, -1)
-        self._superseded.set()
+        self.desk.compute.withdraw(KEY)
         self.near.hide()
 
     def _draw(self, tie: bool) -> None:

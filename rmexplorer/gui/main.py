@@ -98,7 +98,7 @@ def _bring_back(
     desk = window.desk
     desk.show_dataset(dataset, folder, frame)
     if view.get("source"):
-        desk.came_from(str(view["source"]).split("\n"))
+        desk.opening.came_from(str(view["source"]).split("\n"))
     run = view.get("run")
     if run and any(one.id == run for one in desk.state.runs) and run != desk.state.runs[0].id:
         desk.use_run(run)

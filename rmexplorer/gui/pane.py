@@ -40,7 +40,8 @@ class Pane(QWidget):
     mark(state)           show selection, focus and marks on what is drawn
     inspects              whether the inspector stands open beside it until a person closes it
     previews              whether it shows the first pairs of a file while the rest is read, and any number of them
-    also_asks             keys of figures besides that are asked for by `draw`; they too are given up when the pane is left
+    also_asks             keys of figures besides that are asked for by `draw`; they too are given up when the pane
+                          is left or computes anew
     why_empty(state)      '' where the pane can be shown, else one sentence, and in `remedy` the command that mends it
     """
 
@@ -193,6 +194,8 @@ class Pane(QWidget):
                 return
             self._waiting = True
             self._loading.start()
+            for key in self.also_asks:
+                self.desk.compute.withdraw(key)  # of what is drawn now; it would only be in the way
             self.desk.compute.ask(self.name, function, self._show, self.title)
         elif self._marks_dirty and not self._waiting and self._stack.currentIndex() == 0:
             self._marks_dirty = False

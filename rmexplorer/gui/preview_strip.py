@@ -34,7 +34,7 @@ class PreviewStrip(QFrame):
         self.how = ElidedLabel("", "secondary", "small")
         self.button = GhostButton("Cancel", "x")
         self.button.setFixedHeight(px(28))
-        self.button.clicked.connect(desk.read_rest)
+        self.button.clicked.connect(desk.opening.read_rest)
         for part in (self.icon, self.what, self.bar):
             row.addWidget(part)
         row.addWidget(self.how, 1)
@@ -49,7 +49,7 @@ class PreviewStrip(QFrame):
         self.setVisible(partial is not None)
         if partial is None:
             return
-        run = self._desk.reading
+        run = self._desk.opening.run
         going = run is not None
         self.what.setText("Reading the rest")
         self.icon.set_icon("loader" if going else "info", "text2")

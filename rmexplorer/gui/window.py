@@ -505,7 +505,7 @@ class Window(QWidget):
             scope=state.scope,
             focus=state.focus,
             dataset=str(state.folder) if dataset is not None and state.partial is None else "",
-            source="\n".join(self.desk.sources),
+            source="\n".join(self.desk.opening.sources),
             run=state.run,
         )
 

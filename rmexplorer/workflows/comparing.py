@@ -27,7 +27,7 @@ from rmexplorer.workflows.probing import Sample, applied
 from rmexplorer.workflows.scoring import heldout_of, pair_rewards, score
 
 OTHER = "other"  # the name under which a comparison is of two heads, not of a fix
-VERSION = 1
+VERSION = 2
 BATCH = 512
 
 
@@ -46,7 +46,7 @@ def compare_heads(dataset: Dataset, first: Checkpoint, second: Checkpoint, chose
 
     Raises Problem where no such pair is decided.
     """
-    held = heldout_of(dataset, first) & heldout_of(dataset, second)
+    held = unknown_to_both(dataset, first, second)
     warnings: tuple[str, ...] = ()
     if not held.any():
         held = np.ones(len(dataset), bool)
@@ -62,11 +62,20 @@ def compare_heads(dataset: Dataset, first: Checkpoint, second: Checkpoint, chose
     return HeadComparison(figures, paired_difference(after, margin, Clusters(given["prompt"])), probes, warnings)
 
 
+def unknown_to_both(dataset: Dataset, first: Checkpoint, second: Checkpoint) -> np.ndarray:
+    """(pairs,) bool: the pairs that neither head has learnt from."""
+    return np.asarray(heldout_of(dataset, first) & heldout_of(dataset, second))
+
+
 def compare_probes(dataset: Dataset, first: Checkpoint, second: Checkpoint,
                    chosen: Sequence[Probe] | None = None) -> Job[tuple[ProbeChange, ...]]:
-    """Job: what each probe does to the rewards of both heads, in within-prompt SD of each; () where rewards have no scale."""
+    """Job: what each probe does to the rewards of both heads, in within-prompt SD of each; () where rewards have no scale.
+
+    Of responses of the pairs that neither head has learnt from, of all where there is none.
+    """
     chosen = edits.built_in() if chosen is None else tuple(chosen)
-    sample = Sample.of(dataset, first)
+    held = unknown_to_both(dataset, first, second)
+    sample = Sample.of(dataset, first, np.flatnonzero(held) if held.any() else np.arange(len(dataset)))
     scales, bases = [], []
     for head in (first, second):
         base = yield from _scored(head, sample.prompts, sample.texts, "scoring responses")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmexplorer.analysis.attribution import MOST_PIECES, cut, left_out, plain_word, shares, word_effects
+from rmexplorer.analysis.attribution import MOST_PIECES, Attribution, cut, left_out, plain_word, shares, word_effects
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.phrases import blanked
 from rmexplorer.encoders import ENCODERS, Encoder, encode_texts
@@ -177,6 +177,26 @@ def test_that_the_changes_of_one_response_are_summed_before_they_are_averaged() 
 def test_that_few_responses_say_nothing() -> None:
     found = word_effects([], np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
     assert found.pays == () and "No single word" in found.headline()
+
+
+def test_that_a_word_of_fewer_than_five_prompts_is_never_clear() -> None:
+    """Eight responses of two prompts say nothing of others, however alike they are: there is no interval, so no q either."""
+    change = np.array([0.5, 0.51, 0.5, 0.49] * 2)
+    found = word_effects(["good"] * 8, change, np.arange(8), np.arange(8) // 4)
+    assert found.pays[0].change.ci is None and found.pays[0].q == 1.0
+    assert found.headline().startswith("No single word clearly pays")
+
+
+def test_that_words_of_few_prompts_have_the_error_rate_they_promise() -> None:
+    """Six prompts a word, nothing to find: by the normal distribution 11 in 100 would be below 0.05."""
+    random = np.random.default_rng(1)
+    p = [word_effects(["a"] * 6, random.normal(size=6), np.arange(6), np.arange(6)) for _ in range(600)]
+    assert 0.02 < np.mean([(one.pays or one.costs)[0].q < 0.05 for one in p]) < 0.08
+
+
+def test_that_a_reward_of_thousands_can_be_said() -> None:
+    assert Attribution((("so ", 1234.5),), "word", 3000.0).sentence() == "Without “so” the reward falls by 1,234.50"
+    assert Attribution((("so ", 0.001),), "word", 3.0).sentence() == "No word moves the reward by 0.01"
 
 
 def test_that_the_nearest_training_pair_is_the_one_with_the_same_text(linear: Checkpoint, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -97,6 +98,33 @@ def test_that_the_headline_names_what_the_model_falls_for_and_without_a_model_wh
     assert planted().headline().startswith("Wrong picks differ from what people chose most in c (+")
     bare = planted(margin=False)
     assert bare.headline().startswith("Chosen and rejected differ most in") and all(row.model is None for row in bare.rows)
+
+
+def test_that_a_subset_of_one_prompt_does_not_count_as_known_for_sure() -> None:
+    """Its pairs all have the one prompt's deviation, which would enter the variance of the mean as 0."""
+    random = np.random.default_rng(2)
+    gap = random.standard_normal((90, 1))
+    subset = np.repeat(["one", "two", "single"], 30).astype(object)
+    prompt = np.arange(90)
+    plain, zeros = np.full(90, 100), np.zeros(90)
+
+    def even(prompts: np.ndarray) -> Any:
+        row = feature_table(prompts, subset, zeros, plain, plain, gap, 0 * gap, ("a",)).rows[0]
+        return row.side("labels", True).effect, row.sd
+
+    found, sd = even(np.where(subset == "single", 200, prompt))
+    assert found.n == 60 and found.value == pytest.approx(gap[:60].mean() / sd), "of the two that can be known"
+    assert even(prompt)[0].n == 90
+
+
+def test_that_one_prompt_or_nothing_that_differs_says_nothing() -> None:
+    n = 4_000
+    random, plain = np.random.default_rng(0), np.full(n, 100)
+    names = np.full(n, "x", object)
+    same = feature_table(np.arange(n), names, np.zeros(n), plain, plain, np.ones((n, 1)), np.ones((n, 1)), ("a",), random.normal(size=n))
+    assert same.rows == () and same.headline() == "No surface feature separates chosen from rejected clearly."
+    one = feature_table(np.zeros(n, int), names, np.zeros(n), plain, plain, random.normal(size=(n, 1)), np.zeros((n, 1)), ("a",))
+    assert one.headline() == "Too few prompts to say what separates chosen from rejected." and "intervals" not in one.method()
 
 
 def test_that_style_alone_is_cross_validated() -> None:

@@ -129,3 +129,12 @@ def test_that_sycophancy_is_a_difference_of_differences_over_claims() -> None:
     found = difference_of_differences(stated, unstated, claim)
     assert found.value == pytest.approx(0.4) and found.n == 60
     assert found.low == pytest.approx(0.4) and found.high == pytest.approx(0.4)
+
+
+def test_that_few_prompts_find_one_edit_in_twenty_under_the_null() -> None:
+    """By the normal distribution 11 in 100 of six prompts would be found."""
+    random = np.random.default_rng(0)
+    found = [probes([change("a", random.normal(size=6))], 1.0, 0.0, 6, 6).probes[0] for _ in range(600)]
+    assert 0.02 < np.mean([one.q is not None and one.q < 0.05 for one in found]) < 0.08
+    sure = probes([change("a", np.full(6, 3.0) + 1e-9 * np.arange(6))], 1.0, 0.4, 6, 6).probes[0]
+    assert sure.q == pytest.approx(2 * 0.00109, abs=1e-3), "where the words alone are unsure, it is the normal distribution"

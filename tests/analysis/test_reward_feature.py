@@ -12,6 +12,7 @@ import pytest
 
 from rmexplorer.analysis.cloud import within_prompts
 from rmexplorer.analysis.reward_feature import reward_feature
+from rmexplorer.analysis.style_effects import style_effects
 from rmexplorer.cli import main
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.data.read import read
@@ -52,6 +53,15 @@ def test_that_a_length_is_counted_in_doublings_and_held_equal_to_nothing(planted
     flat["style_chosen"][:] = flat["style_rejected"][:] = 1.0
     nothing = reward_feature(**given_of(flat), feature="noise")
     assert nothing.trend is None and nothing.within.value is None and nothing.headline() == "No response differs in noise."
+
+
+def test_that_one_prompt_is_too_few_to_say_and_not_taken_for_no_difference(planted: Planted) -> None:
+    values = planted(40)
+    values["prompt"][:] = 0
+    found = reward_feature(**given_of(values), feature="sways_model")
+    assert found.sd > 0 and found.headline() == "Too few prompts to say how the reward follows sways model."
+    kept = {name: values[name] for name in ("margin", "prompt", "length_gap", "style_chosen", "style_rejected", "style_names")}
+    assert style_effects(**kept).headline() == "Too few prompts to say what style wins."
 
 
 def test_that_within_prompts_is_least_squares_through_the_origin_and_turns_with_its_pairs() -> None:

@@ -14,6 +14,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from rmexplorer.analysis.fix_comparison import changed_pairs, fix_comparison
+from rmexplorer.app.jobs import Run
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.fix_form import joined, parted
 from rmexplorer.gui.panes.fixes import FixesPane
@@ -380,3 +381,23 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
     pane.changes.page.set_current("figures")
     pane.changes.page.changed.emit("figures")
     assert pane.changes.forests["accuracy"].isVisible() and not pane.changes.probes.isVisible()
+
+
+def test_that_probes_are_given_up_when_their_heads_are_out_of_sight(
+    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, pane, _ = compared
+    runs: list[Run] = []
+
+    def order(title: str, module: str, function: str, arguments: tuple[Any, ...], **more: Any) -> Run:
+        runs.append(Run(title, **more))
+        return runs[-1]
+
+    monkeypatch.setattr(window.desk.jobs, "order", order)
+    pane.changes.page.set_current("probes")
+    pane.changes.page.changed.emit("probes")
+    assert len(runs) == 1 and not pane.settled
+    window.desk.set_query("words>100000")
+    settle(window)
+    runs[0].done("gone")  # comes too late: there is no such file
+    assert pane.changes.empty.isVisible() and not pane.changes.error.isVisible()

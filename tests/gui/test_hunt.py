@@ -17,6 +17,7 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.hunt import NEEDS_HEAD, HuntPane
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
+from rmexplorer.problem import Problem
 from rmexplorer.workflows.attributing import words_that_pay
 from rmexplorer.workflows.edits import built_in
 from rmexplorer.workflows.hunting import Phrases, count_folder, hunt_columns
@@ -84,6 +85,23 @@ def test_that_words_left_out_are_listed_and_select_their_pairs(hunting: HuntPane
     assert mask is not None and data is not None
     there = np.isin(data.chosen, responses) | np.isin(data.rejected, responses)
     assert np.array_equal(mask, there & hunting.desk.state.shown)
+
+
+def test_that_words_which_are_not_drawn_give_way_to_phrases_and_say_why(
+    hunting: HuntPane, settle: Settle, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise Problem("the words are gone", "try again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rmexplorer.gui.panes.hunt.drawn", broken)
+        hunting.views.group.button(3).click()
+        settle(window)
+    assert hunting.views.current() == "pays" and hunting.card.forest.isVisible(), "it would wait for ever"
+    assert hunting.error.isVisible() and "the words are gone" in hunting.error.text.text()
+    hunting.views.group.button(3).click()
+    settle(window)
+    assert "left out in turn" in hunting.card.subtitle_label.text()
 
 
 def test_that_words_are_those_of_the_filter_or_the_selection_by_either_method(

@@ -378,6 +378,8 @@ def test_that_style_is_measured_while_the_rest_is_shown(
     assert pane.styles.pages.currentIndex() == 2
     assert pane.lengths.pages.currentIndex() == pane.accuracies.pages.currentIndex() == 0
     assert "2,312" in pane.header.method_label.text() and not pane.settled
+    wait_until(lambda: bool(window.desk.jobs.runs))  # what takes long is shown below the window
+    assert window.desk.jobs.shown.title == "Measuring style" and not window.desk.jobs.busy
     for work in window.desk.jobs.runs:
         window.desk.jobs.cancel(work)
     settle(window)
@@ -386,6 +388,33 @@ def test_that_style_is_measured_while_the_rest_is_shown(
     QTest.mouseClick(pane.styles.empty.button, Qt.MouseButton.LeftButton)
     settle(window)
     assert pane.styles.pages.currentIndex() == 0 and pane.styles.forest.isVisible()
+
+
+def test_that_measuring_ends_when_the_pane_is_left_and_begins_again_when_it_is_shown(
+    window: Window, pane: LengthStylePane, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+
+    def endless(_: Any) -> Any:
+        try:
+            while True:
+                yield Progress(0, 0, "measuring style")
+        finally:
+            ended.append(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rmexplorer.gui.panes.length_style.measure_effects", endless)
+        window.desk.set_scope("training")
+        wait_until(lambda: pane.styles.loading.note == "Measuring style" and window.desk.jobs.shown is not None)
+        window.show_pane("data")
+        wait_until(lambda: bool(ended))
+        settle(window)
+    wait_until(lambda: not window.desk.jobs.runs)
+    window.show_pane("length_style")
+    settle(window)
+    assert pane.styles.forest.isVisible() and pane.styles.pages.currentIndex() == 0
+    window.desk.set_scope("all")
+    settle(window)
 
 
 def test_that_it_needs_rewards(window: Window, trained: Any, settle: Settle) -> None:

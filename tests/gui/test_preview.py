@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from rmexplorer.app import desk as desks
+from rmexplorer.app import opening as openings
 from rmexplorer.app import state as states
 from rmexplorer.app.commands import COMMANDS, why_not
 from rmexplorer.app.jobs import Run
@@ -136,9 +136,9 @@ def test_that_a_large_file_is_shown_twice_and_cancelled_or_not(
     assert callable(each) and callable(cancelled)
     each(Progress(0, 0, "reading", Begun(str(folder), 900)))
     wait_until(lambda: desk.state.partial is not None)
-    assert not folder.exists() and desk.reading is not None and desk.project.recent(1) == ()
+    assert not folder.exists() and desk.opening.run is not None and desk.project.recent(1) == ()
     cancelled()
-    assert desk.state.partial == Partial(200, 900, "reading was cancelled") and desk.reading is None
+    assert desk.state.partial == Partial(200, 900, "reading was cancelled") and desk.opening.run is None
     pane = window.panes["data"]
     assert isinstance(pane, Data)
     assert pane.preview.button.text() == "Read the rest"
@@ -169,7 +169,7 @@ def test_that_very_many_pairs_are_browsed_whole_and_sampled_for_the_rest(
     assert window.rail.buttons["train"].reason == window.desk.state.waits != ""
     window.show_pane("train")
     assert window.panes["train"].empty.button.text() == "Take a sample"
-    monkeypatch.setattr(desks, "SAMPLED", 300)
+    monkeypatch.setattr(openings, "SAMPLED", 300)
     monkeypatch.setattr(opening, "sampled", lambda dataset: sampled(dataset, 300))
     QTest.mouseClick(window.panes["train"].empty.button, Qt.MouseButton.LeftButton)
     wait_until(lambda: len(window.desk.state.dataset or ()) == 300)

@@ -305,12 +305,12 @@ def test_that_several_files_chosen_or_dropped_are_one_dataset_and_come_back_from
     view = window.desk.project.view()
     window.desk.session.put(dataset=None)
     reopen(window, view)
-    assert window.desk.sources == files, "also where it comes from the cache"
+    assert window.desk.opening.sources == files, "also where it comes from the cache"
     shutil.rmtree(view["dataset"])
     window.desk.session.put(dataset=None)
     reopen(window, view)
     wait_until(lambda: window.desk.state.dataset is not None)
-    assert window.desk.sources == files and window.desk.state.dataset.name == "2 files"
+    assert window.desk.opening.sources == files and window.desk.state.dataset.name == "2 files"
     (recent,) = window.desk.project.recent()
     assert recent.paths == files and recent.is_there and recent.name == "2 files"
     Path(files[1]).rename(tmp_path / "moved.jsonl")

@@ -37,13 +37,13 @@ def open_folder(desk: Desk) -> None:
 @command("Open the demo", "", "File")
 def open_demo(desk: Desk) -> None:
     """Open the demo dataset, whose faults are planted and documented."""
-    desk.open_demo()
+    desk.opening.open_demo()
 
 
 @command("Paste pairs", "Ctrl+Shift+V", "File")
 def paste_pairs(desk: Desk) -> None:
     """Read pairs from the clipboard: JSONL, JSON or a table."""
-    desk.open_text(desk.ui.clipboard())
+    desk.opening.open_text(desk.ui.clipboard())
 
 
 @command("Export pairs…", "Ctrl+E", "File", with_read)
@@ -66,7 +66,7 @@ def export_pairs(desk: Desk) -> None:
 @command("Take a sample of pairs", "", "File", with_read)
 def take_sample(desk: Desk) -> None:
     """Draw a million pairs of a larger dataset at random and go on with these."""
-    desk.take_sample()
+    desk.opening.take_sample()
 
 
 @command("Save head…", "Ctrl+Shift+S", "File", with_rewards)

@@ -125,7 +125,7 @@ class Data(Pane):
         self.left_out.hide()
         self.criterion = QComboBox()
         self.criterion.setAccessibleName("Label used")
-        self.criterion.activated.connect(lambda _: self.desk.use_criterion(str(self.criterion.currentData())))
+        self.criterion.activated.connect(lambda _: self.desk.opening.use_criterion(str(self.criterion.currentData())))
         self.criterion.hide()
         self.quality = GhostButton("Quality", "circle-check")
         self.quality.clicked.connect(self.show_quality)

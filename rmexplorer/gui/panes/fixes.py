@@ -14,11 +14,11 @@ from rmexplorer.app.fixing import Fixing
 from rmexplorer.app.own_probes import known_probes, stock_phrases
 from rmexplorer.app.state import State
 from rmexplorer.app.training import keep_head
+from rmexplorer.gui.card_work import CardWork
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
 from rmexplorer.gui.fix_form import FeaturePick, FixForm
 from rmexplorer.gui.fix_list import FixList, FixRow
-from rmexplorer.gui.one_job import OneJob
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
@@ -83,7 +83,7 @@ class FixesPane(Pane):
         self.changes = ChangesCard()
         self.changes.chosen.connect(self._select_row)
         self.changes.paged.connect(self._turn)
-        self._probing = OneJob(self.desk, self.changes, "Comparing probes")
+        self._probing = CardWork(self.desk, self.changes, "probes of fixes", "Comparing probes")
         self._probed: tuple[str, str] = ("", "")  # the heads whose probes are in sight
         for card, stretch in ((self.before, 10), (self.after, 10), (self.changes, 16)):
             card.setMinimumHeight(px(LOW_CARD))
@@ -165,6 +165,8 @@ class FixesPane(Pane):
 
     def draw(self, result: FixesDrawn | None) -> None:
         """Headline, cards and rows."""
+        if result is None or result.result.comparison is None or not result.result.given.pairs:
+            self._probing.drop()  # what is compared is not in sight any more
         if result is None:
             return
         state, comparison = self.desk.state, result.result.comparison

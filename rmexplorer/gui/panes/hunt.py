@@ -257,10 +257,12 @@ class HuntPane(Pane):
         self._jobs += 1
 
         def drawn_rows(found: tuple[np.ndarray, int] | None, error: Exception | None) -> None:
-            self._jobs -= 1
             if found is None or error is not None:
-                self._weighing = False
+                self._gone()
+                if isinstance(error, Problem):
+                    self.error.show_problem(error)
                 return
+            self._jobs -= 1
             self._order("Weighing words", "words_folder", (folder, str(head_file(head)), found[0].tolist(), found[1], method),
                         lambda words: self._worded(key, words))
 
@@ -282,15 +284,14 @@ class HuntPane(Pane):
                 done(result)
 
         def failed(problem: Problem) -> None:
-            self._jobs -= 1
-            self._weighing = False
+            self._gone()
             self.error.show_problem(problem)
 
         self.desk.jobs.order(title, "rmexplorer.workflows.hunting", function, arguments, done=ended, failed=failed,
                              cancelled=self._gone)
 
     def _gone(self) -> None:
-        """What was asked for was cancelled: phrases again."""
+        """What was asked for was cancelled or failed: phrases again."""
         self._jobs -= 1
         self._weighing = False
         if self.views.current() == "words":

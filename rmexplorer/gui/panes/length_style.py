@@ -13,10 +13,10 @@ from rmexplorer.analysis.feature_table import FeatureTable
 from rmexplorer.analysis.length_style import LengthStyle, length_groups
 from rmexplorer.analysis.style_effects import StyleEffects
 from rmexplorer.app.state import State
+from rmexplorer.gui.card_work import CardWork
 from rmexplorer.gui.feature_card import FeatureTableCard
 from rmexplorer.gui.feature_form import FeatureForm
 from rmexplorer.gui.length_cards import LengthAccuracyCard, Spot, StyleCard, spots
-from rmexplorer.gui.one_job import OneJob
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.reward_length import FEATURE, RewardLengthCard
 from rmexplorer.gui.scatter import Scatter, drawn_feature
@@ -37,8 +37,8 @@ FORMULA = (
     "< 0.1. Style at equal length is a logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the "
     "difference in the feature, in within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, "
     "q-values Benjamini–Hochberg's over features. All features: the mean paired difference in within-prompt SD, q by exact McNemar, or "
-    "for the mean of subsets (20 pairs or more, each counted alike) by Student's t over prompts. An effect is an association: it does "
-    "not say that the feature makes a response win."
+    "for the mean of subsets (20 pairs of 5 prompts or more, each counted alike) by Student's t over prompts. An effect is an "
+    "association: it does not say that the feature makes a response win."
 )
 
 
@@ -76,6 +76,7 @@ class LengthStylePane(Pane):
     order = 3
     remedy = ("Train a head", "train_or_pause")
     reads = Pane.reads | {"columns"}
+    also_asks = ("style", "table of features", "reward by feature")
 
     def build(self) -> None:
         """The scatter above, two cards below; or the table in their place."""
@@ -113,9 +114,10 @@ class LengthStylePane(Pane):
         self.body.addWidget(self.plots, 1)
         self.body.addWidget(self.table, 1)
         self.table.hide()
-        self._styling = OneJob(self.desk, self.styles, "Measuring style")
-        self._tabling = OneJob(self.desk, self.table, "Measuring features")
-        self._drawing = OneJob(self.desk, self.lengths, "Measuring the feature")
+        cards = (self.styles, self.table, self.lengths)
+        titles = ("Measuring style", "Measuring features", "Measuring the feature")
+        self._works = self._styling, self._tabling, self._drawing = tuple(
+            CardWork(self.desk, *one) for one in zip(cards, self.also_asks, titles, strict=True))
         self._usable: Columns | None = None  # the pairs of the result, with the features that can be measured
         self._tabled: tuple[Columns, Columns] | None = None  # the pairs of the result and those of the table
         self._dataset: object = None
@@ -142,7 +144,7 @@ class LengthStylePane(Pane):
 
     def _show(self, result: Any, error: Exception | None) -> None:
         if error is not None:
-            for work in (self._styling, self._tabling, self._drawing):
+            for work in self._works:
                 work.drop()
             for card in (self.lengths, self.styles, self.accuracies, self.table):
                 card.show_ready()
@@ -151,8 +153,7 @@ class LengthStylePane(Pane):
     @property
     def settled(self) -> bool:
         """Whether everything is drawn and nothing is computed or measured, images of counts too."""
-        works = (self._styling, self._tabling, self._drawing)
-        return super().settled and not any(work.pending for work in works) and not self.lengths.pending
+        return super().settled and not any(work.pending for work in self._works) and not self.lengths.pending
 
     def _ask_style(self, given: Columns) -> None:
         def show(found: tuple[Measured, StyleEffects]) -> None:
@@ -163,7 +164,7 @@ class LengthStylePane(Pane):
                 self.styles.show_error(_named(ready.failed))
             self._offer(ready.given)
 
-        self._styling.ask(lambda: measure_effects(given), show, 2 * min(given.pairs, SAMPLES["style_effects"]))
+        self._styling.ask(lambda: measure_effects(given), show)
 
     def _ask_table(self) -> None:
         if self.result is None or not self.result.found.pairs:
@@ -178,7 +179,7 @@ class LengthStylePane(Pane):
             if found[0].failed:
                 self.table.show_error(_named(found[0].failed))
 
-        self._tabling.ask(lambda: parted(given, subset), show, 2 * min(given.pairs, SAMPLES["feature_table"]))
+        self._tabling.ask(lambda: parted(given, subset), show)
 
     def draw_feature(self, name: str) -> None:
         """Draw the reward against a feature: that by words is there, others are measured first."""
@@ -191,7 +192,7 @@ class LengthStylePane(Pane):
             self._drawing.drop()
             self._draw_scatter(self.result.scatter)
         else:
-            self._drawing.ask(lambda: drawn_feature(given, name), self._draw_scatter, 2 * min(given.pairs, SAMPLES["reward_feature"]))
+            self._drawing.ask(lambda: drawn_feature(given, name), self._draw_scatter)
 
     def _draw_scatter(self, scatter: Scatter) -> None:
         self.lengths.show_scatter(scatter, self._context())
@@ -239,7 +240,7 @@ class LengthStylePane(Pane):
         if not found.pairs:
             filtered = state.matching is not None
             sentence = "No pair passes the filter here." if filtered else no_pairs(state)
-            for work in (self._styling, self._tabling, self._drawing):
+            for work in self._works:
                 work.drop()
             for card in cards:
                 card.show_empty(sentence, "Clear the filter" if filtered else "", lambda: self.desk.set_query(""))
