@@ -343,13 +343,13 @@ class ForestPlot(QWidget):
     def _spread(self) -> None:
         """Let rows share the height there is, up to one and a half times their own; the axis follows the last.
 
-        Where they must scroll, no row is cut at the lower end.
+        Where they must scroll, those in sight fill it, and none is cut at the lower end.
         """
-        count = max(len(self.model.rows), 1)
         room = self.height() - self.axis.sizeHint().height()
         least = px(self.delegate.row_height)
-        height = self.delegate.height = int(min(max(room / count, least), least * 1.5))
-        self.list.setFixedHeight(height * max(min(room // height, count), 1))
+        seen = max(min(room // least, len(self.model.rows)), 1)
+        height = self.delegate.height = int(min(max(room / seen, least), least * 1.5))
+        self.list.setFixedHeight(height * seen)
         self.list.doItemsLayout()
 
     def sizeHint(self) -> QSize:
