@@ -261,7 +261,7 @@ class _Axis(QWidget):
     def __init__(self, shape: ForestLayout, rows: QListView, parent: QWidget) -> None:
         super().__init__(parent)
         self.shape, self.rows = shape, rows
-        self.title = ""
+        self.title = self.right = ""  # below the axis, and beside it: what the texts at the right of the rows are
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.update)
 
@@ -282,6 +282,8 @@ class _Axis(QWidget):
             if x > end + 6:
                 painter.drawText(QPointF(x, px(3) + metrics.ascent()), text)
                 end = x + width
+        if self.right:
+            painter.drawText(QRectF(0, px(3), room.width() - px(8), metrics.height()), Qt.AlignmentFlag.AlignRight, self.right)
         if self.title:
             painter.setPen(color("text2"))
             painter.drawText(
