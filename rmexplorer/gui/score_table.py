@@ -97,6 +97,7 @@ class ScoreTable(QWidget):
                 value, interval = label("", "", "body"), label("", "secondary", "small")
                 column.addWidget(value, 0, right)
                 column.addWidget(interval, 0, right)
+                column.addStretch(1)  # a note may be two lines high
                 self.grid.addWidget(cell, at, place + 1, right)
                 line.cells.append((cell, value, interval))
             at += row.wide
