@@ -53,6 +53,11 @@ def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
     return (MINUS if value < 0 else "+" if signed else "") + text
 
 
+def small(chance: float | None) -> str:
+    """A p- or q-value, which is never 0: 0.033, <0.001; a dash for None."""
+    return "<0.001" if chance is not None and chance < 0.001 else number(chance, 3)
+
+
 def percent(share: float | None) -> str:
     """A share in whole percent: 62%."""
     return DASH if share is None else number(100 * share, 0) + "%"

@@ -127,7 +127,7 @@ class Probes:
             f"{wording.counted(count, 'edit')} × {wording.counted(self.responses, kind)}",
             wording.counted(self.prompts, "prompt"),
             wording.intervals(how),
-            f"filled: q < 0.05 over {count} tests, a chance phrase being worth ±{wording.number(float(chance))} SD",
+            f"filled: q < 0.05 over {wording.counted(count, 'test')}, a chance phrase being worth ±{wording.number(float(chance))} SD",
         )
 
 

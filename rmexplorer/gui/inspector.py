@@ -46,7 +46,7 @@ NOTE_DELAY = 150
 PROMPT_CHARACTERS = 420
 STRIP_SAMPLE = 20_000
 MODES = (("diff", "Diff"), ("attribution", "Attribution"), ("plain", "Plain"))
-WHY = ("Strongest", "● adds up", "◆ adds up")
+WHY = ("Strongest", "● made of", "◆ made of")
 FACETS = ("source", "subset", "category", "dataset", "domain", "split", "task")
 
 

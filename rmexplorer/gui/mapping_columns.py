@@ -136,7 +136,7 @@ class ColumnsCard(Card):
         picker.activated.connect(lambda _, column=column, picker=picker: self.chosen.emit(column, picker.currentData()))
         reason = label("", "secondary", "small", wrap=True)
         reason.setAlignment(Qt.AlignmentFlag.AlignTop)
-        reason.setFixedHeight(px(32))
+        reason.setFixedHeight(px(47))
         self.pickers[column], self.reasons[column] = picker, reason
         for row, widget in enumerate((name, picker, reason)):
             self.grid.addWidget(widget, row, place)

@@ -160,7 +160,7 @@ class PairList(Card):
                 self._sort_by_name(menu.addMenu(title), kind, names)
         now, descending = self.model.sorted_by
         menu.addSeparator()
-        turn = menu.addAction("Turn the order")
+        turn = menu.addAction("Reverse the order")
         turn.triggered.connect(lambda: self.resorted.emit(now, not descending))
         menu.popup(self.sort_button.mapToGlobal(QPoint(0, self.sort_button.height() + 4)))
 

@@ -31,11 +31,12 @@ class Popover(QFrame):
         self.body.addWidget(words)
 
     def show_under(self, button: QWidget) -> None:
-        """Show it below a button, its right edge at the button's, within the window."""
+        """Show it below a button, its right edge at the button's, within the window: higher up where it does not fit below."""
         self.adjustSize()
         if self.body.hasHeightForWidth():  # the size hint does not know how high wrapped text is
             self.resize(self.width(), self.body.totalHeightForWidth(self.width()))
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 4))
-        left = button.window().mapToGlobal(QPoint(8, 0)).x()
-        self.move(max(corner.x() - self.width(), left), corner.y())
+        window = button.window()
+        least, most = window.mapToGlobal(QPoint(8, 8)), window.mapToGlobal(QPoint(0, window.height() - 8))
+        self.move(max(corner.x() - self.width(), least.x()), max(min(corner.y(), most.y() - self.height()), least.y()))
         self.show()

@@ -27,7 +27,7 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def forest_row(row: dict[str, Any]) -> ForestRow:
     """One probe as a row: hill of all responses, mean with interval, raised, flips and q."""
     change, (low, high) = row["mean_change"], row["ci"] or (float("nan"), float("nan"))
-    q = "–" if row["q"] is None else "<0.001" if row["q"] < 0.001 else number(row["q"], 3)
+    q = wording.small(row["q"])
     found = row["seen"] != "none"
     tone = "neutral" if not found else "green" if row["seen"] == "up" else "amber"
     mark = () if change is None else (

@@ -54,7 +54,7 @@ class RailButton(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(px(8), 0, -px(6), 0)
         current = self.isChecked()
-        token = "off" if self.reason else "text" if current or self.underMouse() else "text2"
+        token = "off" if self.reason and not current else "text" if current or self.underMouse() else "text2"
         if current or self.underMouse():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(brush("plum_tint" if current else "hover"))

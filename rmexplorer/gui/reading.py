@@ -85,7 +85,7 @@ class ReadingDialog(QDialog):
         for part in (self.first, self.second):
             both.addWidget(part)
             part.setVisible(dataset is not None)
-        column.addLayout(both, 3)
+        column.addLayout(both, 3 if dataset is not None else 0)
         self.copy = GhostButton("Copy as Markdown", "copy")
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.markdown()))
         self.export = SecondaryButton("Export all of them …", "download")

@@ -108,7 +108,7 @@ class RewardLengthCard(PlotCard):
         self.features.setAccessibleName("Feature across")
         self.features.setToolTip("What the reward is drawn against")
         self.features.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.features.setMinimumContentsLength(18)
+        self.features.setMinimumContentsLength(22)
         self.features.setMaxVisibleItems(30)
         self.features.activated.connect(lambda _: self.wanted.emit(self.features.currentData()))
         self.header_row.insertWidget(1, self.features)
@@ -270,7 +270,8 @@ class RewardLengthCard(PlotCard):
 
     def _count(self) -> None:
         """How many responses there are, where there is room to say it."""
-        wide = self.width() >= px(NARROW) and self.scatter is not None
+        wide = self.width() >= px(NARROW)
+        self.tool_copy.setVisible(wide)  # it is in the menu too, and the name of the feature needs the room
         self.set_subtitle(counted(len(self.scatter.found.cloud), "response") if wide and self.scatter is not None else "")
 
     def _fit(self) -> None:

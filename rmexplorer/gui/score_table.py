@@ -47,8 +47,9 @@ class ScoreTable(QWidget):
         self.lines: list[_Line] = []
         self._shape: tuple[object, ...] = ()
 
-    def set_rows(self, columns: Sequence[str], rows: Sequence[ScoreRow], strong: int) -> None:
-        """Replace everything; `strong` is the place of the column that is shown."""
+    def set_rows(self, columns: Sequence[str], rows: Sequence[ScoreRow], strong: int, dense: bool = False) -> None:
+        """Replace everything; `strong` is the place of the column that is shown, `dense` sets the rows closer."""
+        self.grid.setVerticalSpacing(px(3 if dense else 7))
         self.columns, self.rows = tuple(columns), tuple(rows)
         shape = (len(columns), tuple(row.wide for row in rows))
         if shape != self._shape:  # else the labels stay, and only say something else
@@ -60,13 +61,14 @@ class ScoreTable(QWidget):
         for line, row in zip(self.lines, rows, strict=True):
             line.name.setText(row.name)
             line.note.setText(row.note)
+            line.note.setVisible(bool(row.note))
             for place, ((cell, value, interval), (shown, below)) in enumerate(zip(line.cells, row.cells, strict=True)):
                 warned = place < len(row.warned) and row.warned[place]
                 value.setText(f"▲ {shown}" if warned else shown)
                 role = "amber" if warned else "" if place == strong else "secondary"
                 _speak(value, role, "body", 600 if place == strong else 0)
                 interval.setText(below)
-                interval.setVisible(not row.wide)
+                interval.setVisible(not row.wide and bool(row.note or below))
                 cell.setAccessibleName(f"{row.name}, {columns[place]}: {shown} {below}".strip())
 
     def _build(self) -> None:
@@ -95,6 +97,7 @@ class ScoreTable(QWidget):
                 value, interval = label("", "", "body"), label("", "secondary", "small")
                 column.addWidget(value, 0, right)
                 column.addWidget(interval, 0, right)
+                column.addStretch(1)  # a note may be two lines high
                 self.grid.addWidget(cell, at, place + 1, right)
                 line.cells.append((cell, value, interval))
             at += row.wide

@@ -270,6 +270,7 @@ class StrangeCard(Card):
                     said += f" · people rejected {percent(share['value'])} of {share['n']:,}{ends}"
             nothing = "No new response is in the top tenth of reward and the farthest tenth of prompts." if result["pairs"][1] else \
                 "Pasted prompts have no responses."
+        self.set_title("New responses" if result["pairs"][1] else "New prompts")
         self.set_subtitle(said)
         if not rows:
             self.show_empty(nothing)

@@ -273,7 +273,7 @@ def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: in
     prompts. The phrases were chosen on these responses, so it is the best found, no fair guess for others: `fresh` is
     the gain of the same ending on the responses that the search did not see.
     """
-    phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase.strip()))
+    phrases = list(dict.fromkeys(phrase.strip(" ") for phrase in phrases if phrase.strip()))  # `joined` puts the space
     checked, weak = weak.part(slice(weak.searched, None)), weak.part(slice(None, weak.searched))
     n = len(weak.texts)
     total = n * len(phrases) * steps + len(checked.texts)

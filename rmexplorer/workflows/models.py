@@ -240,7 +240,7 @@ class Standing:
         raw = " " + wording.bracket("95% CI " + wording.between(rate["ci"][0], rate["ci"][1], 1))
         equal, ends = rate["length_controlled"], rate["length_controlled_ci"]
         more = "" if equal is None or ends is None else (
-            f"At equal length it is {wording.number(equal, 1)}% {wording.bracket(wording.between(ends[0], ends[1], 1))}.")
+            f"At equal length {wording.number(equal, 1)}% {wording.bracket(wording.between(ends[0], ends[1], 1))}.")
         return wording.headline(f"{name} wins {wording.number(rate['win_rate'], 1)}%{raw} against {rate['against']}.", more)
 
     def method(self, split: str = "") -> str:

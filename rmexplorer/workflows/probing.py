@@ -345,7 +345,7 @@ def describe(result: dict[str, Any]) -> str:
     for row in result["probes"]:
         low, high = row["ci"] or (None, None)
         mark = "  surprising" if row["surprising"] else ""
-        q = wording.number(row["q"], 4)
+        q = wording.small(row["q"])
         lines.append(
             f"{row['title']:<{wide}}  {row['n']:>5,}  {wording.number(row['mean_change'], signed=True):>6}  "
             f"{wording.between(low, high).replace(wording.SPACE, ' '):>14}  {wording.percent(row['raised']):>6}  "

@@ -29,7 +29,7 @@ from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import response_rewards
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, outcomes
+from rmexplorer.statistics import NOTHING, Clusters, Estimate, outcomes, ranks
 from rmexplorer.workflows import results
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
@@ -315,8 +315,7 @@ def _as_rows(near: Familiarity, two: Side) -> list[dict[str, Any]]:
 
 def _listed(two: Side, distance: np.ndarray, rewards: np.ndarray | None) -> dict[str, Any]:
     """The furthest responses (of pasted prompts the prompts), and those with high reward that are unfamiliar."""
-    order = np.argsort(np.argsort(distance, kind="stable"), kind="stable")
-    unfamiliar = (order + 0.5) / max(len(distance), 1)
+    unfamiliar = (ranks(distance) - 0.5) / max(len(distance), 1)
     if two.dataset is None:
         rows = np.argsort(-distance, kind="stable")[:LISTED]
         return {

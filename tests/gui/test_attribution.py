@@ -79,14 +79,14 @@ def test_that_the_method_is_chosen_and_what_it_adds_up_to_is_said(attributed: Wi
     inspector, data, head = attributed.inspector, trained.dataset, trained.trained.checkpoint
     row, prompt = int(data.chosen[0]), data.prompts["text"][int(data.prompt[0])]
     out = finish(explain(head, prompt, data.responses["text"][row]))
-    assert inspector.facts["● adds up"][1].text() == out.made_of() and "overlap" in out.made_of()
+    assert inspector.facts["● made of"][1].text() == out.made_of() and "overlap" in out.made_of()
     button = inspector.method.choice.group.button(0)
     button.setFocus()
     QTest.keyClick(inspector.method.choice, Qt.Key.Key_Right)
     settle(attributed)
     found = finish(explain(head, prompt, data.responses["text"][row], "gradient"))
     assert list(inspector.view.weights[0]) == list(found.pieces) != list(out.pieces)
-    assert inspector.facts["● adds up"][1].text() == found.made_of() and "style" in found.made_of()
+    assert inspector.facts["● made of"][1].text() == found.made_of() and "style" in found.made_of()
     assert inspector.facts["Strongest"][1].text().endswith("the reward")
     for part in (inspector.method, inspector.near, inspector.view):
         assert part.width() <= inspector.area.viewport().width(), "nothing is cut off at the right"

@@ -84,7 +84,7 @@ def test_that_two_models_have_a_win_rate_raw_and_at_equal_length(window: Window,
     rate = pane.result.rates[name]
     assert pane.models.columns["raw_value"] == [rate["win_rate"]]
     assert pane.models.columns["controlled_low"] == [rate["length_controlled_ci"][0]]
-    assert name in pane.header.headline.text and f"At equal length it is {rate['length_controlled']:.1f}% (" in pane.header.headline.text
+    assert name in pane.header.headline.text and f"At equal length {rate['length_controlled']:.1f}% (" in pane.header.headline.text
     assert pane.models.forest.shape.reference == 50.0
 
 

@@ -231,19 +231,21 @@ class CalibrationPane(Pane):
             ScoreRow("Log loss", "coin flip: 0.693", tuple(_cell(one.nll) for one in states)),
             ScoreRow("Brier score", "coin flip: 0.250", tuple(_cell(one.brier) for one in states)),
         ]
-        if found.n and not self.low:
+        if found.n:
             rules = self._judged().get("baselines") or {}
-            note = "\n".join(f"{name} alone: {number(rules[name])}" for name in TRIVIAL if rules.get(name) is not None)
+            notes = [f"{name} alone: {number(rules[name])}" for name in TRIVIAL if rules.get(name) is not None]
+            note = "\n".join(notes[:1] if self.low else notes)
             rows.append(ScoreRow("Accuracy", note or "coin flip: 0.500", (_cell(result.accuracy),) * len(states)))
         if found.scaled is not None:
-            rows.append(ScoreRow("Temperature", "above 1: too sure", tuple((number(one.temperature), "") for one in states)))
+            note = "" if self.low else "above 1: too sure"
+            rows.append(ScoreRow("Temperature", note, tuple((number(one.temperature), "") for one in states)))
         elif found.n:
             rows.append(ScoreRow("Temperature that fits", "fitted on the pairs shown, so\noptimistic; applied to nothing",
                                  ((number(result.fitted), ""),), wide=True))
         at = states.index(scores)
         if self.narrow:  # the switch says which state is shown
             names, rows, at = names[at : at + 1], [row.only(at) for row in rows], 0
-        self.scores.set_rows(names, rows, at)
+        self.scores.set_rows(names, rows, at, dense=self.low)
 
     def _show_sources(self, subsets: tuple[SubsetCalibration, ...]) -> None:
         assert self.result is not None

@@ -76,6 +76,7 @@ class HuntPane(Pane):
         row = QHBoxLayout()
         row.setSpacing(themes.metrics.card_gap)
         self.card = ForestCard("Phrases", "Reward beyond length, within-prompt SD, 95% CI →")
+        self.card.forest.axis.right = "responses"
         self.card.chosen.connect(self._pick)
         self.row_actions = ActionsRow()
         self.row_actions.select.connect(lambda: self._pick(self.place))

@@ -108,7 +108,7 @@ class LengthStylePane(Pane):
         row = QHBoxLayout()
         row.setSpacing(px(12))
         for card, stretch in ((self.styles, 13), (self.accuracies, 10)):
-            card.setMinimumHeight(px(188))
+            card.setMinimumHeight(px(210))
             row.addWidget(card, stretch)
         column.addLayout(row, 10)
         self.body.addWidget(self.plots, 1)

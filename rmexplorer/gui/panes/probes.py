@@ -40,7 +40,7 @@ FORMULA = (
     "encoder takes for the same edit count as one. q: Benjamini–Hochberg over all edits. ▲: not as expected. A finding is "
     "about this head: that people wanted it does not follow."
 )
-NAMES, RIGHT, ROW, NARROW, LOW = 196, 156, 32, 700, 720
+NAMES, RIGHT, ROW, LOW_ROW, NARROW, LOW = 196, 156, 32, 30, 700, 720
 MOST_PAIRS = 20_000  # an order carries no more rows
 WAITING = "Edits that should not change a reward wait to be tried."
 
@@ -389,6 +389,7 @@ class ProbesPane(Pane):
         super().resizeEvent(event)
         if self.low != self._was_low:
             self._was_low = self.low
+            self.plot.delegate.row_height = LOW_ROW if self.low else ROW
             if (row := self.current) is not None:
                 self._say_flattery()
                 self.examples.put(row["examples"], 2 if self.low else 4)

@@ -178,7 +178,7 @@ class Train(Pane):
         self._train_accuracy = LineCurve(nothing, nothing, token="neutral", width=1.75)
         self._validation_accuracy = LineCurve(nothing, nothing, nothing, nothing, marker="circle")
         self._best = (ReferenceLine(0, "best epoch", "v"), ReferenceLine(0, "", "v"))
-        self.loss.view.add(ReferenceLine(COIN_LOSS, "no information, ln 2"))
+        self.loss.view.add(ReferenceLine(COIN_LOSS, "no information, ln 2", below=True))
         self.accuracy.view.add(ReferenceLine(0.5, "coin flip"))
         self._rules = {name: ReferenceLine(0.5) for name, _ in BASELINES}
         for item in (self._best[0], self._train_loss, self._validation_loss):
@@ -391,7 +391,7 @@ class Train(Pane):
         losses = np.concatenate([loss[:, 1], epochs[:, 2], [COIN_LOSS]])
         losses = losses[np.isfinite(losses)]
         bottom, top = min(float(losses.min()), COIN_LOSS - 0.05), max(float(losses.max()), COIN_LOSS + 0.02)
-        self.loss.view.set_range((0, right), (bottom - 0.02, top + 0.02))
+        self.loss.view.set_range((0, right), (bottom - 0.02, top + 0.16 * (top - bottom)))  # room for the name of the best epoch
         shares = np.concatenate([epochs[:, 1], low, high, [0.5], list(curves.baselines.values())])
         shares = shares[np.isfinite(shares) & (shares > 0)]
         self.accuracy.view.set_range(
@@ -401,8 +401,8 @@ class Train(Pane):
     def _set_labels(self, curves: Curves, loss: np.ndarray, epochs: np.ndarray) -> None:
         self.loss.view.labels.clear()
         self.accuracy.view.labels.clear()
-        for text, value in self._rule_labels(curves):  # at the left, where no curve ends, right of its first rise
-            self.accuracy.view.add_label(text, 1.2, value, "text2", "above", gap=1)
+        for text, value, side in self._rule_labels(curves):  # at the left, where no curve ends, right of its first rise
+            self.accuracy.view.add_label(text, 1.2, value, "text2", side, gap=1)
         if len(loss) > 1:
             step, value = float(loss[-1, 0]), float(loss[-1, 1])
             self.loss.view.add_label(f"training {number(value, 3)}", step, value, "text2", boxed=False)
@@ -418,8 +418,11 @@ class Train(Pane):
         if math.isfinite(trained):
             self.accuracy.view.add_label(f"training {number(trained)}", x, trained, token="text2", boxed=False)
 
-    def _rule_labels(self, curves: Curves) -> list[tuple[str, float]]:
-        """Names of the reference lines, with the value where each stands; lines too near to be told apart share one."""
+    def _rule_labels(self, curves: Curves) -> list[tuple[str, float, str]]:
+        """Names of the reference lines, the value where each stands, and its side; lines too near to be told apart share one.
+
+        A narrow plot has room for two names side by side: the others of a group stand below its lowest line.
+        """
         low, high = self.accuracy.view.home_y or (0.0, 1.0)
         near = px(LABEL_HEIGHT) * (high - low) / max(self.accuracy.view.box.height(), 1.0)
         groups: list[list[tuple[float, str]]] = []
@@ -428,7 +431,12 @@ class Train(Pane):
                 groups[-1].append((value, title))
             else:
                 groups.append([(value, title)])
-        return [(", ".join(f"{title} {number(value)}" for value, title in reversed(group)), group[-1][0]) for group in groups]
+        parts: list[tuple[list[tuple[float, str]], float, str]] = []
+        for group in groups:
+            lower = group[:-2] if self._narrow() else []
+            parts += [(lower, group[0][0], "below")] if lower else []
+            parts.append((group[len(lower):], group[-1][0], "above"))
+        return [(", ".join(f"{title} {number(value)}" for value, title in reversed(part)), at, side) for part, at, side in parts]
 
     def _narrow(self) -> bool:
         return bool(self.accuracy.view.box.width() < px(320))

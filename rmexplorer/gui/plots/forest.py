@@ -261,7 +261,7 @@ class _Axis(QWidget):
     def __init__(self, shape: ForestLayout, rows: QListView, parent: QWidget) -> None:
         super().__init__(parent)
         self.shape, self.rows = shape, rows
-        self.title = ""
+        self.title = self.right = ""  # below the axis, and beside it: what the texts at the right of the rows are
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         themes.theme_changed.connect(self.update)
 
@@ -282,6 +282,8 @@ class _Axis(QWidget):
             if x > end + 6:
                 painter.drawText(QPointF(x, px(3) + metrics.ascent()), text)
                 end = x + width
+        if self.right:
+            painter.drawText(QRectF(0, px(3), room.width() - px(8), metrics.height()), Qt.AlignmentFlag.AlignRight, self.right)
         if self.title:
             painter.setPen(color("text2"))
             painter.drawText(
@@ -343,13 +345,13 @@ class ForestPlot(QWidget):
     def _spread(self) -> None:
         """Let rows share the height there is, up to one and a half times their own; the axis follows the last.
 
-        Where they must scroll, no row is cut at the lower end.
+        Where they must scroll, those in sight fill it, and none is cut at the lower end.
         """
-        count = max(len(self.model.rows), 1)
         room = self.height() - self.axis.sizeHint().height()
         least = px(self.delegate.row_height)
-        height = self.delegate.height = int(min(max(room / count, least), least * 1.5))
-        self.list.setFixedHeight(height * max(min(room // height, count), 1))
+        seen = max(min(room // least, len(self.model.rows)), 1)
+        height = self.delegate.height = int(min(max(room / seen, least), least * 1.5))
+        self.list.setFixedHeight(height * seen)
         self.list.doItemsLayout()
 
     def sizeHint(self) -> QSize:
