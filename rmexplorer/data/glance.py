@@ -42,7 +42,7 @@ def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np
             np.count_nonzero(choice[a:b] == dataset.winner[pair]) for pair, a, b in zip(pairs, low, high, strict=True)
         ]
         return np.array(few, dtype=np.int64), high - low
-    agree = np.concatenate([[0], np.cumsum(choice == dataset.winner[of_pair])])
+    agree = np.concatenate([[0], np.cumsum((choice == dataset.winner[of_pair]).view(np.int8), dtype=np.int64)])
     return agree[high] - agree[low], high - low
 
 

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from rmexplorer.data import mapped
 from rmexplorer.data.dataset import FIRST, SECOND, TIE, Dataset
 from rmexplorer.data.languages import languages, start_of
 from rmexplorer.data.measure import lengths
 from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.scripts import NONE, OTHER, scripts
-from rmexplorer.job import Job, Progress
+from rmexplorer.job import Job, Progress, beat
 from rmexplorer.statistics import Estimate, proportion
 
 SOURCES = (
@@ -33,6 +34,7 @@ SOURCES = (
 MOST_SOURCES = 40
 LONG_WORDS = 4_000
 QUICK = 20_000
+SPARSE = 10
 LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200
 NEAR_MOST = 100_000
 PIECE = 100_000
@@ -80,7 +82,11 @@ class Looked:
 
     def texts(self, side: np.ndarray) -> pl.Series:
         """The texts of one side (rows of `responses`) of the pairs that are looked at."""
-        return self.dataset.responses["text"].gather(side[self.rows])
+        return self.drawn(self.dataset.responses["text"], side[self.rows])
+
+    def drawn(self, texts: pl.Series, rows: np.ndarray) -> pl.Series:
+        """These rows of prompts or responses; few of many are copied, as they lie far apart on the disk."""
+        return mapped.gathered(texts, rows) if len(rows) < len(texts) // SPARSE else texts.gather(rows)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -169,10 +175,13 @@ def unlearnable(looked: Looked) -> list[Finding | None]:
     chars, _ = looked.dataset.lengths
     rows = np.flatnonzero((chars[looked.first] >= limit) & (chars[looked.second] >= limit))
     mask = np.zeros(len(looked.dataset), dtype=bool)
-    if len(rows):
-        texts = looked.dataset.responses["text"]
-        starts = [texts.gather(side[rows]).str.slice(0, limit) for side in (looked.first, looked.second)]
-        mask[rows] = (starts[0] == starts[1]).to_numpy()
+    texts = looked.dataset.responses["text"]
+    for start in range(0, len(rows), PIECE):
+        beat()
+        part = rows[start : start + PIECE]
+        starts = [texts.gather(side[part]).str.slice(0, limit) for side in (looked.first, looked.second)]
+        mask[part] = (starts[0] == starts[1]).to_numpy()
+        mapped.let_go()
     sentence = f"{{pairs}} ({{share}}) {{are}} of responses equal in the first {limit:,} characters, all that the encoder reads"
     return [looked.finding("truncation", mask, sentence)]
 
@@ -256,10 +265,9 @@ def _odd_source(
 
 def writing(looked: Looked) -> list[Finding | None]:
     """Prompts in another script than most, and responses in another script than their prompt."""
-    prompts = looked.dataset.prompts["text"].gather(looked.dataset.prompt[looked.rows])
     distinct, inverse = np.unique(looked.dataset.prompt[looked.rows], return_inverse=True)
-    of_prompt = scripts(looked.dataset.prompts["text"].gather(distinct)).gather(inverse)
-    if not len(prompts):
+    of_prompt = scripts(looked.drawn(looked.dataset.prompts["text"], distinct)).gather(inverse)
+    if not len(of_prompt):
         return []
     counts = of_prompt.filter(~of_prompt.is_in([NONE])).value_counts(sort=True)
     found: list[Finding | None] = []
@@ -304,8 +312,8 @@ def tongues(looked: Looked) -> Job[list[Finding | None]]:
         rows = np.sort(np.random.default_rng(1).choice(rows, LANGUAGE_PAIRS, replace=False))
     texts, dataset = looked.dataset.responses["text"], looked.dataset
     distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
-    prompts = start_of(dataset.prompts["text"].gather(distinct))
-    sides = [start_of(texts.gather(side[rows])) for side in (looked.first, looked.second)]
+    prompts = start_of(looked.drawn(dataset.prompts["text"], distinct))
+    sides = [start_of(looked.drawn(texts, side[rows])) for side in (looked.first, looked.second)]
     language = (yield from _told(prompts)).gather(inverse)
     script = scripts(prompts).gather(inverse)
     found: list[Finding | None] = []
@@ -363,7 +371,7 @@ class Prompts:
             self.seen = np.isin(self.exact, self._rows)
 
     def _texts(self, rows: np.ndarray) -> pl.Series:
-        return folded(self._prompts.gather(self._first[rows]))
+        return folded(mapped.gathered(self._prompts, self._first[rows]))
 
     def compare(self) -> Job[None]:
         """Job: find those that are nearly the same."""
@@ -387,7 +395,11 @@ class Prompts:
 
 def _hashed(texts: pl.Series) -> np.ndarray:
     """(n,) uint64 of texts as they are compared; in pieces, as they may be more than fit into memory."""
-    pieces = [folded(texts[start : start + PIECE]).hash(3).to_numpy() for start in range(0, len(texts), PIECE)]
+    pieces = []
+    for start in range(0, len(texts), PIECE):
+        beat()
+        pieces.append(folded(texts[start : start + PIECE]).hash(3).to_numpy())
+        mapped.let_go()
     return np.concatenate(pieces) if pieces else np.zeros(0, np.uint64)
 
 
