@@ -275,7 +275,7 @@ def _advise() -> Callable[[int, int, int], int] | None:
         return None
     advise = ctypes.CDLL(None).madvise
     advise.argtypes, advise.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int], ctypes.c_int
-    return advise  # type: ignore[no-any-return]
+    return advise
 
 
 def _watch() -> None:

@@ -136,14 +136,16 @@ def duplicates(looked: Looked) -> list[Finding | None]:
         return []
     low, high = np.minimum(looked.first, looked.second), np.maximum(looked.first, looked.second)
     key = low.astype(np.int64) << 32 | high.astype(np.int64)
-    _, start, group, sizes = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    if int(sizes.max()) == 1:
+    rows = np.flatnonzero(pl.Series(key).is_duplicated().to_numpy())  # a sort of all holds the interpreter, for seconds
+    if not len(rows):
         return []
-    winner = np.where(looked.first == low, looked.dataset.winner, -looked.dataset.winner)
+    _, start, group, sizes = np.unique(key[rows], return_index=True, return_inverse=True, return_counts=True)
+    winner = np.where(looked.first[rows] == low[rows], looked.dataset.winner[rows], -looked.dataset.winner[rows])
     seen = [np.bincount(group[winner == choice], minlength=len(sizes)) > 0 for choice in (FIRST, TIE, SECOND)]
-    differs = (np.add.reduce(seen) > 1)[group]
-    repeated = np.ones(len(group), dtype=bool)
-    repeated[start] = False
+    differs, repeated = np.zeros(len(key), bool), np.zeros(len(key), bool)
+    differs[rows] = (np.add.reduce(seen) > 1)[group]
+    repeated[rows] = True
+    repeated[rows[start]] = False
     return [
         looked.finding(
             "conflicts", differs, "{pairs} ({share}) {are} of the same two responses with another label"
@@ -458,9 +460,10 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
 def _in_several(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """(pairs,) whether the group of a pair has pairs of more than one code; codes below 0 do not count."""
     known = codes >= 0
-    wide = int(codes.max(initial=0)) + 1  # one number a row: rows of two are sorted with the interpreter held, for seconds
-    both = np.unique(group[known].astype(np.int64) * wide + codes[known]) // wide
-    several = np.bincount(both, minlength=int(group.max(initial=0)) + 1) > 1
+    both = pl.DataFrame({"group": group, "code": codes}).filter(pl.col("code") >= 0)  # in polars other threads go on
+    mixed = both.group_by("group").agg(pl.col("code").min() != pl.col("code").max()).filter("code")["group"].to_numpy()
+    several = np.zeros(int(group.max(initial=0)) + 1, bool)
+    several[mixed] = True
     shared: np.ndarray = several[group] & known
     return shared
 

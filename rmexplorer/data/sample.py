@@ -11,6 +11,7 @@ from rmexplorer.data import mapped
 from rmexplorer.data.assemble import fingerprint
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.limits import SAMPLED
+from rmexplorer.statistics import drawn
 
 
 def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
@@ -20,8 +21,7 @@ def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
     """
     if len(dataset) <= count:
         return dataset
-    drawn = np.random.default_rng(seed).random(len(dataset))  # unlike `choice`, this and the next let other threads go on
-    rows = np.sort(np.argpartition(drawn, count)[:count])
+    rows = drawn(len(dataset), count, seed)
     pairs = dataset.pairs[rows]
     prompts, prompt = np.unique(pairs["prompt"].to_numpy(), return_inverse=True)
     both = np.concatenate([pairs["first"].to_numpy(), pairs["second"].to_numpy()])
