@@ -401,6 +401,20 @@ class Desk(QObject):
             return self.order
         return np.flatnonzero(state.matching) if state.matching is not None else np.arange(len(state.dataset))
 
+    def place_of(self, pair: int) -> tuple[int | None, int]:
+        """Where a pair stands in `walk`, None where it does not, and how many stand there; without making it."""
+        state = self.state
+        if state.dataset is None:
+            return None, 0
+        mask = state.selection.mask
+        if mask is None and self.order is not None:
+            here = np.flatnonzero(self.order == pair)
+            return (int(here[0]) if len(here) else None), len(self.order)
+        mask = state.matching if mask is None else mask
+        if mask is None:
+            return pair, len(state.dataset)
+        return (int(np.count_nonzero(mask[:pair])) if mask[pair] else None), int(np.count_nonzero(mask))
+
     def step(self, by: int) -> None:
         """Move the focus along `walk`."""
         rows = self.walk

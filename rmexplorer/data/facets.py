@@ -15,6 +15,7 @@ import polars as pl
 MOST_VALUES = 40
 MOST_NUMBERS = 6
 BINS = 32
+COUNTED = 1_000_000
 FIRST = ("source", "subset", "category", "dataset", "domain", "section", "task", "split")
 TITLES = {
     "words": "Words (longer)",
@@ -83,8 +84,13 @@ class Histogram:
 Facet = Categories | Histogram
 
 
-def _count(codes: np.ndarray, mask: np.ndarray, number: int) -> np.ndarray:
-    return np.bincount(codes[mask], minlength=number)
+def _count(codes: np.ndarray, mask: np.ndarray | None, number: int) -> np.ndarray:
+    """(number,) how often each code occurs, within `mask` (pairs,) bool; a piece at a time, as counting holds the interpreter."""
+    counts = np.zeros(number, np.int64)
+    for start in range(0, len(codes), COUNTED):
+        part = codes[start : start + COUNTED]
+        counts += np.bincount(part if mask is None else part[mask[start : start + COUNTED]], minlength=number)
+    return counts
 
 
 def facet_columns(frame: pl.DataFrame) -> list[str]:
@@ -117,7 +123,7 @@ def title(name: str) -> str:
 
 def _flag(column: pl.Series) -> Categories | None:
     codes = column.cast(pl.UInt8).fill_null(2).to_numpy()
-    counts = np.bincount(codes, minlength=3)
+    counts = _count(codes, None, 3)
     if not counts[0] or not counts[1]:
         return None
     places = np.array([2, 1, 0], np.uint8)[codes]
@@ -152,7 +158,7 @@ def _numbers(column: pl.Series) -> Histogram | None:
         edges, ticks = _even_bins(finite, column.name == "margin", whole)
     codes = np.clip(np.searchsorted(edges, values, side="right"), 1, len(edges) - 1).astype(np.uint8)
     codes[~np.isfinite(values)] = 0
-    totals = np.bincount(codes, minlength=len(edges))[1:]
+    totals = _count(codes, None, len(edges))[1:]
     return Histogram(column.name, title(column.name), edges, column.name in LOGARITHMIC, whole, ticks, codes, totals)
 
 

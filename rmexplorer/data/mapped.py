@@ -13,8 +13,9 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +29,8 @@ CHECKED = 1 << 18  # views that are checked at once
 INLINE = 12
 RESIDENT = 400_000_000  # bytes of mapped files that may count as memory of this process
 LOOK_SECONDS = 0.1
+APART = 4_000  # texts far apart that are read at once: with each, the system maps 64 kB around it
+LET_GO = 1 << 28  # bytes that are let go of in one call
 
 
 class TextWriter:
@@ -156,6 +159,18 @@ def pieces(folder: Path, name: str, count: int) -> Iterator[tuple[np.ndarray, by
             yield lengths, data
 
 
+def gathered(texts: pl.Series, rows: np.ndarray) -> pl.Series:
+    """The texts of `rows` (n,) in memory of their own; what is looked at on the way is let go of after each piece.
+
+    `Series.gather` takes places only: whoever reads all of it then has every page of the files in memory at once.
+    """
+    parts = []
+    for start in range(0, len(rows), APART):
+        parts.append(texts.gather(rows[start : start + APART]) + "")  # what is joined is written anew
+        let_go()
+    return pl.concat(parts) if parts else texts.head(0)
+
+
 _nothing = np.zeros(0, np.uint8)
 
 
@@ -252,10 +267,27 @@ def _map(file: Path) -> np.ndarray:
 
 
 def let_go() -> None:
-    """Hand the memory of mapped files back; what is looked at again comes from the disk, or from what the system kept."""
+    """Hand the memory of mapped files back; what is looked at again comes from the disk, or from what the system kept.
+
+    Other threads go on meanwhile: `mmap.madvise` holds the interpreter until gigabytes are let go of, for seconds.
+    """
+    advise = _advise()
+    if advise is None:
+        return
     for mapped in list(_MAPS.values()):
-        with suppress(ValueError, OSError, AttributeError):  # it is closed, or this system has no such advice
-            mapped.madvise(mmap.MADV_DONTNEED)
+        begin = np.frombuffer(mapped, np.uint8).ctypes.data
+        for start in range(0, len(mapped), LET_GO):
+            advise(begin + start, min(LET_GO, len(mapped) - start), mmap.MADV_DONTNEED)
+
+
+@lru_cache
+def _advise() -> Callable[[int, int, int], int] | None:
+    """`madvise` of the C library, called without holding the interpreter; None where the system has none."""
+    if not hasattr(mmap, "MADV_DONTNEED"):
+        return None
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes, advise.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int], ctypes.c_int
+    return advise
 
 
 def _watch() -> None:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from rmexplorer.data import mapped
+from rmexplorer.job import beat
+
 PIECE = 100_000
+MANY = 2_000_000  # texts from which on they are not all looked at together: on the disk they would all be in memory then
 
 
 def lengths(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """Characters and words of each text as `char_count` and `word_count` give them, with equal texts looked at once."""
+    if len(texts) > MANY:
+        both = np.empty((2, len(texts)), np.int64)
+        for start in range(0, len(texts), PIECE):
+            both[:, start : start + PIECE] = _measured(texts.slice(start, PIECE), "chars", "words")
+            mapped.let_go()
+            beat()
+        return both[0], both[1]
     distinct, inverse = _distinct(texts)
     chars, words = _measured(distinct, "chars", "words")
     return (chars, words) if inverse is None else (chars[inverse], words[inverse])

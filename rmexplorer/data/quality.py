@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from rmexplorer.data import mapped
 from rmexplorer.data.dataset import FIRST, SECOND, TIE, Dataset
 from rmexplorer.data.languages import languages, start_of
 from rmexplorer.data.measure import lengths
 from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.scripts import NONE, OTHER, scripts
-from rmexplorer.job import Job, Progress
+from rmexplorer.job import Job, Progress, beat
 from rmexplorer.statistics import Estimate, proportion
 
 SOURCES = (
@@ -33,6 +34,7 @@ SOURCES = (
 MOST_SOURCES = 40
 LONG_WORDS = 4_000
 QUICK = 20_000
+SPARSE = 10
 LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200
 NEAR_MOST = 100_000
 PIECE = 100_000
@@ -80,7 +82,11 @@ class Looked:
 
     def texts(self, side: np.ndarray) -> pl.Series:
         """The texts of one side (rows of `responses`) of the pairs that are looked at."""
-        return self.dataset.responses["text"].gather(side[self.rows])
+        return self.drawn(self.dataset.responses["text"], side[self.rows])
+
+    def drawn(self, texts: pl.Series, rows: np.ndarray) -> pl.Series:
+        """These rows of prompts or responses; few of many are copied, as they lie far apart on the disk."""
+        return mapped.gathered(texts, rows) if len(rows) < len(texts) // SPARSE else texts.gather(rows)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -130,14 +136,16 @@ def duplicates(looked: Looked) -> list[Finding | None]:
         return []
     low, high = np.minimum(looked.first, looked.second), np.maximum(looked.first, looked.second)
     key = low.astype(np.int64) << 32 | high.astype(np.int64)
-    _, start, group, sizes = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    if int(sizes.max()) == 1:
+    rows = np.flatnonzero(pl.Series(key).is_duplicated().to_numpy())  # a sort of all holds the interpreter, for seconds
+    if not len(rows):
         return []
-    winner = np.where(looked.first == low, looked.dataset.winner, -looked.dataset.winner)
+    _, start, group, sizes = np.unique(key[rows], return_index=True, return_inverse=True, return_counts=True)
+    winner = np.where(looked.first[rows] == low[rows], looked.dataset.winner[rows], -looked.dataset.winner[rows])
     seen = [np.bincount(group[winner == choice], minlength=len(sizes)) > 0 for choice in (FIRST, TIE, SECOND)]
-    differs = (np.add.reduce(seen) > 1)[group]
-    repeated = np.ones(len(group), dtype=bool)
-    repeated[start] = False
+    differs, repeated = np.zeros(len(key), bool), np.zeros(len(key), bool)
+    differs[rows] = (np.add.reduce(seen) > 1)[group]
+    repeated[rows] = True
+    repeated[rows[start]] = False
     return [
         looked.finding(
             "conflicts", differs, "{pairs} ({share}) {are} of the same two responses with another label"
@@ -169,10 +177,13 @@ def unlearnable(looked: Looked) -> list[Finding | None]:
     chars, _ = looked.dataset.lengths
     rows = np.flatnonzero((chars[looked.first] >= limit) & (chars[looked.second] >= limit))
     mask = np.zeros(len(looked.dataset), dtype=bool)
-    if len(rows):
-        texts = looked.dataset.responses["text"]
-        starts = [texts.gather(side[rows]).str.slice(0, limit) for side in (looked.first, looked.second)]
-        mask[rows] = (starts[0] == starts[1]).to_numpy()
+    texts = looked.dataset.responses["text"]
+    for start in range(0, len(rows), PIECE):
+        beat()
+        part = rows[start : start + PIECE]
+        starts = [texts.gather(side[part]).str.slice(0, limit) for side in (looked.first, looked.second)]
+        mask[part] = (starts[0] == starts[1]).to_numpy()
+        mapped.let_go()
     sentence = f"{{pairs}} ({{share}}) {{are}} of responses equal in the first {limit:,} characters, all that the encoder reads"
     return [looked.finding("truncation", mask, sentence)]
 
@@ -256,10 +267,9 @@ def _odd_source(
 
 def writing(looked: Looked) -> list[Finding | None]:
     """Prompts in another script than most, and responses in another script than their prompt."""
-    prompts = looked.dataset.prompts["text"].gather(looked.dataset.prompt[looked.rows])
     distinct, inverse = np.unique(looked.dataset.prompt[looked.rows], return_inverse=True)
-    of_prompt = scripts(looked.dataset.prompts["text"].gather(distinct)).gather(inverse)
-    if not len(prompts):
+    of_prompt = scripts(looked.drawn(looked.dataset.prompts["text"], distinct)).gather(inverse)
+    if not len(of_prompt):
         return []
     counts = of_prompt.filter(~of_prompt.is_in([NONE])).value_counts(sort=True)
     found: list[Finding | None] = []
@@ -304,8 +314,8 @@ def tongues(looked: Looked) -> Job[list[Finding | None]]:
         rows = np.sort(np.random.default_rng(1).choice(rows, LANGUAGE_PAIRS, replace=False))
     texts, dataset = looked.dataset.responses["text"], looked.dataset
     distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
-    prompts = start_of(dataset.prompts["text"].gather(distinct))
-    sides = [start_of(texts.gather(side[rows])) for side in (looked.first, looked.second)]
+    prompts = start_of(looked.drawn(dataset.prompts["text"], distinct))
+    sides = [start_of(looked.drawn(texts, side[rows])) for side in (looked.first, looked.second)]
     language = (yield from _told(prompts)).gather(inverse)
     script = scripts(prompts).gather(inverse)
     found: list[Finding | None] = []
@@ -363,7 +373,7 @@ class Prompts:
             self.seen = np.isin(self.exact, self._rows)
 
     def _texts(self, rows: np.ndarray) -> pl.Series:
-        return folded(self._prompts.gather(self._first[rows]))
+        return folded(mapped.gathered(self._prompts, self._first[rows]))
 
     def compare(self) -> Job[None]:
         """Job: find those that are nearly the same."""
@@ -387,7 +397,11 @@ class Prompts:
 
 def _hashed(texts: pl.Series) -> np.ndarray:
     """(n,) uint64 of texts as they are compared; in pieces, as they may be more than fit into memory."""
-    pieces = [folded(texts[start : start + PIECE]).hash(3).to_numpy() for start in range(0, len(texts), PIECE)]
+    pieces = []
+    for start in range(0, len(texts), PIECE):
+        beat()
+        pieces.append(folded(texts[start : start + PIECE]).hash(3).to_numpy())
+        mapped.let_go()
     return np.concatenate(pieces) if pieces else np.zeros(0, np.uint64)
 
 
@@ -446,9 +460,10 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
 def _in_several(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """(pairs,) whether the group of a pair has pairs of more than one code; codes below 0 do not count."""
     known = codes >= 0
-    wide = int(codes.max(initial=0)) + 1  # one number a row: rows of two are sorted with the interpreter held, for seconds
-    both = np.unique(group[known].astype(np.int64) * wide + codes[known]) // wide
-    several = np.bincount(both, minlength=int(group.max(initial=0)) + 1) > 1
+    both = pl.DataFrame({"group": group, "code": codes}).filter(pl.col("code") >= 0)  # in polars other threads go on
+    mixed = both.group_by("group").agg(pl.col("code").min() != pl.col("code").max()).filter("code")["group"].to_numpy()
+    several = np.zeros(int(group.max(initial=0)) + 1, bool)
+    several[mixed] = True
     shared: np.ndarray = several[group] & known
     return shared
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from rmexplorer.data import mapped
+from rmexplorer.job import Progress, beat
 from rmexplorer.problem import Problem
 
 TEXTS = ("prompt", "chosen", "rejected")
+PIECE = 100_000  # rows whose texts are searched between two beats
 HELP = 'write column:value, column>number, word, "a phrase", /regex/, and - before any of them for its opposite'
 _TOKEN = re.compile(
     r"""
@@ -38,9 +41,22 @@ class Query:
     expression: pl.Expr
 
     def mask(self, frame: pl.DataFrame) -> np.ndarray:
-        """(rows,) bool of the rows that fit; a null fits nothing."""
+        """(rows,) bool of the rows that fit; a null fits nothing. Texts are searched a piece at a time, with a beat after
+        each, and those that are on the disk are let go of again."""
         if not self.tokens:
             return np.ones(frame.height, dtype=bool)
+        searched = not set(TEXTS).isdisjoint(self.expression.meta.root_names())
+        if not searched or frame.height <= PIECE:
+            return self._fits(frame)
+        fits = np.zeros(frame.height, dtype=bool)
+        for start in range(0, frame.height, PIECE):
+            piece = frame.slice(start, PIECE)
+            fits[start : start + PIECE] = self._fits(piece)
+            mapped.let_go()
+            beat(Progress(start + piece.height, frame.height, "searching"))
+        return fits
+
+    def _fits(self, frame: pl.DataFrame) -> np.ndarray:
         try:
             found = frame.select(self.expression.fill_null(False).alias("fits"))["fits"]
         except pl.exceptions.PolarsError as error:

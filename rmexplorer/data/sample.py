@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from rmexplorer.data import mapped
 from rmexplorer.data.assemble import fingerprint
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.limits import SAMPLED
+from rmexplorer.statistics import drawn
 
 
 def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
@@ -19,8 +21,7 @@ def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
     """
     if len(dataset) <= count:
         return dataset
-    drawn = np.random.default_rng(seed).random(len(dataset))  # unlike `choice`, this and the next let other threads go on
-    rows = np.sort(np.argpartition(drawn, count)[:count])
+    rows = drawn(len(dataset), count, seed)
     pairs = dataset.pairs[rows]
     prompts, prompt = np.unique(pairs["prompt"].to_numpy(), return_inverse=True)
     both = np.concatenate([pairs["first"].to_numpy(), pairs["second"].to_numpy()])
@@ -34,8 +35,8 @@ def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
     made = replace(
         dataset,
         name=f"{dataset.name}, {count:,} pairs at random",
-        prompts=dataset.prompts[prompts].with_columns(pl.Series("group", first[group].astype(np.uint32))),
-        responses=dataset.responses[responses].with_columns(pl.Series("prompt", owner.astype(np.uint32))),
+        prompts=_taken(dataset.prompts, prompts).with_columns(pl.Series("group", first[group].astype(np.uint32))),
+        responses=_taken(dataset.responses, responses).with_columns(pl.Series("prompt", owner.astype(np.uint32))),
         pairs=pairs.with_columns(
             pl.Series("prompt", prompt.astype(np.uint32)),
             pl.Series("first", response[:count].astype(np.uint32)),
@@ -46,3 +47,10 @@ def sampled(dataset: Dataset, count: int = SAMPLED, seed: int = 0) -> Dataset:
         warnings=(*dataset.warnings, said),
     )
     return replace(made, fingerprint=fingerprint(made.prompts, made.responses, made.pairs))
+
+
+def _taken(table: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    """These rows; texts that may be on the disk come into memory, as all of them are read next."""
+    return pl.DataFrame([
+        mapped.gathered(column, rows).alias(column.name) if column.dtype == pl.String else column.gather(rows) for column in table
+    ])

@@ -306,9 +306,8 @@ class Inspector(QWidget):
         self.title.setText(f"Pair {pair + 1:,}")
         self.where.setText(" · ".join(parts))
         self.where.updateGeometry()
-        walk = self._desk.walk
-        here = np.flatnonzero(walk == pair)
-        self.place.setText(f"{int(here[0]) + 1:,} of {len(walk):,}" if len(here) else "")
+        place, count = self._desk.place_of(pair)
+        self.place.setText("" if place is None else f"{place + 1:,} of {count:,}")
 
     def _show_rewards(self, state: State, pair: int) -> None:
         dataset = state.dataset

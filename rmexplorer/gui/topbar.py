@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 
@@ -89,7 +90,7 @@ class TopBar(QWidget):
             self.filter.set_tokens(split_tokens(state.query))
         matching = state.matching
         self.filter.set_note(
-            "" if matching is None or dataset is None else f"{counted(int(matching.sum()))} of {counted(len(dataset))}"
+            "" if matching is None or dataset is None else f"{counted(int(np.count_nonzero(matching)))} of {counted(len(dataset))}"
         )
         chosen = state.selection
         self.selection.setVisible(chosen.mask is not None)

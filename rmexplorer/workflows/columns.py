@@ -14,10 +14,11 @@ import polars as pl
 from rmexplorer.analysis import ANALYSES, COLUMNS
 from rmexplorer.data.dataset import TIE, Dataset
 from rmexplorer.data.features import layout, surface
+from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.own_features import OwnFeature, measure
 from rmexplorer.job import beat
 from rmexplorer.problem import Problem
-from rmexplorer.statistics import first_seen
+from rmexplorer.statistics import drawn, first_seen
 
 SUBSET_COLUMNS = ("subset", "source", "dataset", "data_source", "origin", "category", "section", "domain", "task")
 MOST_SUBSETS = 200
@@ -268,7 +269,10 @@ class Columns(Mapping[str, Any]):
         """At most `limit` of these pairs, drawn without replacement, in their order."""
         if self.pairs <= limit:
             return self
-        positions = np.sort(np.random.default_rng(seed).choice(self.pairs, limit, replace=False))
+        if self.pairs > MOST_PAIRS:
+            positions = drawn(self.pairs, limit, seed)
+        else:
+            positions = np.sort(np.random.default_rng(seed).choice(self.pairs, limit, replace=False))
         inside = np.zeros(self.pairs, bool)
         inside[positions] = True
         return self.take(inside)

@@ -15,6 +15,7 @@ from rmexplorer.statistics import (
     Z95,
     Clusters,
     benjamini_hochberg,
+    drawn,
     encode,
     first_seen,
     mcnemar,
@@ -184,3 +185,15 @@ def test_that_statistics_are_imported_without_the_heavy_libraries() -> None:
 def test_that_few_prompts_widen_an_interval_to_students_t() -> None:
     assert t95(5) == pytest.approx(2.776, abs=1e-3) and t95(10**6) == pytest.approx(Z95) and t95(200) == pytest.approx(1.972, abs=1e-3)
     assert float(two_sided_p(2.776, 5)) == pytest.approx(0.05, abs=1e-4) and float(two_sided_p(1.96)) == pytest.approx(0.05, abs=1e-4)
+
+
+@given(st.integers(0, 60), st.integers(0, 80), st.integers(0, 5))
+def test_that_what_is_drawn_is_distinct_sorted_and_the_same_again(count: int, number: int, seed: int) -> None:
+    places = drawn(count, number, seed)
+    assert len(places) == min(count, number) and np.array_equal(np.unique(places), places)
+    assert np.array_equal(places, drawn(count, number, seed)) and (not len(places) or 0 <= places[0] <= places[-1] < count)
+
+
+def test_that_everything_is_drawn_equally_often() -> None:
+    counts = np.bincount(np.concatenate([drawn(20, 5, seed) for seed in range(2_000)]), minlength=20)
+    assert stats.chisquare(counts).pvalue > 1e-4

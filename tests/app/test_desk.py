@@ -188,3 +188,22 @@ def test_that_a_fix_learns_without_the_pairs_that_are_left_out(
     desk.include_all()
     fixes.train(["balance"])
     assert fixes.order is None and "left out" in str(problems[-1])
+
+
+def test_that_the_place_of_a_pair_is_where_next_and_previous_find_it(desk: Desk, tmp_path: Path) -> None:
+    dataset = show(desk, kept(tmp_path, "pairs"))
+
+    def check() -> None:
+        walk = desk.walk.tolist()
+        for pair in range(len(dataset)):
+            assert desk.place_of(pair) == (walk.index(pair) if pair in walk else None, len(walk))
+
+    check()
+    desk.set_query("good words>3")
+    assert 0 < len(desk.walk) < len(dataset)
+    check()
+    desk.order = desk.walk[::-1].copy()
+    check()
+    desk.select(first_rows(dataset, 9))
+    assert len(desk.walk) == 9
+    check()

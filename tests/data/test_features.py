@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmexplorer.data import features
+from rmexplorer.data import measure as measuring
 from rmexplorer.data.features import FEATURES, FLAGS, LAYOUT, SHARES, layout, lengths, surface
 
 LONG = """Sure! Here is a plan, perhaps the best:
@@ -202,3 +203,12 @@ def test_that_each_feature_has_a_sentence_and_sides_must_match() -> None:
 def test_that_layout_is_the_same_as_in_all_features() -> None:
     texts = pl.Series(["# Title\n- **one**\n2. two", "plain", None, "  **all bold**  \n• x __y__"])
     assert layout(texts).equals(surface(texts, texts).select(LAYOUT))
+
+
+def test_that_very_many_texts_are_measured_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pl.Series([" a bc \n", "", None, "don't stop"] * 5, dtype=pl.String)
+    together = measuring.lengths(texts)
+    monkeypatch.setattr(measuring, "MANY", 10)
+    monkeypatch.setattr(measuring, "PIECE", 3)
+    apart = measuring.lengths(texts)
+    assert all(np.array_equal(*both) for both in zip(together, apart, strict=True))

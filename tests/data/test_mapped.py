@@ -133,3 +133,33 @@ def test_that_damaged_lengths_are_measured_again(tmp_path: Path, large: None, co
     if content is not None:
         (folder / datasets.LENGTHS).write_bytes(content)
     assert all(np.array_equal(*pair) for pair in zip(Dataset.open(folder).lengths, dataset.lengths, strict=True))
+
+
+def test_that_texts_far_apart_are_copied_and_not_mapped_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "APART", 7)
+    texts = [None if i % 5 == 3 else f"number {i} of texts that stand on the disk" for i in range(60)]
+    mapped.write_texts(tmp_path, "column", pl.Series(texts))
+    rows = np.random.default_rng(0).integers(0, 60, 40)
+    column = mapped.read_texts(tmp_path, "column", 60)
+    assert mapped.gathered(column, rows).to_list() == [texts[row] for row in rows]
+    assert mapped.gathered(column, rows[:0]).to_list() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much is mapped")
+def test_that_a_few_texts_of_a_large_file_do_not_bring_it_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "RESIDENT", 1 << 40)  # nobody else lets go of it
+    mapped.write_texts(tmp_path, "column", pl.Series(["x" * 4_000]).new_from_index(0, 40_000))
+    column = mapped.read_texts(tmp_path, "column", 40_000)
+    rows = np.arange(0, 40_000, 4)
+
+    def resident() -> int:
+        found = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
+        return int(found.split()[1]) * 1_000
+
+    before = resident()
+    assert column.gather(rows).str.contains("y").sum() == 0
+    touched = resident() - before
+    mapped.let_go()
+    assert touched > 100_000_000 and resident() - before < touched / 10
+    assert mapped.gathered(column, rows).str.contains("y").sum() == 0
+    assert resident() - before < touched / 10

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmexplorer.data import query
 from rmexplorer.data.query import matching, parse
 from rmexplorer.data.table import pair_frame
+from rmexplorer.job import Progress, Stopped, heard
 from rmexplorer.problem import Problem
 
 FRAME = pl.DataFrame(
@@ -168,3 +170,25 @@ def test_that_the_frame_of_pairs_has_its_columns(load: Any) -> None:
 def test_that_an_empty_dataset_has_an_empty_frame(load: Any) -> None:
     frame = pair_frame(load([{"prompt": "p", "chosen": "a", "rejected": "a"}]))
     assert frame.height == 0 and matching(frame, "words>3 x").shape == (0,)
+
+
+@pytest.mark.parametrize("text", ["refund", "-refund", '"no idea" words<9', "/H(i|ello)/", "source:alpha hi", "-zzz", "words>2", "zzz"])
+def test_that_a_search_in_pieces_finds_the_same_and_says_how_far_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, heard_of = rows(text), list[Progress | None]()
+    monkeypatch.setattr(query, "PIECE", 3)
+    assert heard(lambda: rows(text), heard_of.append) == whole
+    wanted = [] if text == "words>2" else [Progress(3, 4, "searching"), Progress(4, 4, "searching")]
+    assert heard_of == wanted
+
+
+def test_that_a_search_ends_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "PIECE", 1)
+    beats: list[Progress | None] = []
+
+    def stop(progress: Progress | None) -> None:
+        beats.append(progress)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        heard(lambda: rows("zzz"), stop)
+    assert len(beats) == 1
