@@ -124,6 +124,16 @@ def test_that_the_headline_is_that_of_the_analysis_after_scaling(window: Window,
     assert pane.reliability.counts.counts.sum() == found.n
 
 
+def test_that_a_small_window_keeps_every_score_in_sight(window: Window, pane: CalibrationPane, settle: Callable[[Window], None]) -> None:
+    names = list(cells(pane))
+    window.resize(1024, 700)
+    settle(window)
+    assert pane.low and pane.narrow and list(cells(pane)) == names and "Accuracy" in names
+    assert pane.scores.height() >= pane.scores.sizeHint().height()
+    room = pane.sources.list
+    assert room.viewport().height() >= room.model().rowCount() * pane.sources.delegate.height, "and every source"
+
+
 def test_that_pane_command_line_and_run_say_the_same(pane: CalibrationPane, trained: Any) -> None:
     said = finish(analyze_dataset(trained.dataset, trained.trained.checkpoint))["calibration"]
     found, metrics = pane.result.found, trained.trained.checkpoint.metrics

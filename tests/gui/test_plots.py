@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent, QPainter
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from rmexplorer.gui.plots import (
@@ -583,3 +583,17 @@ def test_that_a_label_at_the_end_of_the_axis_stays_whole(card: PlotCard) -> None
     axis.drawPicture(painter, line, [], [(QRectF(end), 0, "512") for end in ends])
     painter.end()
     assert [rect.left() for rect in drawn] == [room.left(), room.right() - 20]
+
+
+@pytest.mark.parametrize("height", [120, 150, 177, 230, 400])
+def test_that_rows_of_a_forest_fill_what_they_scroll_in(qtbot: QtBot, height: int) -> None:
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    plot = ForestPlot("Style", -1.0, 1.0, row_height=25, parent=holder)
+    plot.set_rows([ForestRow(f"feature {place}", marks=(ForestMark(0.1, 0.0, 0.2),)) for place in range(20)])
+    holder.show()
+    plot.resize(300, height)
+    QApplication.processEvents()
+    seen, left = divmod(plot.list.height(), plot.delegate.height)
+    free = height - plot.axis.height() - plot.list.height()
+    assert left == 0 and 25 <= plot.delegate.height < 50 and 0 <= free < seen, "none is cut, and no gap is left below"

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from rmexplorer.gui.popover import Popover
 from rmexplorer.gui.theme import LIGHT, color, themes
 from rmexplorer.gui.widgets import (
     Card,
@@ -650,3 +651,19 @@ def test_that_every_widget_follows_the_theme_there_and_back(qtbot: QtBot, qapp: 
     themes.apply(qapp, "light")
     QApplication.processEvents()
     assert card.grab().toImage() == first
+
+
+@pytest.mark.parametrize("top", [0, 100, 260])
+def test_that_a_sheet_stays_in_its_window(qtbot: QtBot, top: int) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(400, 300)
+    button = SecondaryButton("Open", parent=window)
+    button.move(10, top)
+    window.show()
+    sheet = Popover("A sheet", 320, window)
+    sheet.add_text("One line after the other. " * 12)
+    sheet.show_under(button)
+    at = window.mapFromGlobal(sheet.mapToGlobal(QPoint(0, 0)))
+    assert window.rect().contains(at) and window.rect().contains(at + QPoint(sheet.width(), sheet.height()))
+    sheet.close()
