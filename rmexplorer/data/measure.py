@@ -15,12 +15,13 @@ MANY = 2_000_000  # texts from which on they are not all looked at together: on 
 def lengths(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """Characters and words of each text as `char_count` and `word_count` give them, with equal texts looked at once."""
     if len(texts) > MANY:
-        both = np.empty((2, len(texts)), np.int64)
+        parts = []
         for start in range(0, len(texts), PIECE):
-            both[:, start : start + PIECE] = _measured(texts.slice(start, PIECE), "chars", "words")
+            parts.append(_measured(texts.slice(start, PIECE), "chars", "words"))
             mapped.let_go()
             beat()
-        return both[0], both[1]
+        chars, words = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return chars, words
     distinct, inverse = _distinct(texts)
     chars, words = _measured(distinct, "chars", "words")
     return (chars, words) if inverse is None else (chars[inverse], words[inverse])

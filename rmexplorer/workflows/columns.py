@@ -46,6 +46,7 @@ STYLE = (
 STYLE_PAIRS = 20_000
 SAMPLES = {"style_effects": STYLE_PAIRS, "feature_table": 100_000, "reward_feature": 100_000}
 """At most so many pairs are measured for an analysis of style, drawn with a seed."""
+NAMED = 250_000  # pairs whose subset is named at once
 CHUNK = 1_000  # responses that are measured between two beats
 REWARD_COLUMNS = frozenset({"margin", "reward_chosen", "reward_rejected"})
 
@@ -111,7 +112,9 @@ class _Measures:
             return np.full(self._pairs, "", object)
         names = column.unique(maintain_order=True).to_list()  # a million texts at once would hold the interpreter
         codes = column.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
-        found: np.ndarray = np.array(names, object)[codes]
+        named, found = np.array(names, object), np.empty(len(codes), object)
+        for start in range(0, len(codes), NAMED):  # between two pieces other threads go on
+            found[start : start + NAMED] = named[codes[start : start + NAMED]]
         return found
 
     def style(self, rows: np.ndarray, own: tuple[OwnFeature, ...] = ()) -> np.ndarray:
