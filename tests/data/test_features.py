@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmexplorer.data import features
-from rmexplorer.data import measure as measuring
 from rmexplorer.data.features import FEATURES, FLAGS, LAYOUT, SHARES, layout, lengths, surface
+from rmexplorer.data.measure import lengths as measured
 
 LONG = """Sure! Here is a plan, perhaps the best:
 
@@ -207,9 +207,9 @@ def test_that_layout_is_the_same_as_in_all_features() -> None:
 
 def test_that_very_many_texts_are_measured_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = pl.Series([" a bc \n", "", None, "don't stop"] * 5, dtype=pl.String)
-    together = measuring.lengths(texts)
-    monkeypatch.setattr(measuring, "MANY", 10)
-    monkeypatch.setattr(measuring, "PIECE", 3)
-    apart = measuring.lengths(texts)
+    together = measured(texts)
+    monkeypatch.setitem(measured.__globals__, "MANY", 10)
+    monkeypatch.setitem(measured.__globals__, "PIECE", 3)
+    apart = measured(texts)
     for one, two in zip(together, apart, strict=True):
         np.testing.assert_array_equal(one, two)
