@@ -21,7 +21,8 @@ demo: .venv/.installed
 	fi
 
 test: .venv/.installed-test
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_FLAGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	    $(PYTEST_FLAGS)
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
