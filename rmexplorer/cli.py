@@ -131,6 +131,9 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False, sample: 
 
 def command_info(arguments: argparse.Namespace) -> int:
     """What is in a dataset."""
+    from rmexplorer.data.languages import prepare
+
+    prepare()
     from rmexplorer.data.summary import describe
     from rmexplorer.workflows.informing import inform
 

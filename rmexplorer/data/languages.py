@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import lzma
+import threading
+from array import array
 from functools import cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from rmexplorer.data.scripts import ROLE_TAG, scripts
@@ -44,11 +49,31 @@ SURE = 0.8  # of 2,310 English prompts of HH harmless-base, 2,214 are at least s
 READ = 400  # characters of a text
 
 
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+_ONE = threading.Lock()
 
-    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+def prepare() -> None:
+    """Unpack the model (0.5 s) in a thread of its own, while a file is read."""
+    threading.Thread(target=_identifier, daemon=True).start()
+
+
+def _identifier() -> Any:
+    with _ONE:  # who asks meanwhile waits for the one that is on its way
+        return _unpacked()
+
+
+@cache
+def _unpacked() -> Any:
+    from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
+
+    # at once, not in pieces as the library does: a thread would wait for the interpreter's lock after each of 700
+    packed = lzma.decompress((MODEL_DIR / MODEL_FILE).read_bytes())
+    with np.load(io.BytesIO(packed), allow_pickle=False) as model:
+        moves, rows = (array(model[name].dtype.char, model[name].tobytes()) for name in ("nextmove", "nextmove_row"))
+        found = LanguageIdentifier(
+            model["ptc"], model["pc"], model["classes"].tolist(), moves, model["out_feat"].tolist(),
+            norm_probs=True, tk_row=rows,
+        )  # fmt: skip
     found.set_languages([*(code for code in LANGUAGES if code in found.labels), NO_LANGUAGE])
     return found
 

@@ -35,7 +35,7 @@ MOST_SOURCES = 40
 LONG_WORDS = 4_000
 QUICK = 20_000
 SPARSE = 10
-LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200
+LANGUAGE_PAIRS, QUICK_LANGUAGE_PAIRS, LANGUAGES_AT_ONCE = 2_000, 200, 200
 NEAR_MOST = 100_000
 PIECE = 100_000
 LEFTOVERS = (
@@ -71,7 +71,7 @@ class Looked:
     """A dataset with what several checks need: measured once, and the rows that a quick look takes."""
 
     def __init__(self, dataset: Dataset, quick: bool = False, limit: int | None = None) -> None:
-        self.dataset, self.limit = dataset, limit
+        self.dataset, self.limit, self.quick = dataset, limit, quick
         count = len(dataset)
         self.rows = np.arange(count)
         if quick and count > QUICK:
@@ -307,11 +307,12 @@ def _told(texts: pl.Series) -> Job[pl.Series]:
 def tongues(looked: Looked) -> Job[list[Finding | None]]:
     """Job: prompts in another language than most of those in their script, and responses in another than their prompt.
 
-    Of more than LANGUAGE_PAIRS pairs a sample is looked at; a text whose language is not clear counts as neither.
+    Of more than LANGUAGE_PAIRS pairs (QUICK_LANGUAGE_PAIRS) a sample is looked at; a text whose language is not clear counts as neither.
     """
     rows = looked.rows
-    if len(rows) > LANGUAGE_PAIRS:
-        rows = np.sort(np.random.default_rng(1).choice(rows, LANGUAGE_PAIRS, replace=False))
+    most_pairs = QUICK_LANGUAGE_PAIRS if looked.quick else LANGUAGE_PAIRS
+    if len(rows) > most_pairs:
+        rows = np.sort(np.random.default_rng(1).choice(rows, most_pairs, replace=False))
     texts, dataset = looked.dataset.responses["text"], looked.dataset
     distinct, inverse = np.unique(dataset.prompt[rows], return_inverse=True)
     prompts = start_of(looked.drawn(dataset.prompts["text"], distinct))
@@ -493,6 +494,7 @@ def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Jo
         if len(dataset):
             found += look(looked)
     if len(dataset):
+        near = yield from near_prompts(looked)  # before languages, whose model may still be on its way (`prepare`)
         found += yield from tongues(looked)
-        found += yield from near_prompts(looked)
+        found += near
     return [finding for finding in found if finding is not None]
