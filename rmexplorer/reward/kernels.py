@@ -98,3 +98,12 @@ def adam(parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second
         first[i] = mean
         second[i] = square
         parameters[i] = parameters[i] * shrink - rate * mean / (np.sqrt(square) + epsilon)
+
+
+def warm() -> None:
+    """Load or compile all passes for float32 now, while nothing waits for them; numba itself takes half a second."""
+    hidden, row, column = (np.zeros(shape, dtype=np.float32) for shape in ((2, 2), 2, 2))
+    for drawn in (None, np.zeros((2, 2), dtype=np.uint8)):
+        forward(hidden, row, drawn, 256, row, column)
+    backward(hidden, column, row, row.copy(), row.copy())
+    adam(row, row, row.copy(), row.copy(), *np.zeros(5, dtype=np.float32))

@@ -78,3 +78,21 @@ def test_that_a_pass_is_compiled_again_where_what_was_kept_is_damaged(tmp_path: 
         for file in files:
             file.write_bytes(file.read_bytes()[:40])
         assert stepped() == first
+
+
+def test_that_after_warming_nothing_is_compiled_in_training() -> None:
+    code = """
+import numpy as np
+from rmexplorer.reward import kernels
+kernels.warm()
+def known(): return [len(one._made.signatures) for one in (kernels.forward, kernels.backward, kernels.adam)]
+before = known()
+from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.step import Stepper
+vectors = np.ones((4, 3), dtype=np.float32)
+for dropout in (0.0, 0.5):
+    Stepper(RewardModel(3, 5), vectors, 2, dropout=dropout).step(np.array([0, 1]), np.array([2, 3]), 1e-3)
+print(before, known())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert said == "[2, 1, 1] [2, 1, 1]"
