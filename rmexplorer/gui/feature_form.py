@@ -81,9 +81,7 @@ class FeatureForm(Popover):
             if len(self.features) >= MOST:
                 raise Problem(f"there are {MOST} features already", "remove one first")
         except Problem as problem:
-            self.error.setText(f"{problem.what[:1].upper()}{problem.what[1:]}; {problem.remedy}.")
-            self.error.show()
-            self.adjustSize()
+            self.show_problem(self.error, problem)
             return
         self._give((*(one for one in self.features if one.name != feature.name), feature))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import label
+from rmexplorer.problem import Problem
 
 
 class Popover(QFrame):
@@ -29,6 +30,12 @@ class Popover(QFrame):
         words = label(text, role, wrap=True)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.body.addWidget(words)
+
+    def show_problem(self, line: QLabel, problem: Problem) -> None:
+        """Say in `line`, which was hidden, what is wrong with what was typed and what to do."""
+        line.setText(f"{problem.what[:1].upper()}{problem.what[1:]}; {problem.remedy}.")
+        line.show()
+        self.adjustSize()
 
     def show_under(self, button: QWidget) -> None:
         """Show it below a button, its right edge at the button's, within the window: higher up where it does not fit below."""

@@ -208,9 +208,7 @@ class BeliefForm(Popover):
         try:
             made = of_text(self.stated.toPlainText(), self.claims.toPlainText(), self.given)
         except Problem as problem:
-            self.error.setText(f"{problem.what[:1].upper()}{problem.what[1:]}; {problem.remedy}.")
-            self.error.show()
-            self.adjustSize()
+            self.show_problem(self.error, problem)
             return
         self.close()
         self.saved.emit(made)

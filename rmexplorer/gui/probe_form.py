@@ -133,9 +133,7 @@ class ProbeForm(Popover):
             if self.probe is None and probe.name in self.taken:
                 raise Problem("there is a probe of this name already", "choose another name")
         except Problem as problem:
-            self.error.setText(f"{problem.what[:1].upper()}{problem.what[1:]}; {problem.remedy}.")
-            self.error.show()
-            self.adjustSize()
+            self.show_problem(self.error, problem)
             return
         self.close()
         self.saved.emit(probe)

@@ -28,7 +28,10 @@ TABLES = ("prompts", "responses", "pairs", "extras", "votes", "skipped", "agreem
 def frame(rows: int, seed: int = 0, **more: Any) -> pl.DataFrame:
     """Pairs with prompts and responses that come back, identical responses and missing texts."""
     draw = np.random.default_rng(seed)
-    of = lambda kind, many: [f"{kind} {number} " + "wörter " * int(number % 5) for number in draw.integers(0, many, rows)]  # noqa: E731
+
+    def of(kind: str, many: int) -> list[str]:
+        return [f"{kind} {number} " + "wörter " * int(number % 5) for number in draw.integers(0, many, rows)]
+
     chosen, rejected = of("response", rows), of("response", rows)
     chosen[7] = rejected[7]
     made = {"prompt": of("prompt", rows // 2), "chosen": chosen, "rejected": rejected,
