@@ -6,7 +6,7 @@ import numpy as np
 
 from rmexplorer.reward.fixes import correlation_penalty
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import backward, forward
+from rmexplorer.reward.kernels import backward, forward, gather, margins_back
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 
@@ -32,6 +32,7 @@ class Stepper:
         kept = round(256 * (1 - dropout)) if model.hidden_dim else 256
         self._kept = min(max(kept, 1), 255) if kept < 256 else 256
         self._scale = model.flat.dtype.type(256 / self._kept)
+        self._least = model.flat.dtype.type(self.loss.margin)
         self._random = random or np.random.default_rng(0)
         self._parts = model.views(self.gradient)
         rows, width, kind = 2 * batch_size, max(1, model.hidden_dim), model.flat.dtype
@@ -45,6 +46,7 @@ class Stepper:
              length_gap: np.ndarray | None = None) -> float:
         """Take one step on pairs given by rows of the vectors (pairs,), and return their mean loss before it.
 
+        The rows have to exist: they are not looked at again.
         length_gap: Δ log length (pairs,) for the penalty; None where there is none.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is the caller's to report
@@ -58,8 +60,7 @@ class Stepper:
         """Write the gradient of the mean loss of these pairs into `gradient`, and return the loss."""
         pairs = len(chosen)
         x = self._x[:2 * pairs]
-        np.take(self.vectors, chosen, axis=0, out=x[:pairs], mode="clip")
-        np.take(self.vectors, rejected, axis=0, out=x[pairs:], mode="clip")
+        gather(self.vectors, chosen, rejected, x)
         self._length_gap = length_gap
         return self._through_hidden(x, target, weight) if self.model.hidden_dim else self._linear(x, target, weight)
 
@@ -92,10 +93,16 @@ class Stepper:
         np.matmul(x, model.hidden_weight, out=hidden)
         rewards = self._rewards[:rows]
         forward(hidden, model.hidden_bias, self._draw(rows), self._kept, model.output_weight, rewards)
-        rewards *= self._scale
-        rewards += model.output_bias
-        loss, slopes = self._margins_back(rewards, target, weight)
-        slopes *= self._scale
+        if self.loss.centring or self._length_gap is not None:
+            rewards *= self._scale
+            rewards += model.output_bias
+            loss, slopes = self._margins_back(rewards, target, weight)
+            slopes *= self._scale
+        else:  # nothing but margins matters: no bias, and one pass
+            slopes = self._slopes[:rows]
+            if self.loss.smoothing:
+                target = self.loss.targets(np.ones(rows // 2, dtype=slopes.dtype) if target is None else target)
+            loss = margins_back(rewards, self._scale, self._least, target, weight, slopes)
         backward(hidden, slopes, model.output_weight, parts["output_weight"], parts["hidden_bias"])
         np.matmul(x.T, hidden, out=parts["hidden_weight"])
         return loss

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rmexplorer.reward import kernels
+from rmexplorer.reward.loss import PairLoss, bradley_terry
 
 
 @pytest.mark.parametrize("kept", [256, 100])
@@ -33,6 +34,31 @@ def test_that_forward_and_backward_agree_with_numpy(kept: int) -> None:
     assert hidden == pytest.approx(below, abs=1e-6)
     assert by_weight == pytest.approx(slopes @ active, abs=1e-5)
     assert by_bias == pytest.approx(below.sum(axis=0), abs=1e-5)
+
+
+@pytest.mark.parametrize("pairs", [1, 6, 7])
+def test_that_rows_are_gathered_as_numpy_does(pairs: int) -> None:
+    random = np.random.default_rng(pairs)
+    vectors = random.standard_normal((9, 5)).astype(np.float32)
+    chosen, rejected = random.integers(0, 9, (2, pairs))
+    out = np.full((2 * pairs, 5), np.nan, dtype=np.float32)
+    kernels.gather(vectors, chosen, rejected, out)
+    assert np.array_equal(out, vectors[np.concatenate([chosen, rejected])])
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("least", [0.0, 0.7])
+def test_that_margins_agree_with_the_loss_in_numpy(least: float, soft: bool, weighed: bool) -> None:
+    random = np.random.default_rng(5)
+    rewards = np.concatenate([random.standard_normal(40) * 3, [200.0, -200.0, 0.0, 1.0]])
+    target, weight = random.random(22) if soft else None, random.random(22) if weighed else None
+    slopes = np.empty(44)
+    loss = kernels.margins_back(rewards, np.float64(1.25), np.float64(least), target, weight, slopes)
+    said, by_chosen, by_rejected = bradley_terry(1.25 * rewards[:22], 1.25 * rewards[22:], target, weight,
+                                                 PairLoss(margin=least))
+    assert loss == pytest.approx(said, rel=1e-12)
+    assert slopes == pytest.approx(1.25 * np.concatenate([by_chosen, by_rejected]), rel=1e-12, abs=1e-15)
 
 
 def test_that_a_value_that_is_not_finite_reaches_the_reward() -> None:
@@ -84,15 +110,17 @@ def test_that_after_warming_nothing_is_compiled_in_training() -> None:
     code = """
 import numpy as np
 from rmexplorer.reward import kernels
+from rmexplorer.reward.loss import PairLoss, bradley_terry
 kernels.warm()
-def known(): return [len(one._made.signatures) for one in (kernels.forward, kernels.backward, kernels.adam)]
+def known(): return [len(one._made.signatures) for one in vars(kernels).values() if isinstance(one, kernels.Compiled)]
 before = known()
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.step import Stepper
-vectors = np.ones((4, 3), dtype=np.float32)
-for dropout in (0.0, 0.5):
-    Stepper(RewardModel(3, 5), vectors, 2, dropout=dropout).step(np.array([0, 1]), np.array([2, 3]), 1e-3)
+vectors, ones = np.ones((4, 3), dtype=np.float32), np.ones(2, dtype=np.float32)
+for dropout, target, weight in (0.0, None, None), (0.5, None, ones), (0.5, ones, None), (0.5, ones, ones):
+    Stepper(RewardModel(3, 5), vectors, 2, dropout=dropout).step(np.array([0, 1]), np.array([2, 3]), 1e-3, target, weight)
+    vectors.flags.writeable = False
 print(before, known())
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert said == "[2, 1, 1] [2, 1, 1]"
+    assert said == "[2, 2, 4, 1, 1] [2, 2, 4, 1, 1]"

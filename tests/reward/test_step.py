@@ -81,15 +81,14 @@ def test_that_adam_moves_each_parameter_by_the_learning_rate_at_first() -> None:
 
 def test_that_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     model = RewardModel(3, 2000)
-    model.hidden_bias[...] = 1
-    model.hidden_weight[...] = 0
+    model.hidden_weight[...] = 1 / 3
     model.output_weight[...] = 1 / 2000
-    vectors = np.zeros((2, 3), dtype=np.float32)
+    vectors = np.array([[1, 1, 1], [0, 0, 0]], dtype=np.float32)  # without dropout the margin is 1
     stepper = Stepper(model, vectors, 64, dropout=0.25, random=np.random.default_rng(0))
-    stepper.differentiate(np.zeros(64, dtype=int), np.ones(64, dtype=int))
-    kept = stepper._hidden[:128] != 0  # what goes back through the units: nothing where one was left out
+    loss = stepper.differentiate(np.zeros(64, dtype=int), np.ones(64, dtype=int))
+    kept = stepper._hidden[:64] != 0  # what goes back through the units: nothing where one was left out
     assert kept.mean() == pytest.approx(0.75, abs=0.01)
-    assert stepper._rewards.mean() == pytest.approx(1, abs=0.01)
+    assert loss == pytest.approx(np.log1p(np.exp(-1)), abs=0.003)
 
 
 def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
