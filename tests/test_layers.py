@@ -25,7 +25,7 @@ LEAF_FOLDERS: dict[str, set[str]] = {
 # Late on purpose: they are slow to load, and most commands do without.
 LATE = {
     "sklearn", "scipy", "torch", "polars", "PySide6", "pyqtgraph", "rmexplorer.gui", "python_calamine", "rensa", "py3langid",
-    "charset_normalizer", "rmexplorer.reward.kernels",
+    "charset_normalizer", "rmexplorer.reward.step",
 }  # fmt: skip
 # The command line loads what a command needs when it is called: --help answers within 0.3 s. It is itself loaded when
 # Ctrl+C is looked after.

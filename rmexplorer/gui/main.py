@@ -143,9 +143,9 @@ def warm(window: Window) -> None:
     def fetch() -> None:
         bring(*LATE)
         PANES.values()
-        from rmexplorer.reward import kernels
+        from rmexplorer.reward import step
 
-        kernels.warm()
+        step.warm()
         gc.freeze()  # what is loaded stays: no collection has to walk over it and hold up the window
 
     threading.Thread(target=fetch, name="rmexplorer warm-up", daemon=True).start()

@@ -1,27 +1,51 @@
-"""The passes of a training step between its matrix products, compiled by numba: one pass where numpy needs several.
+"""A training step of a reward head between Python and the BLAS, compiled by numba, half a batch a thread.
 
-Each is bound by memory, so passes are what counts: numpy takes 300 µs a step for what these take 170 µs for (input 256,
-hidden 256, batch 256). They run without the interpreter's lock, so a window stays alive meanwhile. Sums are in a
-fixed order for one machine: the same arguments give the same numbers.
+Each pass is bound by memory, so passes are what counts: bias, ReLU, dropout and reward are one, and so is their way
+back. A batch is worked on in two halves, each with its own buffers and its own gradient, so that two threads hand
+each other nothing but the weights. The sums are those of the halves whether one thread or two do the work, and in a
+fixed order for one machine: the same arguments give the same numbers. Nothing here holds the interpreter's lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  by which numba calls the BLAS: loaded here, so that its threads can be counted
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 # sums may be reordered (vector units) and products fused; values that are not finite keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
+# numpy's rules for a division by zero: a check for it would keep the loop from using vector units
+_passed = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
+
+TICKET, DONE, CODE, PAIRS, KEPT = 0, 16, 1, 2, 3  # places in Work.state; DONE in a cache line of its own
+AHEAD, BACK, MOVE = 0, 1, 2
+ALL_KEPT = 256
 
 
-def _made(function: Callable[..., Any], cache: bool) -> Callable[..., Any]:
-    # numpy's rules for a division by zero: a check for it would keep the loop from using vector units
-    made: Callable[..., Any] = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=cache)(function)
-    return made
+class Work(NamedTuple):
+    """What a step reads and writes; `most` is the largest number of pairs a batch, a half takes the first or the rest.
+
+    Half h holds its chosen rows and then its rejected ones. flat: (parameters,) of a `RewardModel` with a hidden layer.
+    """
+
+    state: np.ndarray  # int64: which step of the work is done, see TICKET and below
+    vectors: np.ndarray  # (responses, input_dim)
+    rows: np.ndarray  # (2, most) rows of the vectors: chosen, rejected
+    drawn: np.ndarray  # (2·most, hidden_dim) random bytes for dropout, in the order of the halves
+    x: np.ndarray  # (2·most, input_dim)
+    hidden: np.ndarray  # (2·most, hidden_dim)
+    rewards: np.ndarray  # (2, most) but for the last bias and the scale of dropout
+    slopes: np.ndarray  # (2, most) of the loss by the rewards, as the halves need them
+    gradients: np.ndarray  # (2, parameters)
+    flat: np.ndarray
+    first: np.ndarray  # (parameters,) moments of Adam
+    second: np.ndarray
+    scalars: np.ndarray  # (5,) β1, β2, ε, rate, shrink of this step, see `adam`
 
 
 class Compiled:
@@ -31,9 +55,13 @@ class Compiled:
         self._function = function
         self._kept = True
         try:
-            self._made = _made(function, True)
+            self._made = self._make(True)
         except RuntimeError:  # there is no folder to keep it in
-            self._made, self._kept = _made(function, False), False
+            self._made, self._kept = self._make(False), False
+
+    def _make(self, cache: bool) -> Callable[..., Any]:
+        made: Callable[..., Any] = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", cache=cache)(self._function)
+        return made
 
     def __call__(self, *arguments: Any) -> Any:
         try:
@@ -41,11 +69,11 @@ class Compiled:
         except Exception:  # before anything ran: what was kept is cut off, or the disk is full; numba looks at neither
             if not self._kept:
                 raise
-            self._made, self._kept = _made(self._function, False), False
+            self._made, self._kept = self._make(False), False
             return self._made(*arguments)
 
 
-@Compiled
+@_passed
 def gather(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, out: np.ndarray) -> None:
     """Copy the rows `chosen` (pairs,) and then the rows `rejected` (pairs,) of vectors (responses, width) into `out`.
 
@@ -61,11 +89,13 @@ def gather(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, out: n
             out[pairs + i, j] = vectors[c, j]
             out[pairs + i + 1, j] = vectors[d, j]
     if pairs % 2:
-        out[pairs - 1] = vectors[chosen[pairs - 1]]
-        out[2 * pairs - 1] = vectors[rejected[pairs - 1]]
+        a, c = chosen[pairs - 1], rejected[pairs - 1]
+        for j in range(vectors.shape[1]):  # a loop is compiled in a tenth of the time that a row of an array takes
+            out[pairs - 1, j] = vectors[a, j]
+            out[2 * pairs - 1, j] = vectors[c, j]
 
 
-@Compiled
+@_passed
 def forward(hidden: np.ndarray, bias: np.ndarray, drawn: np.ndarray | None, kept: int, weight: np.ndarray,
             rewards: np.ndarray) -> None:
     """From vectors · hidden weights to ReLU and rewards, but for the last bias and the scale of dropout.
@@ -87,21 +117,56 @@ def forward(hidden: np.ndarray, bias: np.ndarray, drawn: np.ndarray | None, kept
         rewards[i] = reward
 
 
+@_passed
+def backward(hidden: np.ndarray, slopes: np.ndarray, weight: np.ndarray, by_weight: np.ndarray,
+             by_bias: np.ndarray) -> None:
+    """From the slopes of the loss by the rewards (rows,) to those by what went into the ReLU, as `forward` left it.
+
+    hidden: (rows, width) activations, replaced by slopes · weight where a unit is on and 0 elsewhere; by_weight,
+    by_bias: (width,), to which the gradients of the last layer's weights and of the hidden biases are added.
+    """
+    zero = hidden.dtype.type(0)
+    for i in range(hidden.shape[0]):
+        slope = slopes[i]
+        for j in range(hidden.shape[1]):
+            value = hidden[i, j]
+            by_weight[j] += slope * value
+            on = slope * weight[j] if value > zero else zero
+            by_bias[j] += on
+            hidden[i, j] = on
+
+
+@_passed
+def adam(parameters: np.ndarray, gradient: np.ndarray, more: np.ndarray, first: np.ndarray, second: np.ndarray,
+         scalars: np.ndarray) -> None:
+    """One step of Adam in place on flat arrays of one length, by the sum of two gradients.
+
+    scalars: β1, β2, ε, rate, shrink: see `optim.Adam`.
+    """
+    beta1, beta2, epsilon, rate, shrink = scalars[0], scalars[1], scalars[2], scalars[3], scalars[4]
+    for i in range(parameters.shape[0]):
+        slope = gradient[i] + more[i]
+        mean = first[i] * beta1 + slope
+        square = second[i] * beta2 + slope * slope
+        first[i] = mean
+        second[i] = square
+        parameters[i] = parameters[i] * shrink - rate * mean / (np.sqrt(square) + epsilon)
+
+
 @Compiled
-def margins_back(rewards: np.ndarray, scale: float, least: float, target: np.ndarray | None, weight: np.ndarray | None,
-                 slopes: np.ndarray) -> float:
+def margins_back(rewards: np.ndarray, slopes: np.ndarray, pairs: int, scale: float, least: float,
+                 target: np.ndarray | None, weight: np.ndarray | None) -> float:
     """Mean Bradley–Terry loss of margins, as `loss.bradley_terry` without centring, and its slopes by the rewards.
 
-    rewards: (2·pairs,) as `forward` gives them, chosen first; scale: of dropout, as is their kind of number; least: the
-    margin m by which the chosen one must win; target, weight: (pairs,) or None for 1; slopes: (2·pairs,) out, times
-    scale.
+    rewards, slopes: of `Work`, of which the first `pairs` columns are read and written; scale: of dropout, by which the
+    slopes are multiplied too; least: the margin m by which the chosen one must win; both as is the rewards' kind of
+    number; target, weight: (pairs,) or None for 1.
     """
     one, zero = rewards.dtype.type(1), rewards.dtype.type(0)
-    pairs = len(rewards) // 2
-    share = one / rewards.dtype.type(pairs)
+    share = scale / rewards.dtype.type(pairs)
     total = 0.0
     for i in range(pairs):
-        margin = scale * (rewards[i] - rewards[pairs + i])
+        margin = scale * (rewards[0, i] - rewards[1, i])
         z = margin - least
         e = np.exp(-abs(z))
         loss = np.log1p(e) - min(z, zero)
@@ -116,56 +181,97 @@ def margins_back(rewards: np.ndarray, scale: float, least: float, target: np.nda
             loss *= weight[i]
             slope *= weight[i]
         total += loss
-        slope *= share * scale
-        slopes[i] = slope
-        slopes[pairs + i] = -slope
+        slopes[0, i] = slope * share
+        slopes[1, i] = -slope * share
     return total / pairs
 
 
-@Compiled
-def backward(hidden: np.ndarray, slopes: np.ndarray, weight: np.ndarray, by_weight: np.ndarray,
-             by_bias: np.ndarray) -> None:
-    """From the slopes of the loss by the rewards (rows,) to those by what went into the ReLU, as `forward` left it.
+@_passed
+def _half(work: Work, half: int) -> None:
+    """Do one half of what the state says: rewards of the batch, the gradient from the slopes, or a step of Adam."""
+    code, pairs, kept = work.state[CODE], work.state[PAIRS], work.state[KEPT]
+    if code == MOVE:
+        middle = len(work.flat) // 2
+        part = slice(middle, len(work.flat)) if half else slice(0, middle)
+        adam(work.flat[part], work.gradients[0, part], work.gradients[1, part], work.first[part], work.second[part],
+             work.scalars)
+        return
+    middle = (pairs + 1) // 2
+    start, stop = (middle, pairs) if half else (0, middle)
+    size = stop - start
+    inputs, units = work.x.shape[1], work.hidden.shape[1]
+    x, hidden = work.x[2 * start:2 * stop], work.hidden[2 * start:2 * stop]
+    weights = inputs * units
+    weight = work.flat[weights + units:weights + 2 * units]
+    if code == AHEAD and size:
+        gather(work.vectors, work.rows[0, start:stop], work.rows[1, start:stop], x)
+        np.dot(x, work.flat[:weights].reshape(inputs, units), hidden)
+        bias = work.flat[weights:weights + units]
+        for side, rows in ((0, slice(0, size)), (1, slice(size, 2 * size))):
+            if kept == ALL_KEPT:
+                forward(hidden[rows], bias, None, kept, weight, work.rewards[side, start:stop])
+            else:
+                forward(hidden[rows], bias, work.drawn[2 * start:2 * stop][rows], kept, weight, work.rewards[side, start:stop])
+    elif code == BACK:
+        gradient = work.gradients[half]
+        for i in range(weights if size else 0, len(gradient)):
+            gradient[i] = 0
+        if size:
+            by_weight, by_bias = gradient[weights + units:weights + 2 * units], gradient[weights:weights + units]
+            backward(hidden[:size], work.slopes[0, start:stop], weight, by_weight, by_bias)
+            backward(hidden[size:], work.slopes[1, start:stop], weight, by_weight, by_bias)
+            np.dot(x.T, hidden, gradient[:weights].reshape(inputs, units))
 
-    hidden: (rows, width) activations, replaced by slopes · weight where a unit is on and 0 elsewhere; by_weight,
-    by_bias: (width,) out, the gradients of the last layer's weights and of the hidden biases.
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    tools: Any = cgutils
+    return tools.get_item_pointer(context, builder, kind, context.make_array(kind)(context, builder, array), [index])
+
+
+def _typed_read(typing_context: Any, array: Any, index: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_place(context, builder, signature.args[0], *arguments), "acquire", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+def _typed_write(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store_atomic(arguments[2], _place(context, builder, signature.args[0], *arguments[:2]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.int64), generate
+
+
+# array[index] of int64 as another thread last wrote it; array[index] = value after all that was written before
+_read: Any = intrinsic(_typed_read)
+_write: Any = intrinsic(_typed_write)
+
+
+@Compiled
+def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
+    """Do the halves of a batch; two threads call it at once, or one alone.
+
+    The first does half 0 and, with ticket 0, half 1 as well; with another ticket it waits until the second has done it.
+    The second does half 1 of each ticket after this one, until it has looked for a new one `patience` times in vain.
+    Returns the ticket last done.
     """
-    zero = hidden.dtype.type(0)
-    by_weight[:] = zero
-    by_bias[:] = zero
-    for i in range(hidden.shape[0]):
-        slope = slopes[i]
-        for j in range(hidden.shape[1]):
-            value = hidden[i, j]
-            by_weight[j] += slope * value
-            on = slope * weight[j] if value > zero else zero
-            by_bias[j] += on
-            hidden[i, j] = on
-
-
-@Compiled
-def adam(parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
-         beta1: float, beta2: float, epsilon: float, rate: float, shrink: float) -> None:
-    """One step of Adam in place on flat arrays of one length; its scalars have their kind of number."""
-    for i in range(parameters.shape[0]):
-        slope = gradient[i]
-        mean = first[i] * beta1 + slope
-        square = second[i] * beta2 + slope * slope
-        first[i] = mean
-        second[i] = square
-        parameters[i] = parameters[i] * shrink - rate * mean / (np.sqrt(square) + epsilon)
-
-
-def warm() -> None:
-    """Load or compile all passes for float32 now, while nothing waits for them; numba itself takes half a second."""
-    hidden, row, column = (np.zeros(shape, dtype=np.float32) for shape in ((2, 2), 2, 2))
-    mapped, first = hidden.copy(), np.zeros(1, dtype=np.intp)
-    mapped.flags.writeable = False  # as a memory map is
-    for vectors in (hidden, mapped):
-        gather(vectors, first, first, np.empty_like(hidden))
-    for drawn in (None, np.zeros((2, 2), dtype=np.uint8)):
-        forward(hidden, row, drawn, 256, row, column)
-    for target, weight in product((None, row[:1]), repeat=2):
-        margins_back(column, np.float32(1), np.float32(0), target, weight, column.copy())
-    backward(hidden, column, row, row.copy(), row.copy())
-    adam(row, row, row.copy(), row.copy(), *np.zeros(5, dtype=np.float32))
+    half, looked = int(second), 0
+    while True:  # one place that does a half: what is compiled three times takes three times as long
+        if second:
+            while _read(work.state, TICKET) == ticket:
+                looked += 1
+                if looked > patience:
+                    return ticket
+            ticket, looked = _read(work.state, TICKET), 0
+        _half(work, half)
+        if second:
+            _write(work.state, DONE, ticket)
+        elif ticket:
+            while _read(work.state, DONE) != ticket:
+                pass
+            return ticket
+        elif half:
+            return ticket
+        else:
+            half = 1

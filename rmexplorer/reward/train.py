@@ -18,7 +18,7 @@ from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.step import Stepper
-from rmexplorer.reward.threads import BlasThreads
+from rmexplorer.reward.threads import StepThreads
 
 BEAT_SECONDS = 0.004
 BLOCK_PAIRS = 512
@@ -130,7 +130,7 @@ def train(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: 
         yield from run.check()
         return (yield from run.whole())
     finally:
-        run.threads.restore()
+        run.close()
 
 
 @dataclass
@@ -167,7 +167,8 @@ class _Run:
     def __init__(self, vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
                  settings: TrainSettings, knobs: Knobs, target: np.ndarray | None, weight: np.ndarray | None,
                  length_gap: np.ndarray | None = None) -> None:
-        self.clock, self.threads = _Clock(), BlasThreads()
+        self.clock, self.threads = _Clock(), StepThreads()
+        self.stepper: Stepper | None = None
         self.settings, self.knobs, self.loss = settings, knobs, settings.pair_loss()
         self.vectors = _plain_vectors(vectors)
         self.chosen, self.rejected = _rows(chosen, len(vectors)), _rows(rejected, len(vectors))
@@ -190,9 +191,6 @@ class _Run:
         self.latest = Beat("fit", 0, 0, 0, math.nan, math.nan, math.nan, None, None, 0,
                            settings.learning_rate, 0.0)
         self.epochs, self.total = settings.epochs, 0
-        rows = 2 * BLOCK_PAIRS
-        self._x = np.empty((rows, self.vectors.shape[1]), dtype=np.float32)
-        self._hidden = np.empty((rows, settings.hidden_dim), dtype=np.float32)
 
     def _fix_length(self, length_gap: np.ndarray | None) -> np.ndarray | None:
         """Weigh the pairs where lengths are to be balanced; the length differences where a penalty needs them."""
@@ -248,9 +246,10 @@ class _Run:
         if self.warnings:
             most = min(most, BLIND_EPOCHS)
             self.warnings.append(f"It trained for {most} epochs without early stopping and with temperature 1.")
-        model, history, stopped = yield from self.fit(np.flatnonzero(~validation), np.flatnonzero(validation), most)
+        stepper, history, stopped = yield from self.fit(np.flatnonzero(~validation), np.flatnonzero(validation), most)
         best_epoch = self.latest.best_epoch
-        margin = yield from self.margins(model, np.flatnonzero(validation))
+        model = stepper.model
+        margin = yield from self.margins(stepper, np.flatnonzero(validation))
         temperature = 1.0
         if len(margin) >= LEAST_TEMPERATURE_PAIRS:
             temperature = fit_temperature(margin, None if self.target is None else self.target[validation])
@@ -264,9 +263,10 @@ class _Run:
         return Fit(model, self.settings, history, best_epoch, epochs, temperature, validation, margin, refitted,
                    stopped, self.trained / max(seconds, 1e-9), seconds, tuple(self.warnings))
 
-    def fit(self, rows: np.ndarray, validation: np.ndarray, most: int) -> Job[tuple[RewardModel, History, Stopped]]:
+    def fit(self, rows: np.ndarray, validation: np.ndarray, most: int) -> Job[tuple[Stepper, History, Stopped]]:
         """Train on `rows` of the pairs until the validation loss has not fallen for `patience` epochs."""
-        model, stepper, order = self.fresh(len(rows))
+        stepper, order = self.fresh(len(rows))
+        model = stepper.model
         sample = np.random.default_rng(self.sample_seed).permutation(rows)[:SAMPLE_PAIRS]
         self.epochs, self.total = most, most * len(rows)
         table: list[tuple[float, ...]] = []
@@ -275,8 +275,8 @@ class _Run:
         for epoch in range(most + 1):
             if epoch:
                 yield from self.epoch("fit", epoch, stepper, order.permutation(rows))
-            trained = yield from self.figures(model, sample)
-            validated = yield from self.figures(model, validation)
+            trained = yield from self.figures(stepper, sample)
+            validated = yield from self.figures(stepper, validation)
             table.append((*trained, *validated, self.latest.learning_rate))
             if epoch and (validated[0] < lowest or epoch == 1 or not len(validation)):
                 lowest, best_epoch = validated[0], epoch
@@ -289,7 +289,7 @@ class _Run:
                 stopped = "patience"
                 break
         model.flat[...] = best
-        return model, History(*np.array(table, dtype=np.float64).T.copy()), stopped
+        return stepper, History(*np.array(table, dtype=np.float64).T.copy()), stopped
 
     def refit(self, history: History) -> Job[RewardModel | None]:
         """The mean of new heads, each trained on all pairs for the best number of epochs; None where a person stopped it.
@@ -304,7 +304,7 @@ class _Run:
         self.epochs = best * count
         self.total = self.trained + self.epochs * len(rows)
         for number in range(count):
-            model, stepper, order = self.fresh(len(rows), number)
+            stepper, order = self.fresh(len(rows), number)
             for epoch in range(1 if number else 0, best + 1):
                 self.scheduled = turned, float(history.learning_rate[epoch])
                 if epoch:
@@ -313,23 +313,31 @@ class _Run:
                     self.latest = replace(self.latest, phase="refit", epoch=0, step=0)
                 if self.knobs.stop:
                     return None
-                figures = yield from self.figures(model, sample)
+                figures = yield from self.figures(stepper, sample)
                 yield from self.close_epoch(figures, None, best)
-            heads.append(model)
+            heads.append(stepper.model)
         return RewardModel.mean(heads)
 
-    def fresh(self, pairs: int, number: int = 0) -> tuple[RewardModel, Stepper, np.random.Generator]:
-        """Head `number` at its start, its stepper, and the generator that orders the pairs."""
+    def fresh(self, pairs: int, number: int = 0) -> tuple[Stepper, np.random.Generator]:
+        """A stepper with head `number` at its start, and the generator that orders the pairs; the last one is closed."""
         settings, seed = self.settings, self.settings.seed
         order_seed, dropout_seed = self.order_seed, self.dropout_seed
         if number:
             order_seed, dropout_seed, first = np.random.SeedSequence([seed, number]).spawn(3)
             seed = int(first.generate_state(1)[0])
         model = RewardModel(self.vectors.shape[1], settings.hidden_dim, seed)
-        stepper = Stepper(model, self.vectors, settings.batch_of(pairs), self.loss, settings.dropout,
-                          settings.weight_decay, np.random.Generator(np.random.SFC64(dropout_seed)),
-                          settings.length_penalty)
-        return model, stepper, np.random.default_rng(order_seed)
+        if self.stepper is not None:
+            self.stepper.close()
+        self.stepper = Stepper(model, self.vectors, settings.batch_of(pairs), self.loss, settings.dropout,
+                               settings.weight_decay, np.random.Generator(np.random.SFC64(dropout_seed)),
+                               settings.length_penalty)
+        return self.stepper, np.random.default_rng(order_seed)
+
+    def close(self) -> None:
+        """Give back the threads."""
+        if self.stepper is not None:
+            self.stepper.close()
+        self.threads.restore()
 
     def epoch(self, phase: Phase, epoch: int, stepper: Stepper, rows: np.ndarray) -> Beats:
         """One pass over the pairs `rows` in this order, in batches whose sizes differ by at most one pair."""
@@ -345,6 +353,7 @@ class _Run:
                 break
             rate = self.learning_rate()
             cut = slice(edges[step - 1], edges[step])
+            stepper.two = self.threads.two
             began = time.perf_counter()
             loss = stepper.step(chosen[cut], rejected[cut], rate,
                                 None if target is None else target[cut], None if weight is None else weight[cut],
@@ -385,28 +394,22 @@ class _Run:
             return self.scheduled[1]
         return self.settings.learning_rate if turned is None or not 0 < turned <= 1 else turned
 
-    def margins(self, model: RewardModel, rows: np.ndarray) -> Job[np.ndarray]:
+    def margins(self, stepper: Stepper, rows: np.ndarray) -> Job[np.ndarray]:
         """d of the pairs `rows` without dropout (rows,)."""
-        rewards = np.empty((2, len(rows)), dtype=np.float32)
-        for start in range(0, len(rows), BLOCK_PAIRS):
-            cut = rows[start:start + BLOCK_PAIRS]
-            x, hidden = self._x[:len(cut)], self._hidden[:len(cut)]
-            with np.errstate(over="ignore", invalid="ignore"):  # the next step reports what is not finite
-                for side, of in enumerate((self.chosen, self.rejected)):
-                    np.take(self.vectors, of[cut], axis=0, out=x, mode="clip")
-                    model.rewards_into(x, hidden, rewards[side, start:start + len(cut)])
+        margin = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), stepper.most):
+            cut = rows[start:start + stepper.most]
+            margin[start:start + len(cut)] = stepper.margins(self.chosen[cut], self.rejected[cut])
             if self.clock.due():
                 yield from self.beat()
-        with np.errstate(invalid="ignore"):
-            margin: np.ndarray = rewards[0] - rewards[1]
         return margin
 
-    def figures(self, model: RewardModel, rows: np.ndarray) -> Job[Figures]:
+    def figures(self, stepper: Stepper, rows: np.ndarray) -> Job[Figures]:
         """Loss (without centring) and accuracy of the pairs `rows`; NaN for none. Ties have no right side and are left
         out of the accuracy; equal rewards count half."""
         if not len(rows):
             return float("nan"), float("nan")
-        margin = yield from self.margins(model, rows)
+        margin = yield from self.margins(stepper, rows)
         target = None if self.target is None else self.target[rows]
         weight = None if self.weight is None else self.weight[rows]
         each, _ = self.loss.of_margins(margin, target)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from rmexplorer.reward.head import RewardModel
+from rmexplorer.reward.kernels import adam
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 from rmexplorer.reward.step import Stepper
-from rmexplorer.reward.threads import BlasThreads
+from rmexplorer.reward.threads import StepThreads
 
 LOSSES = [PairLoss(), PairLoss(margin=0.7), PairLoss(centring=0.3), PairLoss(smoothing=0.2),
           PairLoss(smoothing=0.2, robust=True)]
@@ -74,8 +80,8 @@ def test_that_training_moves_the_weights_as_torch_does(hidden_dim: int, decay: f
 
 
 def test_that_adam_moves_each_parameter_by_the_learning_rate_at_first() -> None:
-    parameters = np.zeros(3)
-    Adam(parameters).step(np.array([5.0, -1e-3, 0.0]), 0.01)
+    parameters, gradient = np.zeros(3), np.array([5.0, -1e-3, 0.0])
+    adam(parameters, gradient / 4, gradient * 3 / 4, np.zeros(3), np.zeros(3), np.array(Adam().scalars(0.01)))
     np.testing.assert_allclose(parameters, [-0.01, 0.01, 0], atol=1e-6)
 
 
@@ -86,7 +92,7 @@ def test_that_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     vectors = np.array([[1, 1, 1], [0, 0, 0]], dtype=np.float32)  # without dropout the margin is 1
     stepper = Stepper(model, vectors, 64, dropout=0.25, random=np.random.default_rng(0))
     loss = stepper.differentiate(np.zeros(64, dtype=int), np.ones(64, dtype=int))
-    kept = stepper._hidden[:64] != 0  # what goes back through the units: nothing where one was left out
+    kept = stepper._halves.work.hidden[:32] != 0  # what goes back through the units: nothing where one was left out
     assert kept.mean() == pytest.approx(0.75, abs=0.01)
     assert loss == pytest.approx(np.log1p(np.exp(-1)), abs=0.003)
 
@@ -110,67 +116,83 @@ def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
         assert gradient[place] == pytest.approx(slope, abs=1e-7)
 
 
-class Library:
-    """A BLAS with a number of threads and, for the test, the seconds of a step for it."""
-
-    def __init__(self, seconds: dict[int, float]) -> None:
-        self.seconds, self.threads = seconds, 2
-
-    def get_num_threads(self) -> int:
-        return self.threads
-
-    def set_num_threads(self, threads: int) -> None:
-        self.threads = threads
-
-    def run(self, chooser: BlasThreads, steps: int) -> list[int]:
-        used = []
-        for _ in range(steps):
-            used.append(self.threads)
-            chooser.took(self.seconds[self.threads])
-        return used
+def run(threads: StepThreads, seconds: dict[bool, float], steps: int) -> list[bool]:
+    """Whether two threads shared each step, where a step takes so long with one (False) and with two (True)."""
+    used = []
+    for _ in range(steps):
+        used.append(threads.two)
+        threads.took(seconds[threads.two])
+    return used
 
 
-def test_that_a_quiet_machine_uses_all_threads_and_gets_them_back() -> None:
-    library = Library({1: 1e-3, 2: 6e-4})
-    chooser = BlasThreads([library])
-    assert library.run(chooser, 500)[10:] == [2] * 490
-    library.seconds = {1: 1e-3, 2: 2e-2}
-    library.run(chooser, 8)
-    assert library.threads == 1
-    chooser.restore()
-    assert library.threads == 2
+@pytest.fixture
+def threads() -> Iterator[StepThreads]:
+    made = StepThreads(2)
+    yield made
+    made.restore()
 
 
-def test_that_a_hiccup_now_and_then_does_not_cost_a_thread() -> None:
-    library = Library({1: 1e-3, 2: 6e-4})
-    chooser = BlasThreads([library])
-    library.run(chooser, 20)
+def blas_threads() -> list[int]:
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_that_the_blas_has_one_thread_until_the_last_training_ends() -> None:
+    before = blas_threads()
+    first, second = StepThreads(), StepThreads()
+    first.restore()
+    first.restore()
+    assert set(blas_threads()) == {1}
+    second.restore()
+    assert blas_threads() == before
+
+
+def test_that_a_quiet_machine_uses_two_threads(threads: StepThreads) -> None:
+    assert run(threads, {False: 1e-3, True: 6e-4}, 500)[10:] == [True] * 490
+    run(threads, {False: 1e-3, True: 2e-2}, 8)
+    assert not threads.two
+
+
+def test_that_a_hiccup_now_and_then_does_not_cost_a_thread(threads: StepThreads) -> None:
+    quiet = {False: 1e-3, True: 6e-4}
+    run(threads, quiet, 20)
     for _ in range(20):
-        chooser.took(0.02)
-        assert library.run(chooser, 80) == [2] * 80
+        threads.took(0.02)
+        assert run(threads, quiet, 80) == [True] * 80
 
 
-def test_that_a_busy_machine_uses_one_thread_and_looks_again_seldom() -> None:
-    library = Library({1: 1e-3, 2: 2e-2})
-    chooser = BlasThreads([library])
-    used = library.run(chooser, 10_000)
-    assert used.count(2) < 20
-    library.seconds = {1: 1e-3, 2: 6e-4}
-    assert library.run(chooser, 5_000)[-1] == 2
+def test_that_a_busy_machine_uses_one_thread_and_looks_again_seldom(threads: StepThreads) -> None:
+    assert sum(run(threads, {False: 1e-3, True: 2e-2}, 10_000)) < 20
+    assert run(threads, {False: 1e-3, True: 6e-4}, 5_000)[-1]
 
 
-def test_that_the_number_of_threads_does_not_change_the_numbers() -> None:
+def test_that_one_processor_never_gets_two_threads() -> None:
+    alone = StepThreads(1)
+    assert not any(run(alone, {False: 1e-3, True: 1e-4}, 5_000))
+    alone.restore()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_that_the_number_of_threads_does_not_change_the_numbers(dropout: float) -> None:
     random = np.random.default_rng(0)
     vectors = random.standard_normal((600, 256)).astype(np.float32)
-    chosen, rejected = random.integers(0, 600, 256), random.integers(0, 600, 256)
-    model = RewardModel(256, 256)
-    model.flat += random.standard_normal(model.flat.size).astype(np.float32) * 0.05
-    stepper, chooser, seen = Stepper(model, vectors, 256), BlasThreads(), []
-    try:
-        for single in (True, False):
-            chooser._use(single)
-            stepper.differentiate(chosen, rejected)
-            seen.append(stepper.gradient.copy())
-    finally:
-        chooser.restore()
-    assert np.array_equal(*seen)
+    steps = [random.integers(0, 600, (2, size)) for size in (256, 255, 1, 2, 256) * 4]
+    ends = []
+    for shared in (lambda step: False, lambda step: True, lambda step: step % 3 > 0):
+        stepper = Stepper(RewardModel(256, 256), vectors, 256, dropout=dropout)
+        for number, (chosen, rejected) in enumerate(steps):
+            stepper.two = shared(number)
+            stepper.step(chosen, rejected, 1e-2)
+            if number % 7 == 0:
+                time.sleep(0.002)  # the second thread falls asleep
+        ends.append((stepper.model.flat.copy(), stepper.gradient, stepper.margins(*steps[0])))
+        stepper.close()
+    assert ends[0][0].any() and all(np.array_equal(one, other) for end in ends[1:] for one, other in zip(ends[0], end, strict=True))
+
+
+def test_that_closing_ends_the_second_thread() -> None:
+    stepper = Stepper(RewardModel(3, 5), np.ones((4, 3), dtype=np.float32), 2)
+    stepper.two = True
+    stepper.step(np.array([0, 1]), np.array([2, 3]), 1e-3)
+    assert "second half" in [thread.name for thread in threading.enumerate()]
+    stepper.close()
+    assert "second half" not in [thread.name for thread in threading.enumerate()]
