@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import ALL_KEPT, CODE, KEPT, PAIRS, TICKET, Work, turn
+from rmexplorer.reward.kernels import ALL_KEPT, CODE, KEPT, PAIRS, STEP, TICKET, Work, turn
 
 LOOKS = 200_000  # of the second thread for more work, some 0.2 ms, before it sleeps
 
@@ -28,7 +28,7 @@ class Halves:
             np.zeros((2 * most, units), dtype=np.uint8), np.empty((2 * most, inputs), dtype=kind),
             np.empty((2 * most, units), dtype=kind), np.empty((2, most), dtype=kind), np.empty((2, most), dtype=kind),
             np.zeros((2, model.flat.size), dtype=kind), model.flat, np.zeros_like(model.flat),
-            np.zeros_like(model.flat), np.zeros(5, dtype=kind))
+            np.zeros_like(model.flat), np.zeros(7, dtype=kind), np.zeros(2, dtype=kind))
         self._ticket = 0
         self._gate = threading.Condition()
         self._asleep = self._closed = False
@@ -43,14 +43,14 @@ class Halves:
             return
         with self._gate:
             state[CODE], state[PAIRS], state[KEPT] = code, pairs, kept
-            self._ticket += 1
-            state[TICKET] = self._ticket
+            state[TICKET] = ticket = self._ticket + 1
+            self._ticket = ticket + (code == STEP)
             if self._asleep:
                 self._gate.notify()
             elif self._second is None:
-                self._second = threading.Thread(target=self._follow, args=(self._ticket - 1,), name="second half", daemon=True)
+                self._second = threading.Thread(target=self._follow, args=(ticket - 1,), name="second half", daemon=True)
                 self._second.start()
-        turn(self.work, False, self._ticket, 0)
+        turn(self.work, False, ticket, 0)
 
     def _follow(self, ticket: int) -> None:
         while True:

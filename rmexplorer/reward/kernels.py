@@ -23,7 +23,7 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _passed = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 
 TICKET, DONE, CODE, PAIRS, KEPT = 0, 16, 1, 2, 3  # places in Work.state; DONE in a cache line of its own
-AHEAD, BACK, MOVE = 0, 1, 2
+AHEAD, BACK, MOVE, STEP = 0, 1, 2, 3  # rewards of a batch; its gradient from the slopes; a step of Adam; all of them
 ALL_KEPT = 256
 
 
@@ -45,7 +45,8 @@ class Work(NamedTuple):
     flat: np.ndarray
     first: np.ndarray  # (parameters,) moments of Adam
     second: np.ndarray
-    scalars: np.ndarray  # (5,) β1, β2, ε, rate, shrink of this step, see `adam`
+    scalars: np.ndarray  # (7,) β1, β2, ε, rate, shrink of this step of `adam`; scale and least of `margins_back`
+    losses: np.ndarray  # (2,) of a STEP: the halves' shares of the mean loss
 
 
 class Compiled:
@@ -153,19 +154,12 @@ def adam(parameters: np.ndarray, gradient: np.ndarray, more: np.ndarray, first: 
         parameters[i] = parameters[i] * shrink - rate * mean / (np.sqrt(square) + epsilon)
 
 
-@Compiled
-def margins_back(rewards: np.ndarray, slopes: np.ndarray, pairs: int, scale: float, least: float,
-                 target: np.ndarray | None, weight: np.ndarray | None) -> float:
-    """Mean Bradley–Terry loss of margins, as `loss.bradley_terry` without centring, and its slopes by the rewards.
-
-    rewards, slopes: of `Work`, of which the first `pairs` columns are read and written; scale: of dropout, by which the
-    slopes are multiplied too; least: the margin m by which the chosen one must win; both as is the rewards' kind of
-    number; target, weight: (pairs,) or None for 1.
-    """
+@_passed
+def _margins_back(rewards: np.ndarray, slopes: np.ndarray, start: int, stop: int, share: float, scale: float, least: float,
+                  target: np.ndarray | None, weight: np.ndarray | None) -> float:
     one, zero = rewards.dtype.type(1), rewards.dtype.type(0)
-    share = scale / rewards.dtype.type(pairs)
     total = 0.0
-    for i in range(pairs):
+    for i in range(start, stop):
         margin = scale * (rewards[0, i] - rewards[1, i])
         z = margin - least
         e = np.exp(-abs(z))
@@ -181,14 +175,28 @@ def margins_back(rewards: np.ndarray, slopes: np.ndarray, pairs: int, scale: flo
             loss *= weight[i]
             slope *= weight[i]
         total += loss
-        slopes[0, i] = slope * share
-        slopes[1, i] = -slope * share
-    return total / pairs
+        slope *= share * scale
+        slopes[0, i] = slope
+        slopes[1, i] = -slope
+    return total * share
+
+
+@Compiled
+def margins_back(rewards: np.ndarray, slopes: np.ndarray, pairs: int, scale: float, least: float,
+                 target: np.ndarray | None, weight: np.ndarray | None) -> float:
+    """Mean Bradley–Terry loss of margins, as `loss.bradley_terry` without centring, and its slopes by the rewards.
+
+    rewards, slopes: of `Work`, of which the first `pairs` columns are read and written; scale: of dropout, by which the
+    slopes are multiplied too; least: the margin m by which the chosen one must win; both as is the rewards' kind of
+    number; target, weight: (pairs,) or None for 1.
+    """
+    share = rewards.dtype.type(1) / rewards.dtype.type(pairs)
+    return _margins_back(rewards, slopes, 0, pairs, share, scale, least, target, weight)
 
 
 @_passed
 def _half(work: Work, half: int) -> None:
-    """Do one half of what the state says: rewards of the batch, the gradient from the slopes, or a step of Adam."""
+    """Do one half of what the state says; of a STEP all but its step of Adam, which waits for the other half."""
     code, pairs, kept = work.state[CODE], work.state[PAIRS], work.state[KEPT]
     if code == MOVE:
         middle = len(work.flat) // 2
@@ -203,7 +211,7 @@ def _half(work: Work, half: int) -> None:
     x, hidden = work.x[2 * start:2 * stop], work.hidden[2 * start:2 * stop]
     weights = inputs * units
     weight = work.flat[weights + units:weights + 2 * units]
-    if code == AHEAD and size:
+    if code != BACK and size:
         gather(work.vectors, work.rows[0, start:stop], work.rows[1, start:stop], x)
         np.dot(x, work.flat[:weights].reshape(inputs, units), hidden)
         bias = work.flat[weights:weights + units]
@@ -212,7 +220,10 @@ def _half(work: Work, half: int) -> None:
                 forward(hidden[rows], bias, None, kept, weight, work.rewards[side, start:stop])
             else:
                 forward(hidden[rows], bias, work.drawn[2 * start:2 * stop][rows], kept, weight, work.rewards[side, start:stop])
-    elif code == BACK:
+    if code == STEP:
+        share = work.rewards.dtype.type(1) / work.rewards.dtype.type(pairs)
+        work.losses[half] = _margins_back(work.rewards, work.slopes, start, stop, share, work.scalars[5], work.scalars[6], None, None)
+    if code != AHEAD:
         gradient = work.gradients[half]
         for i in range(weights if size else 0, len(gradient)):
             gradient[i] = 0
@@ -253,6 +264,7 @@ def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
     """Do the halves of a batch; two threads call it at once, or one alone.
 
     The first does half 0 and, with ticket 0, half 1 as well; with another ticket it waits until the second has done it.
+    A STEP takes two tickets: this one and the next.
     The second does half 1 of each ticket after this one, until it has looked for a new one `patience` times in vain.
     Returns the ticket last done.
     """
@@ -267,11 +279,15 @@ def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
         _half(work, half)
         if second:
             _write(work.state, DONE, ticket)
-        elif ticket:
-            while _read(work.state, DONE) != ticket:
-                pass
-            return ticket
-        elif half:
-            return ticket
-        else:
+            continue
+        if not ticket and not half:
             half = 1
+            continue
+        while ticket and _read(work.state, DONE) != ticket:
+            pass
+        if work.state[CODE] != STEP:
+            return ticket
+        half, work.state[CODE] = 0, MOVE
+        if ticket:
+            ticket += 1
+            _write(work.state, TICKET, ticket)

@@ -9,7 +9,7 @@ import numpy as np
 from rmexplorer.reward.fixes import correlation_penalty
 from rmexplorer.reward.halves import Halves
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, MOVE, margins_back
+from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, MOVE, STEP, margins_back
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 
@@ -37,6 +37,9 @@ class Stepper:
         self._scale, self._least = kind(ALL_KEPT / self._kept), kind(self.loss.margin)
         self._random = random or np.random.default_rng(0)
         self._halves = Halves(model, vectors, batch_size)
+        self._halves.work.scalars[5:] = self._scale, self._least
+        # nothing of the loss has to be known between the halves: a step is one call
+        self._plain = bool(model.hidden_dim) and not self.loss.centring and not self.loss.smoothing
 
     @property
     def gradient(self) -> np.ndarray:
@@ -52,8 +55,13 @@ class Stepper:
         The rows have to exist: they are not looked at again. length_gap: Δ log length (pairs,) for the penalty; None
         where there is none.
         """
+        work = self._halves.work
+        work.scalars[:5] = self.optimiser.scalars(learning_rate)
+        if self._plain and target is None and weight is None and length_gap is None:
+            self._take(chosen, rejected, self._kept)
+            self._halves.run(STEP, len(chosen), self._kept, self.two)
+            return float(work.losses[0] + work.losses[1])
         loss = self.differentiate(chosen, rejected, target, weight, length_gap)
-        self._halves.work.scalars[:] = self.optimiser.scalars(learning_rate)
         self._halves.run(MOVE, len(chosen), two=self.two)
         return loss
 
@@ -100,13 +108,17 @@ class Stepper:
             x = np.take(work.vectors, np.concatenate([chosen, rejected]), axis=0, out=work.x[:2 * pairs], mode="clip")
             work.rewards[:, :pairs] = (x @ self.model.output_weight).reshape(2, pairs)
             return x
+        self._take(chosen, rejected, kept)
+        self._halves.run(AHEAD, pairs, kept, self.two)
+        return None
+
+    def _take(self, chosen: np.ndarray, rejected: np.ndarray, kept: int) -> None:
+        pairs, work = len(chosen), self._halves.work
         work.rows[0, :pairs], work.rows[1, :pairs] = chosen, rejected
         if kept < ALL_KEPT:
             units = 2 * pairs * self.model.hidden_dim
             words = self._random.integers(0, 2 ** 64, -(-units // 8), dtype=np.uint64)
             work.drawn.ravel()[:units] = words.view(np.uint8)[:units]
-        self._halves.run(AHEAD, pairs, kept, self.two)
-        return None
 
     def _any_back(self, rewards: np.ndarray, slopes: np.ndarray, target: np.ndarray | None, weight: np.ndarray | None,
                   length_gap: np.ndarray | None) -> float:

@@ -12,7 +12,8 @@ from rmexplorer.job import finish
 from rmexplorer.reward.settings import TrainSettings
 from rmexplorer.reward.train import train
 
-INPUT, HIDDEN, BATCH, PAIRS, ROUNDS, EPOCHS = 256, 256, 256, 40_000, 5, 5
+INPUT, HIDDEN, BATCH, PAIRS, ROUNDS, EPOCHS = 256, 256, 256, 40_000, 5, 10
+REST_SECONDS = 0.3  # threads of a BLAS or of OpenMP look for more work for some 0.1 s, at the cost of what runs next
 
 
 def _data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,6 +82,7 @@ def measure() -> dict[str, float]:
     seen: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(ROUNDS + 1):
         for name, run in runs.items():
+            time.sleep(REST_SECONDS)
             rate = run()
             if turn:  # the first turn warms caches and threads
                 seen[name].append(rate)
