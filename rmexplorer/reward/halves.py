@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import ALL_KEPT, CODE, KEPT, PAIRS, STEP, TICKET, Work, turn
+from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, BATCH, BATCHES, CODE, KEPT, MOVE, STEP, TICKET, Work, turn
 
+QUEUE = 8  # batches a call at most
 LOOKS = 200_000  # of the second thread for more work, some 0.2 ms, before it sleeps
 
 
@@ -19,32 +21,59 @@ class Halves:
     one step follows another, for waking it takes as long as a tenth of its work.
     """
 
-    def __init__(self, model: RewardModel, vectors: np.ndarray, most: int) -> None:
+    def __init__(self, model: RewardModel, vectors: np.ndarray, most: int, seed: np.random.SeedSequence) -> None:
         vectors = vectors.view()
         vectors.flags.writeable = False  # as a memory map is: one kind of array, compiled once
-        kind, inputs, units = model.flat.dtype, model.input_dim, model.hidden_dim
+        kind, inputs, units, size = model.flat.dtype, model.input_dim, model.hidden_dim, model.flat.size
+        width = -(-units // 8) * 8  # random bytes come by eights
         self.work = Work(
-            np.zeros(32, dtype=np.int64), vectors, np.zeros((2, most), dtype=np.int64),
-            np.zeros((2 * most, units), dtype=np.uint8), np.empty((2 * most, inputs), dtype=kind),
-            np.empty((2 * most, units), dtype=kind), np.empty((2, most), dtype=kind), np.empty((2, most), dtype=kind),
-            np.zeros((2, model.flat.size), dtype=kind), model.flat, np.zeros_like(model.flat),
-            np.zeros_like(model.flat), np.zeros(7, dtype=kind), np.zeros(2, dtype=kind))
+            state=np.zeros(32, dtype=np.int64), vectors=vectors, rows=np.zeros((2, QUEUE * most), dtype=np.int64),
+            edges=np.zeros(QUEUE + 1, dtype=np.int64), random=seed.generate_state(8, np.uint64).reshape(2, 4),
+            drawn=np.zeros((2 * most, width), dtype=np.uint8), x=np.empty((2 * most, inputs), dtype=kind),
+            hidden=np.empty((2 * most, units), dtype=kind), rewards=np.empty((2, most), dtype=kind),
+            slopes=np.empty((2, most), dtype=kind), gradients=np.zeros((2, size), dtype=kind), flat=model.flat,
+            first=np.zeros_like(model.flat), second=np.zeros_like(model.flat), scalars=np.zeros((QUEUE, 5), dtype=kind),
+            loss=np.zeros(2, dtype=kind), losses=np.zeros((QUEUE, 2), dtype=kind))
         self._ticket = 0
         self._gate = threading.Condition()
         self._asleep = self._closed = False
         self._second: threading.Thread | None = None
 
-    def run(self, code: int, pairs: int, kept: int = ALL_KEPT, two: bool = False) -> None:
-        """Do the work `code` of kernels on a batch of this many pairs."""
+    def ahead(self, chosen: np.ndarray, rejected: np.ndarray, kept: int = ALL_KEPT, two: bool = False) -> None:
+        """Find the rewards of one batch, given by rows of the vectors (pairs,)."""
+        self._take(chosen, rejected, (0, len(chosen)))
+        self._turn(AHEAD, 1, kept, two)
+
+    def steps(self, chosen: np.ndarray, rejected: np.ndarray, edges: Sequence[int], kept: int, two: bool = False) -> None:
+        """Take a step on each of at most QUEUE batches, by the scalars and losses of `work`.
+
+        chosen, rejected: rows of the vectors of all batches, one batch after the other; edges: where they begin and end.
+        """
+        self._take(chosen, rejected, edges)
+        self._turn(STEP, len(edges) - 1, kept, two)
+
+    def _take(self, chosen: np.ndarray, rejected: np.ndarray, edges: Sequence[int]) -> None:
+        self.work.rows[0, :len(chosen)], self.work.rows[1, :len(rejected)] = chosen, rejected
+        self.work.edges[:len(edges)] = edges
+
+    def move(self, two: bool = False) -> None:
+        """Take the step of Adam that `scalars` describes by the gradients as they are."""
+        self._turn(MOVE, 1, ALL_KEPT, two)
+
+    def back(self, two: bool = False) -> None:
+        """Find the gradients of the batch that went ahead last, by its slopes."""
+        self._turn(BACK, 1, ALL_KEPT, two)
+
+    def _turn(self, code: int, batches: int, kept: int, two: bool) -> None:
         state = self.work.state
         if not two:
-            state[CODE], state[PAIRS], state[KEPT] = code, pairs, kept
+            state[CODE], state[BATCH], state[BATCHES], state[KEPT] = code, 0, batches, kept
             turn(self.work, False, 0, 0)
             return
         with self._gate:
-            state[CODE], state[PAIRS], state[KEPT] = code, pairs, kept
+            state[CODE], state[BATCH], state[BATCHES], state[KEPT] = code, 0, batches, kept
             state[TICKET] = ticket = self._ticket + 1
-            self._ticket = ticket + (code == STEP)
+            self._ticket += 2 * batches if code == STEP else 1
             if self._asleep:
                 self._gate.notify()
             elif self._second is None:

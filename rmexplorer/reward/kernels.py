@@ -22,21 +22,25 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 # numpy's rules for a division by zero: a check for it would keep the loop from using vector units
 _passed = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 
-TICKET, DONE, CODE, PAIRS, KEPT = 0, 16, 1, 2, 3  # places in Work.state; DONE in a cache line of its own
+# places in Work.state; DONE in a cache line of its own
+TICKET, DONE, CODE, BATCH, BATCHES, KEPT = 0, 16, 1, 2, 3, 4
 AHEAD, BACK, MOVE, STEP = 0, 1, 2, 3  # rewards of a batch; its gradient from the slopes; a step of Adam; all of them
 ALL_KEPT = 256
 
 
 class Work(NamedTuple):
-    """What a step reads and writes; `most` is the largest number of pairs a batch, a half takes the first or the rest.
+    """What steps read and write: `most` is the largest number of pairs a batch, `queue` that of batches a call.
 
-    Half h holds its chosen rows and then its rejected ones. flat: (parameters,) of a `RewardModel` with a hidden layer.
+    A half takes the first pairs of a batch or the rest, and holds its chosen rows and then its rejected ones. flat:
+    (parameters,) of a `RewardModel` with a hidden layer.
     """
 
-    state: np.ndarray  # int64: which step of the work is done, see TICKET and below
+    state: np.ndarray  # int64: what is done and which batch of it, in the places TICKET and following
     vectors: np.ndarray  # (responses, input_dim)
-    rows: np.ndarray  # (2, most) rows of the vectors: chosen, rejected
-    drawn: np.ndarray  # (2·most, hidden_dim) random bytes for dropout, in the order of the halves
+    rows: np.ndarray  # (2, queue·most) rows of the vectors: chosen, rejected
+    edges: np.ndarray  # (queue + 1,) int64: batch i has the rows edges[i] to edges[i + 1]
+    random: np.ndarray  # (2, 4) uint64: what the halves draw dropout from, see `draw`
+    drawn: np.ndarray  # (2·most, hidden_dim or up to 7 more) random bytes for dropout
     x: np.ndarray  # (2·most, input_dim)
     hidden: np.ndarray  # (2·most, hidden_dim)
     rewards: np.ndarray  # (2, most) but for the last bias and the scale of dropout
@@ -45,8 +49,9 @@ class Work(NamedTuple):
     flat: np.ndarray
     first: np.ndarray  # (parameters,) moments of Adam
     second: np.ndarray
-    scalars: np.ndarray  # (7,) β1, β2, ε, rate, shrink of this step of `adam`; scale and least of `margins_back`
-    losses: np.ndarray  # (2,) of a STEP: the halves' shares of the mean loss
+    scalars: np.ndarray  # (queue, 5) of each step of `adam`
+    loss: np.ndarray  # (2,) scale and least of `margins_back`
+    losses: np.ndarray  # (queue, 2) of a STEP: the halves' shares of the mean loss
 
 
 class Compiled:
@@ -94,6 +99,23 @@ def gather(vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, out: n
         for j in range(vectors.shape[1]):  # a loop is compiled in a tenth of the time that a row of an array takes
             out[pairs - 1, j] = vectors[a, j]
             out[2 * pairs - 1, j] = vectors[c, j]
+
+
+@_passed
+def draw(state: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out` (uint64) with random bits by xoshiro256++ (Blackman and Vigna 2021); state: (4,) uint64, moved on."""
+    a, b, c, d = state[0], state[1], state[2], state[3]
+    for i in range(len(out)):
+        x = a + d
+        out[i] = ((x << np.uint64(23)) | (x >> np.uint64(41))) + a
+        shifted = b << np.uint64(17)
+        c ^= a
+        d ^= b
+        b ^= c
+        a ^= d
+        c ^= shifted
+        d = (d << np.uint64(45)) | (d >> np.uint64(19))
+    state[0], state[1], state[2], state[3] = a, b, c, d
 
 
 @_passed
@@ -197,32 +219,37 @@ def margins_back(rewards: np.ndarray, slopes: np.ndarray, pairs: int, scale: flo
 @_passed
 def _half(work: Work, half: int) -> None:
     """Do one half of what the state says; of a STEP all but its step of Adam, which waits for the other half."""
-    code, pairs, kept = work.state[CODE], work.state[PAIRS], work.state[KEPT]
+    code, batch, kept = work.state[CODE], work.state[BATCH], work.state[KEPT]
     if code == MOVE:
         middle = len(work.flat) // 2
         part = slice(middle, len(work.flat)) if half else slice(0, middle)
         adam(work.flat[part], work.gradients[0, part], work.gradients[1, part], work.first[part], work.second[part],
-             work.scalars)
+             work.scalars[batch])
         return
+    edge = work.edges[batch]
+    pairs = work.edges[batch + 1] - edge
     middle = (pairs + 1) // 2
     start, stop = (middle, pairs) if half else (0, middle)
     size = stop - start
     inputs, units = work.x.shape[1], work.hidden.shape[1]
-    x, hidden = work.x[2 * start:2 * stop], work.hidden[2 * start:2 * stop]
+    x, hidden, drawn = work.x[2 * start:2 * stop], work.hidden[2 * start:2 * stop], work.drawn[2 * start:2 * stop]
     weights = inputs * units
     weight = work.flat[weights + units:weights + 2 * units]
     if code != BACK and size:
-        gather(work.vectors, work.rows[0, start:stop], work.rows[1, start:stop], x)
+        gather(work.vectors, work.rows[0, edge + start:edge + stop], work.rows[1, edge + start:edge + stop], x)
         np.dot(x, work.flat[:weights].reshape(inputs, units), hidden)
         bias = work.flat[weights:weights + units]
+        if kept < ALL_KEPT:
+            draw(work.random[half], drawn.reshape(-1).view(np.uint64))
         for side, rows in ((0, slice(0, size)), (1, slice(size, 2 * size))):
             if kept == ALL_KEPT:
                 forward(hidden[rows], bias, None, kept, weight, work.rewards[side, start:stop])
             else:
-                forward(hidden[rows], bias, work.drawn[2 * start:2 * stop][rows], kept, weight, work.rewards[side, start:stop])
+                forward(hidden[rows], bias, drawn[rows], kept, weight, work.rewards[side, start:stop])
     if code == STEP:
         share = work.rewards.dtype.type(1) / work.rewards.dtype.type(pairs)
-        work.losses[half] = _margins_back(work.rewards, work.slopes, start, stop, share, work.scalars[5], work.scalars[6], None, None)
+        work.losses[batch, half] = _margins_back(work.rewards, work.slopes, start, stop, share, work.loss[0], work.loss[1],
+                                                 None, None)
     if code != AHEAD:
         gradient = work.gradients[half]
         for i in range(weights if size else 0, len(gradient)):
@@ -264,11 +291,11 @@ def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
     """Do the halves of a batch; two threads call it at once, or one alone.
 
     The first does half 0 and, with ticket 0, half 1 as well; with another ticket it waits until the second has done it.
-    A STEP takes two tickets: this one and the next.
+    A STEP takes two tickets for each of its batches: this one and the next.
     The second does half 1 of each ticket after this one, until it has looked for a new one `patience` times in vain.
     Returns the ticket last done.
     """
-    half, looked = int(second), 0
+    half, looked, stepping = int(second), 0, work.state[CODE] == STEP
     while True:  # one place that does a half: what is compiled three times takes three times as long
         if second:
             while _read(work.state, TICKET) == ticket:
@@ -285,9 +312,14 @@ def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
             continue
         while ticket and _read(work.state, DONE) != ticket:
             pass
-        if work.state[CODE] != STEP:
+        if work.state[CODE] == STEP:
+            work.state[CODE] = MOVE
+        elif stepping and work.state[BATCH] + 1 < work.state[BATCHES]:
+            work.state[CODE] = STEP
+            work.state[BATCH] += 1
+        else:
             return ticket
-        half, work.state[CODE] = 0, MOVE
+        half = 0
         if ticket:
             ticket += 1
             _write(work.state, TICKET, ticket)

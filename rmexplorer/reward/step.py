@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Sequence
+from itertools import pairwise, product
 
 import numpy as np
 
 from rmexplorer.reward.fixes import correlation_penalty
 from rmexplorer.reward.halves import Halves
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, MOVE, STEP, margins_back
+from rmexplorer.reward.kernels import ALL_KEPT, margins_back
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 
@@ -24,7 +25,7 @@ class Stepper:
     """
 
     def __init__(self, model: RewardModel, vectors: np.ndarray, batch_size: int, loss: PairLoss | None = None,
-                 dropout: float = 0.0, weight_decay: float = 0.0, random: np.random.Generator | None = None,
+                 dropout: float = 0.0, weight_decay: float = 0.0, seed: np.random.SeedSequence | None = None,
                  length_penalty: float = 0.0) -> None:
         self.model, self.most = model, batch_size
         self.length_penalty = length_penalty
@@ -35,10 +36,9 @@ class Stepper:
         self._kept = min(max(kept, 1), ALL_KEPT - 1) if kept < ALL_KEPT else ALL_KEPT
         kind = model.flat.dtype.type
         self._scale, self._least = kind(ALL_KEPT / self._kept), kind(self.loss.margin)
-        self._random = random or np.random.default_rng(0)
-        self._halves = Halves(model, vectors, batch_size)
-        self._halves.work.scalars[5:] = self._scale, self._least
-        # nothing of the loss has to be known between the halves: a step is one call
+        self._halves = Halves(model, vectors, batch_size, seed or np.random.SeedSequence(0))
+        self._halves.work.loss[:] = self._scale, self._least
+        # nothing of the loss has to be known between the halves: steps are one call
         self._plain = bool(model.hidden_dim) and not self.loss.centring and not self.loss.smoothing
 
     @property
@@ -47,28 +47,37 @@ class Stepper:
         total: np.ndarray = self._halves.work.gradients.sum(axis=0)
         return total
 
-    def step(self, chosen: np.ndarray, rejected: np.ndarray, learning_rate: float,
-             target: np.ndarray | None = None, weight: np.ndarray | None = None,
-             length_gap: np.ndarray | None = None) -> float:
-        """Take one step on pairs given by rows of the vectors (pairs,), and return their mean loss before it.
+    def steps(self, chosen: np.ndarray, rejected: np.ndarray, edges: Sequence[int], learning_rate: float,
+              target: np.ndarray | None = None, weight: np.ndarray | None = None,
+              length_gap: np.ndarray | None = None) -> list[float]:
+        """Take a step on each of at most QUEUE batches, and return their mean losses before it.
 
-        The rows have to exist: they are not looked at again. length_gap: Δ log length (pairs,) for the penalty; None
-        where there is none.
+        chosen, rejected: rows of the vectors (pairs,) of all batches, one after the other; edges: where batches begin and
+        end. The rows have to exist: they are not looked at again. target, weight, length_gap: as for `differentiate`,
+        (pairs,) or None.
         """
-        work = self._halves.work
-        work.scalars[:5] = self.optimiser.scalars(learning_rate)
+        work, count = self._halves.work, len(edges) - 1
         if self._plain and target is None and weight is None and length_gap is None:
-            self._take(chosen, rejected, self._kept)
-            self._halves.run(STEP, len(chosen), self._kept, self.two)
-            return float(work.losses[0] + work.losses[1])
-        loss = self.differentiate(chosen, rejected, target, weight, length_gap)
-        self._halves.run(MOVE, len(chosen), two=self.two)
-        return loss
+            work.scalars[:count] = [self.optimiser.scalars(learning_rate) for _ in range(count)]
+            self._halves.steps(chosen, rejected, edges, self._kept, self.two)
+            losses: list[float] = work.losses[:count].sum(axis=1).tolist()
+            return losses
+        losses = []
+        for start, stop in pairwise(edges):
+            cut = slice(start, stop)
+            losses.append(self.differentiate(chosen[cut], rejected[cut], *(
+                None if values is None else values[cut] for values in (target, weight, length_gap))))
+            work.scalars[0] = self.optimiser.scalars(learning_rate)
+            self._halves.move(self.two)
+        return losses
 
     def differentiate(self, chosen: np.ndarray, rejected: np.ndarray,
                       target: np.ndarray | None = None, weight: np.ndarray | None = None,
                       length_gap: np.ndarray | None = None) -> float:
-        """Find the `gradient` of the mean loss of these pairs, and return the loss."""
+        """Find the `gradient` of the mean loss of these pairs (pairs,), and return the loss.
+
+        target, weight: as for `bradley_terry`; length_gap: Δ log length for the penalty; each (pairs,) or None.
+        """
         pairs, work = len(chosen), self._halves.work
         rewards, slopes = work.rewards[:, :pairs], work.slopes[:, :pairs]
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is the caller's to report
@@ -83,7 +92,7 @@ class Stepper:
                     target = self.loss.targets(np.ones(pairs, slopes.dtype) if target is None else target)
                 loss = margins_back(work.rewards, work.slopes, pairs, self._scale, self._least, target, weight)
             if x is None:
-                self._halves.run(BACK, pairs, two=self.two)
+                self._halves.back(self.two)
             else:
                 np.matmul(slopes.ravel(), x, out=work.gradients[0, :-1])
             work.gradients[0, -1] = slopes.sum() if self.loss.centring else 0
@@ -108,17 +117,8 @@ class Stepper:
             x = np.take(work.vectors, np.concatenate([chosen, rejected]), axis=0, out=work.x[:2 * pairs], mode="clip")
             work.rewards[:, :pairs] = (x @ self.model.output_weight).reshape(2, pairs)
             return x
-        self._take(chosen, rejected, kept)
-        self._halves.run(AHEAD, pairs, kept, self.two)
+        self._halves.ahead(chosen, rejected, kept, self.two)
         return None
-
-    def _take(self, chosen: np.ndarray, rejected: np.ndarray, kept: int) -> None:
-        pairs, work = len(chosen), self._halves.work
-        work.rows[0, :pairs], work.rows[1, :pairs] = chosen, rejected
-        if kept < ALL_KEPT:
-            units = 2 * pairs * self.model.hidden_dim
-            words = self._random.integers(0, 2 ** 64, -(-units // 8), dtype=np.uint64)
-            work.drawn.ravel()[:units] = words.view(np.uint8)[:units]
 
     def _any_back(self, rewards: np.ndarray, slopes: np.ndarray, target: np.ndarray | None, weight: np.ndarray | None,
                   length_gap: np.ndarray | None) -> float:
@@ -137,4 +137,4 @@ def warm() -> None:
     """Load or compile what a step runs for float32 now, while nothing waits for it; numba itself takes half a second."""
     vectors, one, row = np.zeros((2, 2), dtype=np.float32), np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.intp)
     for target, weight in product((None, one), repeat=2):
-        Stepper(RewardModel(2, 2), vectors, 1).step(row, row, 0.0, target, weight)
+        Stepper(RewardModel(2, 2), vectors, 1).steps(row, row, (0, 1), 0.0, target, weight)

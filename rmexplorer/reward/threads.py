@@ -72,18 +72,19 @@ class StepThreads:
             self._entered = False
             _BLAS.leave()
 
-    def took(self, seconds: float) -> None:
-        """Take note of the seconds of one step, and change `two` where that pays."""
+    def took(self, seconds: float, steps: int = 1) -> None:
+        """Take note of the seconds of some steps, and change `two` where that pays."""
         if not self.adaptive:
             return
         self._since += seconds
         if self.two:
-            self._lost = max(0.0, self._lost + seconds - self._alone)
+            self._lost = max(0.0, self._lost + seconds - steps * self._alone)
+        each = seconds / steps
         if self._trying:
-            self._try(seconds)
+            self._try(each)
         elif not self.two:
             # mostly the fastest steps count: on a busy machine slow ones say nothing about the work
-            self._alone += (seconds - self._alone) * (0.2 if seconds < self._alone else 0.02)
+            self._alone += (each - self._alone) * (0.2 if each < self._alone else 0.02)
             if self._since > self._wait:
                 self._trying = True
                 self._use(two=True)

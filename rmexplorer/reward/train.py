@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from rmexplorer.data.split import split_by_group
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.fixes import balanced_weights, correlation_penalty
+from rmexplorer.reward.halves import QUEUE
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.settings import TrainSettings
@@ -35,7 +36,7 @@ Beats = Generator[Progress, None, None]
 
 @dataclass
 class Knobs:
-    """What a person may turn while training runs: it is read before every step.
+    """What a person may turn while training runs: it is read about every 4 ms, before the next steps.
 
     learning_rate: None (or a value out of (0, 1]) leaves the one of the settings. stop: end now and keep the best epoch
     so far.
@@ -169,6 +170,7 @@ class _Run:
                  length_gap: np.ndarray | None = None) -> None:
         self.clock, self.threads = _Clock(), StepThreads()
         self.stepper: Stepper | None = None
+        self.together = 1  # steps a call: about as long as a beat
         self.settings, self.knobs, self.loss = settings, knobs, settings.pair_loss()
         self.vectors = _plain_vectors(vectors)
         self.chosen, self.rejected = _rows(chosen, len(vectors)), _rows(rejected, len(vectors))
@@ -329,8 +331,7 @@ class _Run:
         if self.stepper is not None:
             self.stepper.close()
         self.stepper = Stepper(model, self.vectors, settings.batch_of(pairs), self.loss, settings.dropout,
-                               settings.weight_decay, np.random.Generator(np.random.SFC64(dropout_seed)),
-                               settings.length_penalty)
+                               settings.weight_decay, dropout_seed, settings.length_penalty)
         return self.stepper, np.random.default_rng(order_seed)
 
     def close(self) -> None:
@@ -348,28 +349,36 @@ class _Run:
         steps = -(-len(rows) // self.settings.batch_of(len(rows)))
         edges = np.linspace(0, len(rows), steps + 1).astype(np.int64).tolist()
         recent, step, rate = 0.0, 0, self.learning_rate()
-        for step in range(1, steps + 1):
-            if self.knobs.stop and self.trained:
-                break
+        while step < steps and not (self.knobs.stop and self.trained):
             rate = self.learning_rate()
-            cut = slice(edges[step - 1], edges[step])
-            stepper.two = self.threads.two
-            began = time.perf_counter()
-            loss = stepper.step(chosen[cut], rejected[cut], rate,
+            begins = edges[step:step + 1 + self.together]
+            cut = slice(begins[0], begins[-1])
+            losses = self.timed(stepper, chosen[cut], rejected[cut], [edge - begins[0] for edge in begins], rate,
                                 None if target is None else target[cut], None if weight is None else weight[cut],
                                 None if length_gap is None else length_gap[cut])
-            self.threads.took(time.perf_counter() - began)
-            if not math.isfinite(loss):
+            for loss in losses:
+                step += 1
+                recent += (loss - recent) / min(step, 20)
+            if not math.isfinite(recent):
                 raise Problem(f"the loss is no longer a finite number in epoch {epoch}",
                               "lower the learning rate, or encode with smaller values")
-            recent += (loss - recent) / min(step, 20)
-            self.trained += edges[step] - edges[step - 1]
+            self.trained += begins[-1] - begins[0]
             if self.clock.due():
                 self.latest = replace(self.latest, phase=phase, epoch=epoch, step=step, steps=steps, batch_loss=recent,
                                       learning_rate=rate)
                 yield from self.beat()
         self.latest = replace(self.latest, phase=phase, epoch=epoch, step=step, steps=steps, batch_loss=recent,
                               learning_rate=rate)
+
+    def timed(self, stepper: Stepper, *batches: Any) -> list[float]:
+        """The losses of `Stepper.steps`; how long they take says how many threads the next steps get, and how many go together."""
+        stepper.two = self.threads.two
+        began = time.perf_counter()
+        losses = stepper.steps(*batches)
+        seconds = time.perf_counter() - began
+        self.threads.took(seconds, len(losses))
+        self.together = min(max(int(BEAT_SECONDS * len(losses) / seconds), 1), QUEUE)
+        return losses
 
     def close_epoch(self, trained: Figures, validated: Figures | None, best_epoch: int) -> Beats:
         """Say what the epoch reached."""

@@ -63,6 +63,13 @@ def test_that_margins_agree_with_the_loss_in_numpy(least: float, soft: bool, wei
     assert np.isnan(slopes[:, 22]).all()
 
 
+def test_that_random_bits_are_those_of_the_paper() -> None:
+    state, out = np.array([1, 2, 3, 4], dtype=np.uint64), np.empty(4, dtype=np.uint64)
+    kernels.draw(state[:], out)
+    # the first numbers of the authors' xoshiro256plusplus.c from this state
+    assert out.tolist() == [41943041, 58720359, 3588806011781223, 3591011842654386]
+
+
 def test_that_a_value_that_is_not_finite_reaches_the_reward() -> None:
     hidden = np.array([[np.nan, 1], [np.inf, 1], [-np.inf, 1]], dtype=np.float32)
     rewards = np.zeros(3, dtype=np.float32)
@@ -118,7 +125,7 @@ before = known()
 from rmexplorer.reward.head import RewardModel
 vectors, ones = np.ones((4, 3), dtype=np.float32), np.ones(2, dtype=np.float32)
 for dropout, target, weight in (0.0, None, None), (0.5, None, ones), (0.5, ones, None), (0.5, ones, ones):
-    Stepper(RewardModel(3, 5), vectors, 2, dropout=dropout).step(np.array([0, 1]), np.array([2, 3]), 1e-3, target, weight)
+    Stepper(RewardModel(3, 5), vectors, 2, dropout=dropout).steps(np.array([0, 1]), np.array([2, 3]), (0, 2), 1e-3, target, weight)
     vectors.flags.writeable = False
 print(before, known())
 """

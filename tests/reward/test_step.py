@@ -74,7 +74,7 @@ def test_that_training_moves_the_weights_as_torch_does(hidden_dim: int, decay: f
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        assert stepper.step(chosen, rejected, 1e-2) == pytest.approx(loss.item(), abs=1e-5)
+        assert stepper.steps(chosen, rejected, (0, 16), 1e-2) == pytest.approx([loss.item()], abs=1e-5)
     for name, array in model.arrays().items():
         np.testing.assert_allclose(array, theirs[name].detach().numpy(), atol=2e-4, err_msg=name)
 
@@ -90,7 +90,7 @@ def test_that_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     model.hidden_weight[...] = 1 / 3
     model.output_weight[...] = 1 / 2000
     vectors = np.array([[1, 1, 1], [0, 0, 0]], dtype=np.float32)  # without dropout the margin is 1
-    stepper = Stepper(model, vectors, 64, dropout=0.25, random=np.random.default_rng(0))
+    stepper = Stepper(model, vectors, 64, dropout=0.25, seed=np.random.SeedSequence(0))
     loss = stepper.differentiate(np.zeros(64, dtype=int), np.ones(64, dtype=int))
     kept = stepper._halves.work.hidden[:32] != 0  # what goes back through the units: nothing where one was left out
     assert kept.mean() == pytest.approx(0.75, abs=0.01)
@@ -105,7 +105,7 @@ def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
     def loss_at(flat: np.ndarray) -> tuple[float, np.ndarray]:
         moved = model.copy()
         moved.flat[...] = flat
-        stepper = Stepper(moved, vectors, 17, dropout=0.5, random=np.random.default_rng(9))
+        stepper = Stepper(moved, vectors, 17, dropout=0.5, seed=np.random.SeedSequence(9))
         return stepper.differentiate(chosen, rejected), stepper.gradient
 
     gradient = loss_at(model.flat)[1]
@@ -172,27 +172,31 @@ def test_that_one_processor_never_gets_two_threads() -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_that_the_number_of_threads_does_not_change_the_numbers(dropout: float) -> None:
+def test_that_threads_and_batches_a_call_do_not_change_the_numbers(dropout: float) -> None:
     random = np.random.default_rng(0)
     vectors = random.standard_normal((600, 256)).astype(np.float32)
-    steps = [random.integers(0, 600, (2, size)) for size in (256, 255, 1, 2, 256) * 4]
+    edges = np.cumsum([0, *(256, 255, 1, 2, 256) * 4]).tolist()
+    chosen, rejected = random.integers(0, 600, (2, edges[-1]))
     ends = []
-    for shared in (lambda step: False, lambda step: True, lambda step: step % 3 > 0):
-        stepper = Stepper(RewardModel(256, 256), vectors, 256, dropout=dropout)
-        for number, (chosen, rejected) in enumerate(steps):
-            stepper.two = shared(number)
-            stepper.step(chosen, rejected, 1e-2)
+    for together, shared in ((1, (False,)), (1, (True,)), (1, (True, True, False)), (3, (True,)), (8, (False, True))):
+        stepper, losses = Stepper(RewardModel(256, 256), vectors, 256, dropout=dropout), list[float]()
+        for number, step in enumerate(range(0, 20, together)):
+            some = edges[step:step + together + 1]
+            cut = slice(some[0], some[-1])
+            stepper.two = shared[number % len(shared)]
+            losses += stepper.steps(chosen[cut], rejected[cut], [edge - some[0] for edge in some], 1e-2)
             if number % 7 == 0:
                 time.sleep(0.002)  # the second thread falls asleep
-        ends.append((stepper.model.flat.copy(), stepper.gradient, stepper.margins(*steps[0])))
+        ends.append((stepper.model.flat.copy(), stepper.gradient, losses, stepper.margins(chosen[:256], rejected[:256])))
         stepper.close()
-    assert ends[0][0].any() and all(np.array_equal(one, other) for end in ends[1:] for one, other in zip(ends[0], end, strict=True))
+    assert ends[0][0].any() and len(ends[0][2]) == 20
+    assert all(np.array_equal(one, other) for end in ends[1:] for one, other in zip(ends[0], end, strict=True))
 
 
 def test_that_closing_ends_the_second_thread() -> None:
     stepper = Stepper(RewardModel(3, 5), np.ones((4, 3), dtype=np.float32), 2)
     stepper.two = True
-    stepper.step(np.array([0, 1]), np.array([2, 3]), 1e-3)
+    stepper.steps(np.array([0, 1]), np.array([2, 3]), (0, 1, 2), 1e-3)
     assert "second half" in [thread.name for thread in threading.enumerate()]
     stepper.close()
     assert "second half" not in [thread.name for thread in threading.enumerate()]
