@@ -1,7 +1,7 @@
 """What the default model reaches on real pairs through the command line, beside the bag of words on the same pairs.
 
 Bounds are those of RECIPE.md, on the mean over splits by prompt numbered 0, 1, 2 …. One split of 460 pairs moves the
-difference to a bag of words by some 2 points either way, so the small sets have eight.
+difference to a bag of words by some 2 points either way, so those that are near their bound have eight.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def mean_of(pairs: pl.DataFrame, splits: int, folder: Path) -> Reached:
                      for name in ("head", "words", "length", "ece")))
 
 
-@pytest.mark.parametrize("part", ["harmless-base", "helpful-base"])
-def test_that_hh_beats_a_bag_of_words(part: str, shared: Path, tmp_path: Path) -> None:
-    got = mean_of(pairs_of(shared / "data/real/hh_rlhf" / part / "test.jsonl.gz"), 8, tmp_path)
+@pytest.mark.parametrize(("part", "splits"), [("harmless-base", 8), ("helpful-base", 5)])
+def test_that_hh_beats_a_bag_of_words(part: str, splits: int, shared: Path, tmp_path: Path) -> None:
+    got = mean_of(pairs_of(shared / "data/real/hh_rlhf" / part / "test.jsonl.gz"), splits, tmp_path)
     assert got.head >= got.words + 1.5, got
 
 
@@ -107,9 +107,9 @@ def test_that_alpaca_eval_beats_a_bag_of_words_and_length(shared: Path, tmp_path
     assert got.head >= got.words + 1.5 and got.head >= got.length, got
 
 
-@pytest.mark.parametrize("file", ["pandalm/testset-v1.json", "llamafactory_demo/dpo_en_demo.json"])
-def test_that_a_few_pairs_lose_nothing_against_a_bag_of_words(file: str, shared: Path, tmp_path: Path) -> None:
-    got = mean_of(pairs_of(shared / "data/real" / file), 8, tmp_path)
+@pytest.mark.parametrize(("file", "splits"), [("pandalm/testset-v1.json", 3), ("llamafactory_demo/dpo_en_demo.json", 8)])
+def test_that_a_few_pairs_lose_nothing_against_a_bag_of_words(file: str, splits: int, shared: Path, tmp_path: Path) -> None:
+    got = mean_of(pairs_of(shared / "data/real" / file), splits, tmp_path)
     assert got.head >= got.words - 0.5, got
 
 
