@@ -155,6 +155,8 @@ def command_convert(arguments: argparse.Namespace) -> int:
     result = run(convert(dataset, arguments.to, out))
     if result.get("ties_left_out"):
         say(f"{result['ties_left_out']:,} ties were left out")
+    if not len(dataset):
+        say(f"warning: no pair was written, for all {len(dataset.skipped):,} comparisons were skipped; `rmexplorer info` says why")
     if arguments.json:
         write_json(result)
     else:

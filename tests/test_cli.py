@@ -199,7 +199,9 @@ def test_that_holdout_0_trains_on_all_and_judges_nothing(
         (["train", "{tmp}/identical.jsonl", "-o", "{tmp}/x"], "identical"),
         (["train", "{pairs}", "-o", "{tmp}/x", "--learning-rate", "-1"], "learning rate"),
         (["train", "{pairs}", "-o", "{tmp}/x", "--encoder", "lexicl"], "did you mean lexical"),
-        (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "same prompt"),
+        (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "oneprompt.jsonl: all pairs have the same prompt"),
+        (["train", "{tmp}/three.jsonl", "-o", "{tmp}/x"], "3 pairs with a winner are too few to train a head; open 5 pairs"),
+        (["train", "{tmp}/ties.jsonl", "-o", "{tmp}/x"], "ties.jsonl: each pair is a tie, so there is nothing to learn"),
         (["score", "{pairs}", "--model", "{pairs}", "-o", "{tmp}/x"], "pairs.jsonl"),
         (["score", "{pairs}", "--model", "{tmp}/missing.safetensors", "-o", "{tmp}/x"], "no such file"),
         (["analyze", "{pairs}"], "no reward"),
@@ -222,6 +224,11 @@ def test_that_bad_input_is_one_line_with_exit_code_2(
     (tmp_path / "identical.jsonl").write_text('{"prompt": "p", "chosen": "same", "rejected": "same"}\n' * 5)
     (tmp_path / "oneprompt.jsonl").write_text(
         "".join(f'{{"prompt": "p", "chosen": "good {i}", "rejected": "bad {i}"}}\n' for i in range(5))
+    )
+    (tmp_path / "three.jsonl").write_text("".join(PAIRS.splitlines(True)[:3]))
+    (tmp_path / "ties.jsonl").write_text(
+        "".join(f'{{"prompt": "p{i}", "chosen": "good {i}", "rejected": "bad", "score_chosen": 1, "score_rejected": 1}}\n'
+                for i in range(9))
     )
     code, out, err = run(capsys, *(word.format(tmp=tmp_path, pairs=pairs, long="long" * 80) for word in words))
     assert code == 2
@@ -297,6 +304,21 @@ READERS = [
     ["probe", "{file}", "--model", "{head}"],
     ["analyze", "{file}", "--model", "{head}", "--against", "{file}"],
 ]
+
+
+def test_that_a_file_of_skipped_comparisons_is_read_but_not_judged(
+    capsys: pytest.CaptureFixture[str], head: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "identical.jsonl"
+    file.write_text('{"prompt": "p", "chosen": "same", "rejected": "same"}\n' * 5)
+    for words in READERS:
+        code, out, err = run(capsys, *(word.format(file=file, head=head, tmp=tmp_path) for word in words))
+        if words[0] in ("info", "convert"):
+            assert code == 0 and "5 identical responses" in out or "all 5 comparisons were skipped" in err
+            (tmp_path / "out").unlink(missing_ok=True)
+        else:
+            assert (code, out, err.count("\n")) == (2, "", 1) and "holds no pair to compare (5 identical responses); " in err
+            assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
