@@ -314,7 +314,7 @@ def test_that_a_file_of_skipped_comparisons_is_read_but_not_judged(
     for words in READERS:
         code, out, err = run(capsys, *(word.format(file=file, head=head, tmp=tmp_path) for word in words))
         if words[0] in ("info", "convert"):
-            assert code == 0 and "5 identical responses" in out or "all 5 comparisons were skipped" in err
+            assert code == 0 and ("5 identical responses" in out or "all 5 comparisons were skipped" in err)
             (tmp_path / "out").unlink(missing_ok=True)
         else:
             assert (code, out, err.count("\n")) == (2, "", 1) and "holds no pair to compare (5 identical responses); " in err

@@ -31,7 +31,7 @@ def test_that_parquet_on_a_full_disk_is_a_problem_and_leaves_the_old_file(tmp_pa
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # no file of this process may grow beyond it
     try:
-        with pytest.raises(Problem, match="out.parquet: cannot write .File too large.; free space"):
+        with pytest.raises(Problem, match=r"out\.parquet: cannot write \(File too large\); free space"):
             finish(convert(dataset, "parquet", tmp_path / "out.parquet"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

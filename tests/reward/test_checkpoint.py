@@ -157,7 +157,7 @@ def test_that_a_file_without_permission_is_not_called_missing(saved: Path, monke
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", closed)
-    with pytest.raises(Problem, match="Permission denied.*; check the permissions"):
+    with pytest.raises(Problem, match=r"\(Permission denied\); check the permissions"):
         Checkpoint.load(saved)
 
 
