@@ -49,12 +49,7 @@ class Split:
         The held-out side may be empty, where nothing or only ties are held out: a head is not judged then.
         excluded: (pairs,) bool, pairs that are left out of both sides; no pair changes its side for that.
         """
-        counted = ~dataset.tie if excluded is None else ~dataset.tie & ~excluded
-        if (there := int(counted.sum())) < LEAST_PAIRS:
-            few = f"{wording.counted(there, 'pair')} with a winner {'is' if there == 1 else 'are'} too few to train a head"
-            none = f"{'each pair is a tie' if excluded is None else 'no pair with a winner is left'}, so there is nothing to learn"
-            raise Problem(f"{dataset.name}: {few if there else none}",
-                          f"open {LEAST_PAIRS} pairs with a winner or more; some hundreds make a head that can be judged")
+        counted = need_winners(dataset, excluded)
         try:
             held = split_by_group(dataset.group, holdout, seed)
         except Problem as problem:
@@ -63,6 +58,17 @@ class Split:
         if not len(split.training):
             raise Problem(f"{dataset.name}: no pair is left to train on", "lower the held-out share or open more pairs")
         return split
+
+
+def need_winners(dataset: Dataset, excluded: np.ndarray | None = None) -> np.ndarray:
+    """(pairs,) bool: pairs with a winner that are not `excluded`; raises Problem where they are too few to learn from."""
+    counted: np.ndarray = ~dataset.tie if excluded is None else ~dataset.tie & ~excluded
+    if (there := int(counted.sum())) < LEAST_PAIRS:
+        few = f"{wording.counted(there, 'pair')} with a winner {'is' if there == 1 else 'are'} too few to train a head"
+        none = f"{'each pair is a tie' if excluded is None else 'no pair with a winner is left'}, so there is nothing to learn"
+        raise Problem(f"{dataset.name}: {few if there else none}",
+                      f"open {LEAST_PAIRS} pairs with a winner or more; some hundreds make a head that can be judged")
+    return counted
 
 
 def pair_weights(dataset: Dataset, settings: RunSettings) -> np.ndarray | None:
