@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from rmexplorer import __version__
 from rmexplorer.data.layouts import LAYOUTS
 from rmexplorer.job import Job, Pace, Progress, Result, finish
-from rmexplorer.problem import Problem
+from rmexplorer.problem import Problem, no_memory
 
 EXPLAIN = ("gradient", "leave_one_out")
 EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -155,6 +155,8 @@ def command_convert(arguments: argparse.Namespace) -> int:
     result = run(convert(dataset, arguments.to, out))
     if result.get("ties_left_out"):
         say(f"{result['ties_left_out']:,} ties were left out")
+    if not len(dataset):
+        say(f"warning: no pair was written, for all {len(dataset.skipped):,} comparisons were skipped; `rmexplorer info` says why")
     if arguments.json:
         write_json(result)
     else:
@@ -462,6 +464,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except Problem as problem:
         say(f"rmexplorer: error: {' '.join(str(problem).split())}")
+        return EXIT_INPUT
+    except MemoryError:
+        say(f"rmexplorer: error: {no_memory()}")
         return EXIT_INPUT
     except KeyboardInterrupt:
         say("rmexplorer: interrupted")

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rmexplorer.problem import no_memory
+
 Result = TypeVar("Result")
 _DIGITS = re.compile(r"\d+")
 
@@ -50,10 +52,15 @@ def beat(progress: Progress | None = None) -> None:
 
 
 def heard(function: Callable[[], Result], hear: Hear) -> Result:
-    """The result of `function()`, whose beats go to `hear`; what `hear` raises, such as Stopped, ends the function."""
+    """The result of `function()`, whose beats go to `hear`; what `hear` raises, such as Stopped, ends the function.
+
+    Raises Problem where memory runs out.
+    """
     token = _HEARS.set(hear)
     try:
         return function()
+    except MemoryError as error:
+        raise no_memory() from error
     finally:
         _HEARS.reset(token)
 

@@ -21,3 +21,8 @@ class Problem(Exception):
 
     def __reduce__(self) -> tuple[type[Problem], tuple[str, str, str]]:
         return Problem, (self.what, self.remedy, self.command)
+
+
+def no_memory() -> Problem:
+    """The Problem of a computation that finds no memory."""
+    return Problem("there is not enough memory for this", "close other programs or take fewer rows")

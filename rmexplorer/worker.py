@@ -266,8 +266,6 @@ def _do(pipe: Connection[Any, Any], order: _Order) -> None:
         answer("problem", problem)
     except _Gone:
         raise
-    except MemoryError:
-        answer("problem", Problem("there is not enough memory for this", "close other programs or take fewer rows"))
     except Exception:
         answer("crashed", traceback.format_exc())
 

@@ -102,7 +102,9 @@ def test_that_csv_cells_that_a_spreadsheet_would_run_are_quoted(
 
 
 def test_that_train_score_and_analyze_agree(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    demo, head, scored = str(demo_path()), tmp_path / "head.safetensors", tmp_path / "scored.jsonl"
+    with gzip.open(demo_path()) as lines:  # a third of it: enough for each figure to be more than chance
+        (tmp_path / "demo.jsonl").write_bytes(b"".join(lines.readlines()[:1_000]))
+    demo, head, scored = str(tmp_path / "demo.jsonl"), tmp_path / "head.safetensors", tmp_path / "scored.jsonl"
     code, out, _ = run(capsys, "train", demo, "-o", str(head), "--json")
     metrics = one_json(out)
     assert code == 0 and head.exists()
@@ -199,7 +201,9 @@ def test_that_holdout_0_trains_on_all_and_judges_nothing(
         (["train", "{tmp}/identical.jsonl", "-o", "{tmp}/x"], "identical"),
         (["train", "{pairs}", "-o", "{tmp}/x", "--learning-rate", "-1"], "learning rate"),
         (["train", "{pairs}", "-o", "{tmp}/x", "--encoder", "lexicl"], "did you mean lexical"),
-        (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "same prompt"),
+        (["train", "{tmp}/oneprompt.jsonl", "-o", "{tmp}/x"], "oneprompt.jsonl: all pairs have the same prompt"),
+        (["train", "{tmp}/three.jsonl", "-o", "{tmp}/x"], "3 pairs with a winner are too few to train a head; open 5 pairs"),
+        (["train", "{tmp}/ties.jsonl", "-o", "{tmp}/x"], "ties.jsonl: each pair is a tie, so there is nothing to learn"),
         (["score", "{pairs}", "--model", "{pairs}", "-o", "{tmp}/x"], "pairs.jsonl"),
         (["score", "{pairs}", "--model", "{tmp}/missing.safetensors", "-o", "{tmp}/x"], "no such file"),
         (["analyze", "{pairs}"], "no reward"),
@@ -222,6 +226,11 @@ def test_that_bad_input_is_one_line_with_exit_code_2(
     (tmp_path / "identical.jsonl").write_text('{"prompt": "p", "chosen": "same", "rejected": "same"}\n' * 5)
     (tmp_path / "oneprompt.jsonl").write_text(
         "".join(f'{{"prompt": "p", "chosen": "good {i}", "rejected": "bad {i}"}}\n' for i in range(5))
+    )
+    (tmp_path / "three.jsonl").write_text("".join(PAIRS.splitlines(True)[:3]))
+    (tmp_path / "ties.jsonl").write_text(
+        "".join(f'{{"prompt": "p{i}", "chosen": "good {i}", "rejected": "bad", "score_chosen": 1, "score_rejected": 1}}\n'
+                for i in range(9))
     )
     code, out, err = run(capsys, *(word.format(tmp=tmp_path, pairs=pairs, long="long" * 80) for word in words))
     assert code == 2
@@ -281,10 +290,15 @@ def test_that_a_command_is_one_also_where_a_file_has_its_name(
     assert (code == 0 and "120" in out) if name == "info" else (code == 2 and "required: -o" in err)
 
 
-@pytest.fixture
-def head(capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path) -> Path:
-    file = tmp_path / "head.safetensors"
-    assert run(capsys, "train", str(pairs), "-o", str(file), "--epochs", "1")[0] == 0
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head that was trained once on the pairs, for all tests that only use one."""
+    folder = tmp_path_factory.mktemp("head")
+    pairs, file = folder / "pairs.jsonl", folder / "head.safetensors"
+    pairs.write_text(PAIRS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RMEXPLORER_HOME", str(folder))
+        assert main(["train", str(pairs), "-o", str(file), "--epochs", "2"]) == 0
     return file
 
 
@@ -297,6 +311,21 @@ READERS = [
     ["probe", "{file}", "--model", "{head}"],
     ["analyze", "{file}", "--model", "{head}", "--against", "{file}"],
 ]
+
+
+def test_that_a_file_of_skipped_comparisons_is_read_but_not_judged(
+    capsys: pytest.CaptureFixture[str], head: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "identical.jsonl"
+    file.write_text('{"prompt": "p", "chosen": "same", "rejected": "same"}\n' * 5)
+    for words in READERS:
+        code, out, err = run(capsys, *(word.format(file=file, head=head, tmp=tmp_path) for word in words))
+        if words[0] in ("info", "convert"):
+            assert code == 0 and ("5 identical responses" in out or "all 5 comparisons were skipped" in err)
+            (tmp_path / "out").unlink(missing_ok=True)
+        else:
+            assert (code, out, err.count("\n")) == (2, "", 1) and "holds no pair to compare (5 identical responses); " in err
+            assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
@@ -426,11 +455,10 @@ def test_that_analyze_adds_words_and_the_ending_that_pays_by_a_seed(
 
 
 def test_that_analyze_adds_phrases_and_shift_where_they_are_asked_for(
-    capsys: pytest.CaptureFixture[str], pairs: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], pairs: Path, head: Path, tmp_path: Path
 ) -> None:
-    model, other = tmp_path / "head.safetensors", tmp_path / "other.jsonl"
+    model, other = head, tmp_path / "other.jsonl"
     other.write_text(PAIRS.replace("question", "SELECT x FROM table WHERE id ="))
-    assert run(capsys, "train", str(pairs), "-o", str(model), "--epochs", "2")[0] == 0
     code, out, _ = run(capsys, "analyze", str(pairs), "--model", str(model), "--json", "--phrases", "--against", str(other))
     found = one_json(out)
     phrases, shift = found["phrases"], found["shift"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rmexplorer.job import Job, Pace, Progress, Stopped, beat, finish, heard
+from rmexplorer.problem import Problem
 
 
 def job(ended: list[str], n: int = 3) -> Job[str]:
@@ -111,3 +112,12 @@ def test_that_a_job_inside_a_function_is_heard_and_ended_with_it() -> None:
     with pytest.raises(Stopped):
         heard(lambda: finish(job()), stop)
     assert closed == [True, True]
+
+
+def test_that_memory_that_runs_out_is_a_problem() -> None:
+    def job() -> Job[int]:
+        yield Progress(0)
+        raise MemoryError
+
+    with pytest.raises(Problem, match="not enough memory for this; close other programs"):
+        finish(job())

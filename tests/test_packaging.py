@@ -90,7 +90,7 @@ def test_that_the_installed_demo_draws_each_pane_without_a_display(installed: In
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     pictures = list((installed.folder / "pictures").glob("*.png"))
-    assert len(pictures) >= 6
+    assert {picture.stem for picture in pictures} == {file.stem for file in (ROOT / "rmexplorer/gui/panes").glob("[!_]*.py")}
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 

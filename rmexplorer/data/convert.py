@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
     with atomic(out) as part:
         if kind == "parquet":
             yield Progress(0, len(rows), "writing")
-            _frame(dataset, rows).write_parquet(part)
+            write_parquet(_frame(dataset, rows), part)
         elif kind == "csv":
             yield Progress(0, len(rows), "writing")
             _guarded(_frame(dataset, rows)).write_csv(part)
@@ -44,6 +46,17 @@ def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
                     if done % STEP == 0:
                         yield Progress(done, len(rows), "writing")
     return {"pairs": len(rows), "ties_left_out": len(dataset) - len(rows)}
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table as Parquet; what the disk refuses is an OSError, which polars says in a sentence of its own."""
+    try:
+        frame.write_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        refused = re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1]))) from error
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -202,6 +202,15 @@ class Dataset:
         return dataset
 
 
+def need_pairs(dataset: Dataset) -> None:
+    """Raises Problem where a dataset holds no comparison at all, with the reasons why its records were skipped."""
+    if len(dataset) == 0:
+        reasons = dataset.skipped.group_by("reason", maintain_order=True).len().rows()
+        said = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons)
+        raise Problem(f"{dataset.path}: holds no pair to compare ({said or 'it is empty'})",
+                      "choose a file with a chosen and a rejected response a prompt")
+
+
 def cannot_write(folder: Path, error: OSError) -> Problem:
     """The Problem of a dataset that finds no place on the disk."""
     return Problem(f"{folder}: cannot write the dataset ({error.strerror or error})", "free space on this disk")

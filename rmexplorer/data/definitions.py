@@ -21,8 +21,10 @@ def definitions(path: Path) -> Iterator[tuple[int, Any]]:
         content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise Problem(f"{path}: there is no such file", "check the name") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{path}: cannot be read ({error})", "give a text file in UTF-8") from error
+    except OSError as error:
+        raise Problem(f"{path}: cannot be read ({error.strerror or error})", "check its permissions and the disk") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path}: is no text in UTF-8 ({error.reason} at byte {error.start:,})", "give a text file in UTF-8") from error
     yield from (_table_rows if path.suffix.lower() in (".csv", ".tsv") else _json_lines)(path, content)
 
 

@@ -246,6 +246,8 @@ def load(named: str | Path) -> Mapping:
     path = kept if _NAME.fullmatch(str(named)) and kept.is_file() else Path(named)
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise Problem(f"{path}: no permission to read this file", "change its permissions or copy it") from error
     except (OSError, ValueError) as error:
         known = ", ".join(saved())
         remedy = f"choose one of {known}, or name a TOML file" if known else "name a TOML file with [roles]"

@@ -64,6 +64,8 @@ def _folder_files(folder: Path) -> list[Path]:
         files = sorted(
             (file for file in folder.rglob("*") if file.is_file()), key=lambda file: file.relative_to(folder).parts
         )
+    except PermissionError as error:
+        raise Problem(f"{folder}: no permission to read this folder", "change its permissions or copy it") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Problem(
             f"{folder}: cannot list this folder ({error})", "check that it can be read and is whole"

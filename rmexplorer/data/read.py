@@ -13,13 +13,14 @@ from rmexplorer.data.assemble import Parts, assemble
 from rmexplorer.data.build import Builder
 from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.cells import JsonCells, chat_keys
-from rmexplorer.data.containers import Table, open_member
+from rmexplorer.data.containers import Table, looks_like_text, open_member
 from rmexplorer.data.containers.columns import LargeColumns
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.fast import fast_parts
 from rmexplorer.data.formats import FORMATS, Format, recognise
 from rmexplorer.data.guess import guess
 from rmexplorer.data.hub import fetched, is_address
+from rmexplorer.data.limits import check_memory
 from rmexplorer.data.mapping import Mapping, at
 from rmexplorer.data.members import common_labels, is_folder, members, once, told_apart
 from rmexplorer.data.nested import outcomes, worth_parsing
@@ -233,6 +234,7 @@ def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[s
     tables: list[tuple[str, Table]] = []
     places: list[tuple[str, str]] = []
     warnings: list[str] = []
+    text = 0
     for path in paths:
         files = [("", Path(path))]
         if is_address(path):
@@ -242,6 +244,8 @@ def _open_all(paths: list[str], max_bytes: int | None) -> Job[tuple[list[tuple[s
             for member in members(file, max_bytes):
                 called = name or member.name
                 yield Progress(len(tables), 0, f"opening {called}")
+                text += member.size if looks_like_text(member.head) else 0
+                check_memory(path, text)
                 try:
                     tables.append((called, open_member(member, str(file / member.name) if folder else path)))
                     places.append((path, f"{called}/{member.part}" if member.part else called))

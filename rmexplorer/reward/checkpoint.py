@@ -172,6 +172,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if path.is_dir():
         raise Problem(f"{path}: is a folder, not a model file", "name the .safetensors file in it")
     try:
+        path.open("rb").close()  # safetensors takes a file that may not be read for one that is not there
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if "rmexplorer" not in metadata:

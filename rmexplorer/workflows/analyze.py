@@ -25,6 +25,8 @@ def analyze(given: Columns, source: str | None, temperature: float | None = None
     reported, and applied to nothing.
     """
     warnings = [f"{given.unscored} pairs have no score and are left out"] if given.unscored else []
+    if not given.pairs and not given.unscored:
+        warnings.append("no pair has a winner, so there is nothing to be right about")
     found: dict[str, Any] = {
         "pairs": given.pairs,
         "source": source if given.has_rewards else None,

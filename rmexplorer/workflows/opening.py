@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rmexplorer import cache
-from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.dataset import Dataset, need_pairs
 from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.mapping import Mapping
 from rmexplorer.data.read import Preview, read
@@ -97,15 +97,7 @@ def open_or_ask(
 
 def kept(dataset: Dataset) -> Job[str]:
     """Job: `keep` a dataset; returns its folder. Raises Problem where it holds no pair."""
-    if len(dataset) == 0:
-        reasons = ", ".join(
-            f"{count} {reason.replace('_', ' ')}"
-            for reason, count in dataset.skipped["reason"].value_counts().iter_rows()
-        )
-        raise Problem(
-            f"{dataset.path}: holds no pair to compare ({reasons or 'it is empty'})",
-            "choose a file with a chosen and a rejected response a prompt",
-        )
+    need_pairs(dataset)
     yield Progress(0, 0, "keeping what was read")
     return str(keep(dataset))
 

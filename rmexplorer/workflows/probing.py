@@ -23,7 +23,7 @@ from rmexplorer.analysis.probes import (
     probes,
     within_prompt_sd,
 )
-from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.dataset import Dataset, need_pairs
 from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
@@ -209,6 +209,7 @@ def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Pro
     pairs: rows of Dataset.pairs whose responses are edited, held-out ones if None; beliefs: templates of sycophancy
     instead of those built in. Raises Problem where no prompt has two responses, for then a change has no scale.
     """
+    need_pairs(dataset)
     chosen = edits.built_in() if chosen is None else tuple(chosen)
     sample = Sample.of(dataset, checkpoint, pairs)
     templates = _templates(checkpoint, beliefs or edits.sycophancy())

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from rmexplorer import cache
-from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.convert import write_parquet
+from rmexplorer.data.dataset import Dataset, need_pairs
 from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
@@ -90,10 +91,11 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path,
     """Job: write a line a comparison: prompt, chosen, rejected, scores_chosen, scores_rejected, results (CLI.md).
 
     explained: a job that says of a prompt and a response what its reward is made of; each line then has it for both,
-    as explain_chosen and explain_rejected. Raises Problem where that is asked of a Parquet file.
+    as explain_chosen and explain_rejected. Raises Problem where that is asked of a Parquet file, or there is no comparison.
     """
     if explained is not None and out.suffix == ".parquet":
         raise Problem(f"{out}: an explanation has no columns", "give OUT a name that ends in .jsonl")
+    need_pairs(dataset)
     rewards = yield from score(dataset, checkpoint)
     why = {} if explained is None else (yield from _explanations(dataset, explained))
     texts, prompts = dataset.responses["text"], dataset.prompts["text"]
@@ -102,16 +104,15 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path,
     with atomic(out) as part:
         if out.suffix == ".parquet":
             yield Progress(0, len(dataset), "writing")
-            pl.DataFrame(
-                {
-                    "prompt": prompts.gather(dataset.prompt),
-                    "chosen": texts.gather(dataset.chosen),
-                    "rejected": texts.gather(dataset.rejected),
-                    "scores_chosen": chosen,
-                    "scores_rejected": rejected,
-                    "results": results,
-                }
-            ).write_parquet(part)
+            table = {
+                "prompt": prompts.gather(dataset.prompt),
+                "chosen": texts.gather(dataset.chosen),
+                "rejected": texts.gather(dataset.rejected),
+                "scores_chosen": chosen,
+                "scores_rejected": rejected,
+                "results": results,
+            }
+            write_parquet(pl.DataFrame(table), part)
         else:
             with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
                 for start in range(0, len(dataset), BLOCK):
@@ -158,6 +159,7 @@ def analyze_columns(dataset: Dataset, checkpoint: Checkpoint | None, labels_enou
 
     labels_enough: a dataset without rewards will do; without it that raises Problem, unless win rates can be said.
     """
+    need_pairs(dataset)
     if checkpoint is None:
         rewards: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
         if dataset.score_columns or not (labels_enough or dataset.pairs["model_first"].null_count() < len(dataset)):

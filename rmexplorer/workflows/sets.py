@@ -152,7 +152,10 @@ def side_of(spec: SetSpec, checkpoint: Checkpoint | None) -> Side:
     if spec.kind == "prompts":
         try:
             prompts = prompts_of_text(Path(spec.name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise Problem(f"{spec.label or spec.name}: the prompts cannot be read ({error.strerror or error})",
+                          "check the permissions of the file") from error
+        except UnicodeDecodeError as error:
             raise Problem(f"{spec.label or spec.name}: the prompts cannot be read ({error})", "keep them as UTF-8 text") from error
         if not prompts:
             raise Problem("no prompts were pasted", "copy one prompt a line, or paragraphs with a blank line between them")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rmexplorer import cache
+from rmexplorer import cache, wording
 from rmexplorer.analysis.calibration import Scores, calibration
 from rmexplorer.analysis.fix_comparison import length_pull
 from rmexplorer.analysis.train_verdict import Verdict, train_verdict
@@ -31,6 +31,7 @@ from rmexplorer.workflows.scoring import residual_values
 from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 
 BASELINES_VERSION = 2
+LEAST_PAIRS = 5  # of fewer, a held-out fifth is less than one pair
 MEASURED = 2_000  # responses whose style is measured between two beats
 
 
@@ -48,12 +49,26 @@ class Split:
         The held-out side may be empty, where nothing or only ties are held out: a head is not judged then.
         excluded: (pairs,) bool, pairs that are left out of both sides; no pair changes its side for that.
         """
-        held = split_by_group(dataset.group, holdout, seed)
-        counted = ~dataset.tie if excluded is None else ~dataset.tie & ~excluded
+        counted = need_winners(dataset, excluded)
+        try:
+            held = split_by_group(dataset.group, holdout, seed)
+        except Problem as problem:
+            raise Problem(f"{dataset.name}: {problem.what}", problem.remedy) from problem
         split = cls(np.flatnonzero(~held & counted), np.flatnonzero(held & counted))
         if not len(split.training):
             raise Problem(f"{dataset.name}: no pair is left to train on", "lower the held-out share or open more pairs")
         return split
+
+
+def need_winners(dataset: Dataset, excluded: np.ndarray | None = None) -> np.ndarray:
+    """(pairs,) bool: pairs with a winner that are not `excluded`; raises Problem where they are too few to learn from."""
+    counted: np.ndarray = ~dataset.tie if excluded is None else ~dataset.tie & ~excluded
+    if (there := int(counted.sum())) < LEAST_PAIRS:
+        few = f"{wording.counted(there, 'pair')} with a winner {'is' if there == 1 else 'are'} too few to train a head"
+        none = f"{'each pair is a tie' if excluded is None else 'no pair with a winner is left'}, so there is nothing to learn"
+        raise Problem(f"{dataset.name}: {few if there else none}",
+                      f"open {LEAST_PAIRS} pairs with a winner or more; some hundreds make a head that can be judged")
+    return counted
 
 
 def pair_weights(dataset: Dataset, settings: RunSettings) -> np.ndarray | None:

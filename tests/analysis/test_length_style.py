@@ -233,7 +233,7 @@ def test_that_each_view_has_its_own_finding(planted: Planted) -> None:
     assert found.headline("margins") != found.headline() != found.headline("wrong")
     for view in VIEWS:
         few = call(responses, planted(3)).headline(view)
-        assert few.startswith("Too few pairs to say (3\u00a0pairs)") or few.startswith("Too few pairs to say (3)")
+        assert few.replace(" pairs)", ")").startswith("Too few pairs to say (3)")
         assert call(responses, {name: column[:0] for name, column in columns.items()}).headline(view) \
             == "Too few pairs to say: there are none here."
 

@@ -18,8 +18,10 @@ import polars as pl
 import pytest
 
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.limits import check_memory, free_memory
 from rmexplorer.data.read import read
 from rmexplorer.data.summary import summary
+from rmexplorer.data.unpack import HEAD
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 
@@ -119,6 +121,35 @@ def test_that_a_file_without_permission_is_a_problem(load: Any, monkeypatch: pyt
     monkeypatch.setattr(Path, "open", closed)
     with pytest.raises(Problem, match="permission"):
         finish(read(Path("pairs.jsonl")))
+
+
+def test_that_text_larger_than_memory_is_refused_before_it_is_read(
+    load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "big.jsonl").open("wb") as file:
+        file.write(LINES.encode() * (1 + HEAD // len(LINES)))
+        file.truncate(40_000_000_000)  # a hole: it takes no place on the disk
+    monkeypatch.setattr("rmexplorer.data.limits.free_memory", lambda: 20_000_000_000)
+    with pytest.raises(Problem, match=r"40\.0 GB of text take some 80\.0 GB of memory to read, and 20\.0 GB are free; convert"):
+        finish(read(tmp_path / "big.jsonl"))
+    check_memory("text", 9_999_999_999)
+    with pytest.raises(Problem, match=r"folder: 10\.1 GB of text"):
+        check_memory("folder", 10_100_000_000)
+    monkeypatch.setattr("rmexplorer.data.limits.free_memory", lambda: None)
+    check_memory("text", 10**15)
+
+
+def test_that_free_memory_is_that_of_the_machine_or_of_its_group(tmp_path: Path) -> None:
+    group, machine = tmp_path / "group", tmp_path / "meminfo"
+    assert free_memory(machine, group) is None
+    machine.write_text("MemTotal: 900 kB\nMemAvailable:    500 kB\n")
+    assert free_memory(machine, group) == 500 * 1024
+    group.mkdir()
+    for name, said in (("max", "max"), ("current", "90000"), ("stat", "anon 1\nactive_file 10000\ninactive_file 30000")):
+        (group / f"memory.{name}").write_text(said)
+    assert free_memory(machine, group) == 500 * 1024
+    (group / "memory.max").write_text("100000\n")
+    assert free_memory(machine, group) == 50_000
 
 
 def test_that_broken_lines_are_counted_with_their_line(load: Any) -> None:

@@ -24,6 +24,20 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def test_that_parquet_on_a_full_disk_is_a_problem_and_leaves_the_old_file(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    dataset = finish(read(SAMPLES / "webgpt.jsonl"))
+    (tmp_path / "out.parquet").write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # no file of this process may grow beyond it
+    try:
+        with pytest.raises(Problem, match=r"out\.parquet: cannot write \(File too large\); free space"):
+            finish(convert(dataset, "parquet", tmp_path / "out.parquet"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("out.parquet", "old")]
+
+
 def test_that_trl_keeps_order_texts_margins_and_leaves_ties_out(tmp_path: Path) -> None:
     dataset = finish(read(SAMPLES / "webgpt.jsonl"))
     result = finish(convert(dataset, "trl", tmp_path / "out.jsonl"))

@@ -97,7 +97,9 @@ def test_that_oasst_trees_agree_with_a_plain_walk(shared: Path) -> None:
 
 
 def test_that_judgebench_and_its_dumps_keep_label_and_rewards(shared: Path) -> None:
-    for path in sorted(real(shared, "judgebench").glob("*.jsonl")):
+    files = sorted(real(shared, "judgebench").glob("*.jsonl"))
+    assert len(files) == 3
+    for path in files:
         rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         dataset, said = opened(path)
         assert said["format"] == "judgebench" and said["pairs"] == len(rows) == 350

@@ -260,10 +260,11 @@ def test_that_a_line_passes_through_its_points(view: PlotView) -> None:
 
 
 def test_that_missing_values_leave_a_curve_standing(view: PlotView) -> None:
-    view.add(LineCurve([0, 5, 10], [2, np.nan, 2], [1, np.nan, 1], [3, np.nan, 3]))
+    view.add(LineCurve([0, 2, 5, 8, 10], [2, 2, np.nan, 2, 2], [1, 1, np.nan, 1, 1], [3, 3, np.nan, 3, 3], width=3))
     view.add(WhiskerPoints([1, 2], [np.nan, 4], [np.nan, np.nan], [1, np.nan]))
     view.add(LineCurve([], []))
-    view.grab()
+    image = view.grab().toImage()
+    assert all(image.pixelColor(place(view, x, 2)).name().upper() == LIGHT.text for x in (1, 9))
 
 
 def test_that_a_plot_shows_its_data_when_reset(view: PlotView) -> None:

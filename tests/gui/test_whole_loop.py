@@ -181,14 +181,24 @@ def test_that_a_bad_file_gets_one_sentence_and_the_window_goes_on(
     assert not window.error.isVisible()
 
 
-def test_that_three_pairs_can_be_trained_on_and_looked_at(
+def test_that_three_pairs_are_looked_at_but_too_few_to_train_on(
     window: Window, tmp_path: Path, settle: Settle, wait_until: Wait
 ) -> None:
+    desk, problems = window.desk, []
+    desk.problem.connect(problems.append)
     good = tmp_path / "three.jsonl"
     good.write_text(
         "".join(f'{{"prompt": "p{i}", "chosen": "good answer {i}", "rejected": "bad {i}"}}\n' for i in range(3))
     )
-    open_and_train(window, str(good), wait_until)
+    desk.open([str(good)])
+    wait_until(lambda: desk.state.dataset is not None)
+    window.show_pane("train")
+    settle(window)
+    assert window.panes["train"].header.headline.text == "3\N{NO-BREAK SPACE}pairs with a winner are too few to train a head."
+    QtBot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    wait_until(lambda: bool(problems))
+    assert str(problems[0]).startswith("three.jsonl: 3\N{NO-BREAK SPACE}pairs with a winner are too few to train a head; open 5 pairs")
+    assert window.error.isVisible() and not desk.training.running and not desk.jobs.runs
     for name in window.rail.buttons:
         window.show_pane(name)
         settle(window)

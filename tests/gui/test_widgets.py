@@ -536,7 +536,11 @@ def test_that_handles_move_by_arrows(qtbot: QtBot) -> None:
     assert facet.high == pytest.approx(9.0, abs=0.1)
     for _ in range(20):
         qtbot.keyClick(facet, Qt.Key.Key_Left)
-    assert facet.low <= facet.high or facet.high == facet.low
+    assert facet.low == pytest.approx(1.0, abs=0.1) and facet.high == facet.low, "a handle stops at the other"
+    qtbot.keyClick(facet, Qt.Key.Key_Home)
+    for _ in range(20):
+        qtbot.keyClick(facet, Qt.Key.Key_Left)
+    assert facet.low == -math.inf and facet.high == pytest.approx(1.0, abs=0.1), "and before the end where nothing is left"
     qtbot.keyClick(facet, Qt.Key.Key_Home)
     assert (facet.low, facet.high) == (-math.inf, math.inf)
 

@@ -152,6 +152,15 @@ def test_that_a_place_that_cannot_be_written_is_a_problem_and_keeps_the_old_file
     assert saved.read_bytes() == before and [file.name for file in saved.parent.iterdir()] == [saved.name]
 
 
+def test_that_a_file_without_permission_is_not_called_missing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: Path, *args: Any, **options: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(Problem, match=r"\(Permission denied\); check the permissions"):
+        Checkpoint.load(saved)
+
+
 def test_that_the_line_of_length_comes_back_and_needs_the_newer_layout(checkpoint: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "fixed.safetensors"
     fixed = replace(checkpoint, residual=LengthLine(0.31, 4.5))

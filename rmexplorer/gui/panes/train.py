@@ -19,9 +19,11 @@ from rmexplorer.gui.runs import Runs
 from rmexplorer.gui.theme import px, themes
 from rmexplorer.gui.train_settings import SettingsForm
 from rmexplorer.gui.widgets import Card, GhostButton, NumberStrip, PrimaryButton, SecondaryButton, Segmented, label
+from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.statistics import wilson
 from rmexplorer.wording import DASH, baselines, bracket, counted, method_line, number
+from rmexplorer.workflows import training as workflow
 from rmexplorer.workflows.settings import RunSettings
 
 COIN_LOSS = math.log(2)
@@ -345,6 +347,13 @@ class Train(Pane):
         self._show_curves(Curves())
         self.header.set_headline("No head yet. Training one on these pairs takes seconds.")
         self.header.set_method("Press Train, or Ctrl+Enter in any pane")
+        if (dataset := self.desk.state.dataset) is not None:
+            try:
+                workflow.need_winners(dataset, self.desk.state.excluded)
+            except Problem as problem:
+                few = problem.what.removeprefix(f"{dataset.name}: ")
+                self.header.set_headline(f"{few[0].upper()}{few[1:]}.")
+                self.header.set_method(f"{problem.remedy[0].upper()}{problem.remedy[1:]}")
         self.numbers.set_numbers(
             tuple(
                 (name, DASH, "")

@@ -262,10 +262,13 @@ class FacetHistogram(QWidget):
                 end = x + width
 
     def _change(self, handle: int, value: float) -> None:
+        value = min(value, self.high) if handle == 0 else max(value, self.low)
+        if value == (math.inf, -math.inf)[handle]:  # the end beyond which nothing lies
+            return
         if handle == 0:
-            self.low = -math.inf if value == math.inf else min(value, self.high)
+            self.low = value
         else:
-            self.high = math.inf if value == -math.inf else max(value, self.low)
+            self.high = value
         self.set_range(self.low, self.high)
         self.rangeChanged.emit(self.low, self.high)
 
