@@ -10,7 +10,7 @@ from typing import Any
 
 from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Format, Outcome
-from rmexplorer.data.mapping import MEANINGS, MODELS, Mapping, at, check, named_place, said
+from rmexplorer.data.mapping import MEANINGS, MODELS, PROBABILITIES, SIGNED, Mapping, at, check, named_place, said
 from rmexplorer.data.meanings import degree, meaning
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
 from rmexplorer.data.shapes import Absent, Item, all_pairs, name, named, number, row_a_response, sign, split
@@ -32,14 +32,31 @@ def choice(mapping: Mapping, fields: dict[str, Any], column: str, first: Any, se
     value = at(fields, column)
     if value is Absent or value is None:
         return None
-    if mapping.rule in ("positive_first", "negative_first"):
-        return sign(number(value), 1 if mapping.rule == "positive_first" else -1)
+    if mapping.rule in SIGNED:
+        return sign(_signed(mapping, value), 1 if mapping.rule == "positive_first" else -1)
+    if mapping.rule in PROBABILITIES:
+        share = _p_first(mapping, value)
+        return None if share is None else sign(share - 0.5)
     if mapping.rule == "same_text":
         return 1 if value == first else -1 if value == second else None
     if mapping.rule == "by_name":
         winner = named(value, {side: at(fields, mapping.column(side) or "") for side in MODELS}, MODELS)
         return 0 if winner is None and meaning(value, ("a", "b"), ("", "")) == "tie" else winner
     return MEANINGS[mapping.folded.get(said(value), "skip")]
+
+
+def _signed(mapping: Mapping, value: Any) -> float | None:
+    """How far a number lies above the middle of its scale."""
+    found = number(value)
+    return None if found is None else found - mapping.middle
+
+
+def _p_first(mapping: Mapping, value: Any) -> float | None:
+    """The probability that the first response is better; None where a cell holds none."""
+    found = number(value) if mapping.rule in PROBABILITIES else None
+    if found is None or not 0 <= found <= 1:
+        return None
+    return found if mapping.rule == "probability_first" else 1 - found
 
 
 def _strength(mapping: Mapping, fields: dict[str, Any]) -> float | None:
@@ -54,8 +71,8 @@ def _strength(mapping: Mapping, fields: dict[str, Any]) -> float | None:
     if gap is not None:
         return abs(gap)
     value = at(fields, mapping.column("winner") or "")
-    if mapping.rule in ("positive_first", "negative_first"):
-        signed = number(value)
+    if mapping.rule in SIGNED:
+        signed = _signed(mapping, value)
         return None if signed is None else abs(signed)
     return degree(value) if mapping.graded else None
 
@@ -110,6 +127,7 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
             winner=winner,
             votes=votes,
             strength=strength,
+            p_first=_p_first(mapping, at(fields, decisive)) if decisive is not None and winner is not None else None,
             group=_group(mapping, fields),
             others=tuple((column, other) for column, other in others if other is not None),
             model_first=_model(mapping, fields, "model_a"),

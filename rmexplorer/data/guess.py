@@ -126,7 +126,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     """
     found = Seen(sample)
     values: dict[str, str] = {}
-    rule = ""
+    rule, middle = "", 0.0
     pair = _good_and_bad(found)
     if pair is not None:
         for column, role in zip(pair, ("chosen", "rejected"), strict=True):
@@ -151,7 +151,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
             _models(found, sided=True)
             decided = None if tallies(found, sides, (one, two)) else winner(found, sides, (one, two))
             if decided is not None:
-                values, rule = decided
+                values, rule, middle = decided
             elif "score" not in found.roles.values():
                 two_scores(found, SCORES)
         else:
@@ -164,7 +164,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     order = [column for column in found.columns if found.roles.get(column, "responses") not in LISTED]
     order += [column for column, role in found.roles.items() if role in LISTED]  # in the order of their numbers
     return Mapping(
-        {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts)
+        {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts), middle
     )
 
 

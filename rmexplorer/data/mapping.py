@@ -28,6 +28,8 @@ MEANINGS = {"first": 1, "second": -1, "tie": 0, "skip": None}
 SPOKEN = {
     "positive_first": "a positive number means the first",
     "negative_first": "a negative number means the first",
+    "probability_first": "the probability that the first is better",
+    "probability_second": "the probability that the second is better",
     "same_text": "it repeats the better response",
     "from_zero": "the responses are counted from 0",
     "from_one": "the responses are counted from 1",
@@ -35,6 +37,8 @@ SPOKEN = {
     "best_first": "the numbers of the responses, best first",
 }
 MODELS = ("model_a", "model_b")
+SIGNED = ("positive_first", "negative_first")
+PROBABILITIES = ("probability_first", "probability_second")
 RULES = ("", *SPOKEN)
 PLACES = ("from_zero", "from_one", "by_name", "same_text")
 _NAME = re.compile(r"[\w .()+-]{1,80}")
@@ -50,10 +54,11 @@ class Mapping:
     winner by one annotator each, `criterion` columns by another criterion than the winner column; `strength` says how
     much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B.
     values: value of the columns that name a winner as text → a key of MEANINGS.
-    rule: instead of values, `positive_first` or `negative_first` (the sign of a number), `same_text` (the winner column
-    repeats the better response) or `by_name` (it names the model that wins). Of several responses it gives the number
-    of the best (`from_zero`, `from_one`), its text, or the word that tells its column apart (`by_name`); with
-    `best_first` the ranks column lists numbers of responses, best first.
+    rule: instead of values, `positive_first` or `negative_first` (the sign of a number less `middle`, that of its scale),
+    `probability_first` or `probability_second` (of which response a number in [0, 1] is the probability to be the better
+    one), `same_text` (the winner column repeats the better response) or `by_name` (it names the model that wins). Of
+    several responses it gives the number of the best (`from_zero`, `from_one`), its text, or the word that tells its column
+    apart (`by_name`); with `best_first` the ranks column lists numbers of responses, best first.
     reasons: why each role was guessed; doubts: what a person should check.
     """
 
@@ -63,6 +68,7 @@ class Mapping:
     name: str = ""
     reasons: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    middle: float = 0.0
 
     def columns(self, role: str) -> list[str]:
         """The columns of a role, in their order."""
@@ -92,6 +98,14 @@ class Mapping:
     def folded(self) -> dict[str, str]:
         """The meanings under the texts by which values are compared, so that one value has one meaning."""
         return {said(key): meaning for key, meaning in self.values.items()}
+
+    @property
+    def spoken(self) -> str:
+        """What the rule says, in words; empty without one."""
+        said = SPOKEN.get(self.rule, "")
+        if self.rule not in SIGNED or not self.middle:
+            return said
+        return f"a number {'above' if self.rule == 'positive_first' else 'below'} {self.middle:g} means the first"
 
     @cached_property
     def graded(self) -> bool:
@@ -200,7 +214,8 @@ def _quoted(text: str) -> str:
 
 def to_toml(mapping: Mapping) -> str:
     """The mapping as a TOML document."""
-    lines = [f"name = {_quoted(mapping.name)}", f"rule = {_quoted(mapping.rule)}", "", "[roles]"]
+    lines = [f"name = {_quoted(mapping.name)}", f"rule = {_quoted(mapping.rule)}"]
+    lines += [*([f"middle = {mapping.middle!r}"] if mapping.middle else []), "", "[roles]"]
     lines += [f"{_quoted(column)} = {_quoted(role)}" for column, role in mapping.roles.items()]
     lines += ["", "[values]", *(f"{_quoted(value)} = {_quoted(meaning)}" for value, meaning in mapping.values.items())]
     return "\n".join(lines) + "\n"
@@ -216,8 +231,9 @@ def from_toml(text: str, shown: str) -> Mapping:
             {str(key): str(meaning) for key, meaning in values.items()},
             str(document.get("rule", "")),
             str(document.get("name", "")),
+            middle=float(document.get("middle", 0)),
         )
-    except (tomllib.TOMLDecodeError, KeyError, AttributeError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, KeyError, AttributeError, RecursionError, TypeError, ValueError) as error:
         raise Problem(f"{shown}: is no mapping ({error})", "write [roles] with lines COLUMN = ROLE") from error
     try:
         return check(mapping)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at
+from rmexplorer.data.mapping import MEANINGS, PROBABILITIES, ROLES, SIGNED, Mapping, at
 from rmexplorer.data.shapes import Absent
 from rmexplorer.gui.theme import brush, px, set_font, set_role
 from rmexplorer.gui.widgets import Card, GhostButton, Segmented, hairline, label
@@ -26,6 +26,8 @@ RULES = {
     "": "Each value counts as …",
     "positive_first": "A number: positive means the first",
     "negative_first": "A number: negative means the first",
+    "probability_first": "The probability that the first is better",
+    "probability_second": "The probability that the second is better",
     "same_text": "The text of the better response",
     "by_name": "The name of the model that wins",
 }
@@ -228,9 +230,10 @@ class ValuesCard(Card):
         """Show values with their counts and what each counts as."""
         column, rules = next(iter(mapping.verdicts), None), rules_of(mapping)
         self.rule.setVisible(bool(rules))
-        if [self.rule.itemData(place) for place in range(self.rule.count())] != list(rules):
+        titles = {key: rule_title(mapping, key) for key in rules}
+        if {self.rule.itemData(place): self.rule.itemText(place) for place in range(self.rule.count())} != titles:
             self.rule.clear()
-            for key, title in rules.items():
+            for key, title in titles.items():
                 self.rule.addItem(title, key)
         self.rule.setCurrentIndex(self.rule.findData(mapping.rule))
         more = f" and {len(mapping.verdicts) - 1} more" if len(mapping.verdicts) > 1 else ""
@@ -256,9 +259,10 @@ class ValuesCard(Card):
         if rules is BEST:
             return "The best response is compared with each of the others." if mapping.rule else "Choose how it names the best."
         if rules is RULES:
-            tie = "; a number of 0 is a tie" if mapping.rule in ("positive_first", "negative_first") else ""
+            even = mapping.middle if mapping.rule in SIGNED else 0.5
+            tie = f"; a number of {even:g} is a tie" if mapping.rule in SIGNED + PROBABILITIES else ""
             models = ", of the columns Model A and Model B" if mapping.rule == "by_name" else ""
-            return f"{RULES[mapping.rule]}{models}{tie}."
+            return f"{rule_title(mapping, mapping.rule)}{models}{tie}."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
         if rules is RANKS:
@@ -300,6 +304,14 @@ def rules_of(mapping: Mapping) -> dict[str, str]:
     if mapping.column("responses") is not None:
         return RANKS if mapping.column("ranks") else BEST if mapping.column("winner") and not mapping.column("score") else {}
     return RULES if mapping.column("winner") or mapping.column("vote") else {}
+
+
+def rule_title(mapping: Mapping, rule: str) -> str:
+    """How a rule is offered; of a number on a scale with the middle of that."""
+    title = rules_of(mapping)[rule]
+    if rules_of(mapping) is not RULES or rule not in SIGNED or not mapping.middle:
+        return title
+    return f"A number: {'above' if rule == 'positive_first' else 'below'} {mapping.middle:g} means the first"
 
 
 def meaning_of(mapping: Mapping, value: str) -> str:

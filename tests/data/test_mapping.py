@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
-from rmexplorer.data.meanings import meaning, tokens
+from rmexplorer.data.meanings import meaning, middle_of, tokens
 from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
@@ -158,6 +159,12 @@ def test_that_lists_with_ranks_or_scores_are_recognised(load: Any) -> None:
         {"query": "q", "answer_a": "good", "answer_b": "bad", "label": [0, 1, 2]},  # PandaLM's tie is 0, Auto-J's is 2
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [-2, 3, 1, -1]},
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preferred": [True, False]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [1, 2, 3]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [1, 7, 4, 2]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [0, 0.5, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "probability": [0.25, 0.5, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "p_a": [0.4, 0.6], "p_b": [0.3, 0.2], "p_tie": [0.3, 0.2]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "prob_a": [0.01, 0.02], "prob_b": [0.02, 0.01]},
     ],
 )
 def test_that_a_winner_of_two_meanings_is_asked_for_and_not_guessed(load: Any, columns: dict[str, Any]) -> None:
@@ -165,6 +172,48 @@ def test_that_a_winner_of_two_meanings_is_asked_for_and_not_guessed(load: Any, c
         load(rows(8, **columns))
     assert "--map" in raised.value.remedy and "\n" not in str(raised.value)
     assert guess(rows(8, **columns)).doubts
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "soft"),
+    [
+        ({"prob_a": [0.9, 0.25, 0.5]}, "><=", [0.9, 0.25, 0.5]),
+        ({"prob_b": ["0.9", "0.25", "0.5"]}, "<>=", [0.1, 0.75, 0.5]),
+        ({"p_answer_b_wins": [0.75, 0.25]}, "<>", [0.25, 0.75]),
+        ({"p_b_worse": [0.75, 0.25]}, "><", [0.75, 0.25]),
+        ({"prob_a": [0.75, 0.25], "prob_b": [0.25, 0.75], "top_p": [0.9]}, "><", [0.75, 0.25]),
+    ],
+)
+def test_that_a_probability_whose_name_tells_the_side_decides_and_is_kept(load: Any, columns: Any, wanted: str, soft: Any) -> None:
+    dataset = load(rows(len(wanted), **AB, **columns))
+    assert "".join(verdicts(dataset)) == wanted
+    assert dataset.pairs["p_first"].to_list() == pytest.approx(soft)
+    assert dataset.pairs["strength"].null_count() == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "middle"),
+    [([1, 7, 4, 2], 4), ([1, 2, 3, 4], 2.5), ([0, 6, 2, 5], 3), ([3, 97, 41], 50), ([1, 4.5, 5], 3), ([-2, 3, 1, -1], 0),
+     ([1, 2], None), ([0, 1, 2], None), ([1, 2, 3], None), ([0, 1], None), ([-1, 0, 1], None), ([0.2, 1], 0.5)],
+)  # fmt: skip
+def test_that_a_scale_has_a_middle_and_codes_have_none(numbers: list[float], middle: float | None) -> None:
+    assert middle_of([float(one) for one in numbers]) == middle
+
+
+@pytest.mark.parametrize(("rule", "wanted"), [("negative_first", ">=<>"), ("positive_first", "<=><")])
+def test_that_a_scale_is_read_from_its_middle_as_the_mapping_says(load: Any, rule: str, wanted: str) -> None:
+    records = rows(4, **AB, preference=[1, 4, 7, 3])
+    with pytest.raises(Problem, match="middle = 4") as raised:
+        load(records)
+    assert "a number below 4, the middle of its scale, may favour either" in raised.value.what
+    mapping = from_toml(to_toml(replace(guess(records), rule=rule)), "x.toml")
+    dataset = load(records, mapping=mapping)
+    assert "".join(verdicts(dataset)) == wanted and dataset.pairs["strength"].to_list() == [3, 0, 3, 1]
+
+
+def test_that_neutral_words_tie(load: Any) -> None:
+    dataset = load(rows(4, **AB, preference=["strongly prefer A", "neutral", "slightly prefer B", "both equivalent"]))
+    assert verdicts(dataset) == [">", "=", "<", "="]
 
 
 def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejected(load: Any) -> None:
@@ -622,7 +671,8 @@ def test_that_any_names_come_back_from_toml(roles: dict[str, str], value: str) -
         assert back == mapping
 
 
-@pytest.mark.parametrize("text", ["", "roles = 3", "[roles", "[roles]\nx = 'chosen'", "[roles]\n'x' = ['chosen']"])
+@pytest.mark.parametrize("text", ["", "roles = 3", "[roles", "[roles]\nx = 'chosen'", "[roles]\n'x' = ['chosen']",
+                                  "middle = 'four'\n[roles]\nx = 'chosen'\ny = 'rejected'"])
 def test_that_what_is_no_mapping_is_a_problem(text: str) -> None:
     with pytest.raises(Problem, match=r"x\.toml"):
         from_toml(text, "x.toml")

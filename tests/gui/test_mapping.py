@@ -268,6 +268,26 @@ def test_that_the_best_of_several_columns_is_read_as_a_person_says(
     assert page.trial is not None and page.trial.dataset.winner.tolist()[:2] == [-1, 1]
 
 
+def test_that_a_scale_is_offered_with_its_middle_and_either_direction(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage], wait_until: Wait
+) -> None:
+    records: list[dict[str, object]] = [
+        {"query": f"q {n}", "response_a": f"x {n}", "response_b": f"y {n}", "preference": 1 + 2 * n, "n": 10 + n} for n in range(4)
+    ]
+    page = asked_about(records)
+    assert page.mapping.rule == "negative_first" and page.values.rule.currentText() == "A number: below 4 means the first"
+    assert "may favour either" in page.values.note.text()
+    assert page.trial is not None and page.trial.dataset.winner.tolist() == [1, 1, -1, -1]
+    page.set_rule("positive_first")
+    wait_until(lambda: page.settled)
+    assert page.trial.dataset.winner.tolist() == [-1, -1, 1, 1]
+    assert page.values.note.text() == "A number: above 4 means the first; a number of 4 is a tie."
+    page.set_role("n", "winner")  # another column has a scale of its own
+    page.set_rule("positive_first")
+    assert page.mapping.middle == 50
+    wait_until(lambda: page.settled)
+
+
 def test_that_nothing_named_yet_is_said_in_whole_sentences(
     asked_about: Callable[[list[dict[str, object]]], MappingPage],
 ) -> None:
