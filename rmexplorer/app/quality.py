@@ -16,6 +16,7 @@ from rmexplorer.workflows import informing
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
+    from rmexplorer.app.jobs import Run
     from rmexplorer.data.dataset import Dataset
     from rmexplorer.data.quality import Finding
 
@@ -29,14 +30,20 @@ class Quality(QObject):
         super().__init__(desk)
         self._desk = desk
         self._dataset: Dataset | None = None
+        self._run: Run | None = None
         self.findings: tuple[Finding, ...] | None = None
 
     def look(self, dataset: Dataset) -> None:
-        """Look for findings, unless that is done or on its way; of large data a sample is looked at."""
+        """Look for findings, unless that is done or on its way; of large data a sample is looked at.
+
+        What is still looked for in another dataset ends: of very many pairs it would hold gigabytes for minutes.
+        """
         if self._dataset is dataset:
             return
+        if self._run is not None:
+            self._desk.jobs.drop(self._run)
         self._dataset, self.findings = dataset, None
-        self._desk.jobs.start(
+        self._run = self._desk.jobs.start(
             "Looking at data quality",
             quality.check(dataset, quick=len(dataset) > quality.QUICK, limit=informing.default_limit()),
             done=lambda found: self._found(dataset, tuple(found)),

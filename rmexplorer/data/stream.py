@@ -314,7 +314,7 @@ class _Stream:
             for name, schema in (("prompts", PROMPTS), ("responses", RESPONSES)):
                 beside[name] = dict.fromkeys(schema, "arrow") | {"text": "mapped", "messages": "none"}
             np.save(self._part / LENGTHS, np.concatenate(self._kept.measured, axis=1))
-            dataset.finish(self._part, beside, folder)
+            dataset.finish(self._part, beside, folder, once=True)
             cache.prune(keep=folder)
         with suppress(OSError):
             cache.used(folder)
