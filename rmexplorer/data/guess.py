@@ -19,7 +19,7 @@ from rmexplorer.data.seen import (
     stem_rank,
     two_sides,
 )
-from rmexplorer.data.several import counted, listed
+from rmexplorer.data.several import WRITERS, counted, listed
 from rmexplorer.data.texts import as_messages
 from rmexplorer.data.winners import ANNOTATORS, SCORES, is_strength, tallies, two_scores, winner
 
@@ -27,7 +27,6 @@ PROMPTS = (
     "prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "problem",
     "task description", "source text", "article", "document", "messages", "request", "user",
 )  # fmt: skip
-WRITERS = frozenset("model models generator llm policy bot writer".split())
 FEW = 40  # characters: names are shorter, responses mostly longer
 LISTED = ("responses", "ranks", "score")
 GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())

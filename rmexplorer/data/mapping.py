@@ -21,9 +21,9 @@ from rmexplorer.problem import Problem
 
 ROLES = (
     "prompt", "system", "response_a", "response_b", "chosen", "rejected", "responses", "ranks", "winner", "vote",
-    "criterion", "model_a", "model_b", "annotator", "score", "strength", "group", "subset", "ignore",
+    "criterion", "model", "model_a", "model_b", "annotator", "score", "strength", "group", "subset", "ignore",
 )  # fmt: skip
-SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "score", "subset", "ignore"}
+SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "model", "score", "subset", "ignore"}
 MEANINGS = {"first": 1, "second": -1, "tie": 0, "skip": None}
 SPOKEN = {
     "positive_first": "a positive number means the first",
@@ -34,7 +34,7 @@ SPOKEN = {
     "from_zero": "the responses are counted from 0",
     "from_one": "the responses are counted from 1",
     "by_name": "it names the best response, or its model",
-    "best_first": "the numbers of the responses, best first",
+    "best_first": "the responses, best first",
 }
 MODELS = ("model_a", "model_b")
 SIGNED = ("positive_first", "negative_first")
@@ -52,13 +52,14 @@ class Mapping:
     are joined, two score columns (of response A and B) are compared where no column names the winner; `responses` is
     a list, several columns of one response each, or a text where each row holds one response. `vote` columns name the
     winner by one annotator each, `criterion` columns by another criterion than the winner column; `strength` says how
-    much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B.
+    much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B; `model` who wrote each
+    of several responses, in as many columns, in a list, or in each row.
     values: value of the columns that name a winner as text → a key of MEANINGS.
     rule: instead of values, `positive_first` or `negative_first` (the sign of a number less `middle`, that of its scale),
     `probability_first` or `probability_second` (of which response a number in [0, 1] is the probability to be the better
     one), `same_text` (the winner column repeats the better response) or `by_name` (it names the model that wins). Of
-    several responses it gives the number of the best (`from_zero`, `from_one`), its text, or the word that tells its column
-    apart (`by_name`); with `best_first` the ranks column lists numbers of responses, best first.
+    several responses it gives the number of the best (`from_zero`, `from_one`), its text, or its model or the word that
+    tells its column apart (`by_name`); with `best_first` the ranks column lists numbers of responses, best first.
     reasons: why each role was guessed; doubts: what a person should check.
     """
 
@@ -115,7 +116,14 @@ class Mapping:
     @cached_property
     def measures(self) -> list[str]:
         """The columns of ranks, else of scores, in the order of the responses where their names say whose they are."""
-        columns = self.columns("ranks") or self.columns("score")
+        return self._beside(self.columns("ranks") or self.columns("score"))
+
+    @cached_property
+    def writers(self) -> list[str]:
+        """The columns of the models of several responses, in their order as `measures` are."""
+        return self._beside(self.columns("model"))
+
+    def _beside(self, columns: list[str]) -> list[str]:
         responses = self.columns("responses") or [*self.columns("response_a"), *self.columns("response_b")]
         marks, wanted = marks_of(columns), marks_of(responses)
         if len(columns) != len(responses) or not all(mark and marks.count(mark) == 1 for mark in wanted):

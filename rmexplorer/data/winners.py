@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rmexplorer.data.by_mapping import choice
@@ -57,19 +58,22 @@ def _verdict_words(column: str) -> tuple[str, ...]:
     return tuple(word for word in tokens(column) if not word.isdecimal() and word not in ANNOTATORS)
 
 
-def verdict_columns(seen: Seen) -> dict[str, list[Any]]:
-    """The free columns that may name a winner by their names, the one that says so most clearly first."""
+def verdict_columns(seen: Seen, writers: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The free columns that may name a winner by their names, the one that says so most clearly first.
+
+    writers: the columns of who wrote each of several responses.
+    """
     found = {}
     for column, values in seen.columns.items():
         words = set(tokens(column))
         values = [value for value in values if value != ""]
-        if column in seen.roles or not values:
+        if column in (*seen.roles, *writers) or not values:
             continue
         if not (words & (WINNERS | ANNOTATORS) or names_loser(column) or names_probability(column)):
             continue
         if any(isinstance(value, list | dict) for value in values) or is_strength(column, values):
             continue
-        if words & BESIDE and not _names_model(seen, column):
+        if words & BESIDE and not _names_model(seen, column, writers):
             continue
         plain = words & WINNERS or names_loser(column) or names_probability(column)
         if not plain and not any(word.isdecimal() for word in words):
@@ -110,15 +114,16 @@ def _repeats(seen: Seen, column: str, pair: tuple[str, str]) -> float:
     return same / there if there else 0.0
 
 
-def _names_model(seen: Seen, column: str) -> float:
-    """The share of records in which a column names one of the two models that wrote the responses; ties left out."""
-    sides = [next((name for name, role in seen.roles.items() if role == side), "") for side in ("model_a", "model_b")]
+def _names_model(seen: Seen, column: str, writers: Sequence[str] = ()) -> float:
+    """The share of records in which a column names one of the models that wrote the responses; ties left out."""
+    sides = writers or [next((name for name, role in seen.roles.items() if role == side), "") for side in MODELS]
     there = found = 0
     for record in seen.sample if all(sides) else ():
-        value, one, two = (at(record, name) for name in (column, *sides))
+        value, *names = (at(record, name) for name in (column, *sides))
+        names = names[0] if len(names) == 1 and isinstance(names[0], list) else names
         if isinstance(value, str) and value.strip() and meaning(value, ("a", "b"), ("", "")) != "tie":
             there += 1
-            found += (said(value) == said(one)) != (said(value) == said(two))
+            found += [said(name) for name in names].count(said(value)) == 1
     return found / there if there else 0.0
 
 

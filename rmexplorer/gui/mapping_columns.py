@@ -34,7 +34,7 @@ RULES = {
 BEST = {
     "from_zero": "The number of the best response, from 0",
     "from_one": "The number of the best response, from 1",
-    "by_name": "The name or letter of the best response",
+    "by_name": "The name, letter or model of the best response",
     "same_text": "The text of the best response",
 }
 RANKS = {"": "The rank of each response", "best_first": "The numbers of the responses, best first"}

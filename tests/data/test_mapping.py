@@ -445,6 +445,38 @@ def test_that_the_best_of_a_list_is_found_by_number_letter_or_text(load: Any, ch
     assert [good for good, _ in best(load(records))] == [text for text in wanted for _ in range(2)]
 
 
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"best_model": ["m", "o"]}, [("one", "two"), ("one", "three"), ("three", "one"), ("three", "two")]),
+        ({"winner": ["m", "o"]}, [("one", "two"), ("one", "three"), ("three", "one"), ("three", "two")]),
+        ({"ranking": [["n", "m", "o"], ["m", "o", "n"]]},
+         [("two", "one"), ("one", "three"), ("two", "three"), ("one", "two"), ("one", "three"), ("three", "two")]),
+        ({"ranking": ["n>m=o"]}, [("two", "one"), ("one", "three"), ("two", "three")] * 2),
+        ({"rating": [[1, 3, 2]]}, [("two", "one"), ("three", "one"), ("two", "three")] * 2),
+    ],
+)  # fmt: skip
+def test_that_the_models_of_several_responses_are_kept_and_may_be_named(load: Any, columns: Any, wanted: Any, listed: bool) -> None:
+    by = {"models": [["m", "n", "o"]]} if listed else {"model_1": ["m"], "model_2": ["n"], "model_3": ["o"]}
+    texts = {"responses": [["one", "two", "three"]]} if listed else THREE
+    records = rows(2, **{"query": "q", **texts, **by, **columns})
+    dataset = load(records)
+    assert best(dataset) == wanted and not set(by) & set(dataset.extras.columns)
+    wrote = {"one": "m", "two": "n", "three": "o"}
+    for row in pair_frame(dataset).with_columns(dataset.pairs.select("winner", "model_first", "model_second")).iter_rows(named=True):
+        models = (row["model_first"], row["model_second"])
+        good, bad = (wrote[row[side].split()[0]] for side in ("chosen", "rejected"))
+        assert models == ((good, bad) if row["winner"] >= 0 else (bad, good))
+
+
+def test_that_a_letter_that_is_also_the_model_of_another_response_names_none(load: Any) -> None:
+    models = {"model_a": ["B"], "model_b": ["C"], "model_c": ["A"]}
+    texts = {"response_a": "one", "response_b": "two", "response_c": "three"}
+    with pytest.raises(Problem, match=r"--map"):
+        load(rows(4, query="q", **texts, **models, winner=["A", "B", "C"]))
+
+
 def test_that_an_entry_of_a_list_that_is_no_object_keeps_its_place(load: Any) -> None:
     mapping = Mapping({"q": "prompt", "all.text": "responses", "best": "winner"}, rule="from_zero")
     records = [{"q": "q", "all": [None, {"text": "good"}, {"text": "bad"}, {}], "best": 1}]
