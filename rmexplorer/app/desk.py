@@ -25,7 +25,6 @@ from rmexplorer.app.training import Training
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project
@@ -487,10 +486,6 @@ class Desk(QObject):
         if mask is not None and not mask.any():
             self.report(Problem("there are no pairs to export: all selected ones are left out",
                                 "clear the selection, or take the pairs in again"))
-            return
-        if (len(state.dataset) if mask is None else int(mask.sum())) > MOST_PAIRS:
-            what = f"at most {MOST_PAIRS:,} pairs are written at once"
-            self.report(Problem(what, "filter or select some, or take a sample", "take_sample"))
             return
         self.jobs.start(
             f"Writing {Path(path).name}",

@@ -169,7 +169,7 @@ def _is_as_written(folder: Path, name: str, sizes: dict[str, int]) -> bool:
             if len(data) != lengths.sum() or (first & 0xC0 == 0x80).any() or not np.array_equal(views, kept):
                 return False
             place += len(data)
-    return place == files[-1]
+    return bool(place == files[-1])
 
 
 def read_texts(folder: Path, name: str, rows: int) -> pl.Series:
