@@ -70,8 +70,10 @@ class Finding:
 class Looked:
     """A dataset with what several checks need: measured once, and the rows that a quick look takes."""
 
-    def __init__(self, dataset: Dataset, quick: bool = False, limit: int | None = None) -> None:
-        self.dataset, self.limit, self.quick = dataset, limit, quick
+    def __init__(
+        self, dataset: Dataset, quick: bool = False, limit: int | None = None, held: np.ndarray | None = None
+    ) -> None:
+        self.dataset, self.limit, self.quick, self.held = dataset, limit, quick, held
         count = len(dataset)
         self.rows = np.arange(count)
         if quick and count > QUICK:
@@ -94,11 +96,12 @@ class Looked:
         return Prompts(self.dataset)
 
     def finding(
-        self, kind: str, within: np.ndarray, sentence: str, rows: np.ndarray | None = None
+        self, kind: str, within: np.ndarray, sentence: str, rows: np.ndarray | None = None, counted: str = "looked at"
     ) -> Finding | None:
         """A finding from a mask over the pairs of `rows`, over the looked-at pairs, or over all; None where it selects none.
 
-        sentence: with {pairs} or {prompts}, {share} and the verb ({have}, {are}, {repeat}) to be filled in.
+        sentence: with {pairs} or {prompts}, {share} and the verb ({have}, {are}, {repeat}) to be filled in; counted: what
+        is said of the pairs that the share is of, where these are not all.
         """
         whole = np.zeros(len(self.dataset), dtype=bool)
         everywhere = len(within) == len(self.dataset)
@@ -120,7 +123,7 @@ class Looked:
             repeat="repeats" if one else "repeat",
         )
         if not everywhere:
-            title += f" (of {len(within):,} looked at)"
+            title += f" (of {len(within):,} {counted})"
         return Finding(kind, title, whole, share, len(within))
 
 
@@ -418,7 +421,8 @@ def shared_prompts(looked: Looked) -> list[Finding | None]:
 
 
 def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
-    """Job: prompts that are nearly the same as an earlier one, and those that nearly stand in several splits or sources."""
+    """Job: prompts that are nearly the same as an earlier one, and those that nearly stand in several splits or sources, or
+    on both sides of the split of a run."""
     dataset, prompts = looked.dataset, looked.prompts
     yield from prompts.compare()
     near, exact = prompts.near[dataset.prompt], prompts.exact[dataset.prompt]
@@ -429,6 +433,11 @@ def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
         shared = _in_several(near, codes) & ~_in_several(exact, codes)
         sentence = f"{{pairs}} ({{share}}) {{have}} nearly the same prompt as one of another {column}"
         found.append(looked.finding("near_prompts", shared[rows], sentence, rows))
+    if looked.held is not None:
+        out = rows[looked.held[rows]]
+        sentence = "{pairs} ({share}) that a run holds out {have} nearly the same prompt as one that it trains on"
+        leaking = _in_several(near, looked.held.astype(np.int64))[out]
+        found.append(looked.finding("near_heldout", leaking, sentence, out, "held out"))
     later = prompts.near != prompts.exact
     groups = len(np.unique(prompts.near[later]))
     sentence = (
@@ -481,13 +490,15 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
 )
 
 
-def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Job[list[Finding]]:
+def check(
+    dataset: Dataset, quick: bool = False, limit: int | None = None, held: np.ndarray | None = None
+) -> Job[list[Finding]]:
     """All findings in the order of CHECKS, then languages and near prompts; a job that yields Progress.
 
     quick: look at QUICK pairs where a check reads all texts. limit: the most characters that the encoder reads, None
-    where it reads all.
+    where it reads all. held: (pairs,) bool, those that a run holds out.
     """
-    looked = Looked(dataset, quick, limit)
+    looked = Looked(dataset, quick, limit, held)
     found: list[Finding | None] = []
     for place, (what, look) in enumerate(CHECKS):
         yield Progress(place, len(CHECKS), f"looking at {what}")

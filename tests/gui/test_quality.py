@@ -22,6 +22,7 @@ from rmexplorer.gui.panes.data import Data
 from rmexplorer.gui.quality import NAMES, QualitySheet
 from rmexplorer.gui.window import Window
 from rmexplorer.job import Job, Progress, finish
+from rmexplorer.workflows import informing
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Split, slices
@@ -69,7 +70,7 @@ def test_that_looking_at_a_dataset_ends_where_another_one_is_shown(
         pane: Data, window: Window, wait_until: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
 
-    def endless(dataset: Dataset, **_: object) -> Job[list[quality.Finding]]:
+    def endless(dataset: Dataset, quick: bool) -> Job[list[quality.Finding]]:
         try:
             while True:
                 yield Progress(0)
@@ -80,7 +81,7 @@ def test_that_looking_at_a_dataset_ends_where_another_one_is_shown(
     shown = window.desk.state.dataset
     assert shown is not None
     with monkeypatch.context() as patch:
-        patch.setattr(quality, "check", endless)
+        patch.setattr(informing, "look", endless)
         window.desk.quality.look(dataclasses.replace(shown))
     window.desk.quality.look(shown)
     wait_until(lambda: ended.is_set() and window.desk.quality.of(shown) is not None and not window.desk.jobs.runs)
