@@ -299,9 +299,9 @@ class Desk(QObject):
         flags = {}
         for name, kept in (("starred", "star"), ("noted", "note")):
             if name not in frame.columns:
-                flag = np.zeros(frame.height, dtype=bool)
-                flag[[pair for pair, mark in self.state.marks.items() if getattr(mark, kept)]] = True
-                flags[name] = pl.Series(name, flag)
+                marked = [pair for pair, mark in self.state.marks.items() if getattr(mark, kept)]
+                flag = pl.repeat(False, frame.height, eager=True)
+                flags[name] = flag.scatter(marked, True) if marked else flag
         return frame.with_columns(**flags)
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:

@@ -16,7 +16,7 @@ from rmexplorer.data.measure import lengths
 from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.scripts import NONE, OTHER, scripts
 from rmexplorer.job import Job, Progress, beat
-from rmexplorer.statistics import Estimate, proportion
+from rmexplorer.statistics import Estimate, distinct, proportion
 
 SOURCES = (
     "split",
@@ -374,7 +374,9 @@ class Prompts:
         self._rows = np.arange(len(first))
         if len(first) > NEAR_MOST:
             self._rows = np.sort(np.random.default_rng(0).choice(len(first), NEAR_MOST, replace=False))
-            self.seen = np.isin(self.exact, self._rows)
+            drawn = np.zeros(len(first), bool)
+            drawn[self._rows] = True
+            self.seen = drawn[self.exact]
 
     def _texts(self, rows: np.ndarray) -> pl.Series:
         return folded(mapped.gathered(self._prompts, self._first[rows]))
@@ -389,13 +391,13 @@ class Prompts:
     def against(self, others: pl.Series) -> Job[tuple[np.ndarray, np.ndarray]]:
         """Job: (prompts,) bool, those that stand in another set of prompts too; and those that nearly do, of `seen`."""
         hashes, first = np.unique(_hashed(others), return_index=True)
-        same = np.isin(self._hashes, hashes)
+        same = hashes[np.minimum(np.searchsorted(hashes, self._hashes), len(hashes) - 1)] == self._hashes
         if len(first) > NEAR_MOST:
             first = np.random.default_rng(0).choice(first, NEAR_MOST, replace=False)
         mine = self._rows[~same[self._rows]]
         links = yield from near_links(pl.concat([self._texts(mine), folded(others.gather(np.sort(first)))]), len(mine))
         near = np.zeros(len(self._first), bool)
-        near[mine[np.unique(links[:, 0])]] = True
+        near[mine[links[:, 0]]] = True
         return same[self.exact], near[self.exact]
 
 
@@ -439,10 +441,10 @@ def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
         leaking = _in_several(near, looked.held.astype(np.int64))[out]
         found.append(looked.finding("near_heldout", leaking, sentence, out, "held out"))
     later = prompts.near != prompts.exact
-    groups = len(np.unique(prompts.near[later]))
+    groups = len(distinct(prompts.near[later]))
     sentence = (
-        f"{{prompts}} ({{share}}) {{are}} nearly the same as an earlier one: {len(np.unique(prompts.exact[later])):,} "
-        f"of {len(np.unique(prompts.exact[prompts.seen])):,} prompts repeat {groups:,} other{'s' if groups > 1 else ''} with small changes"
+        f"{{prompts}} ({{share}}) {{are}} nearly the same as an earlier one: {len(distinct(prompts.exact[later])):,} "
+        f"of {len(distinct(prompts.exact[prompts.seen])):,} prompts repeat {groups:,} other{'s' if groups > 1 else ''} with small changes"
     )
     return [*found, looked.finding("near_duplicates", later[dataset.prompt][rows], sentence, rows)]
 
@@ -457,7 +459,7 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
         return []
     same, near = yield from looked.prompts.against(others)
     rows = np.flatnonzero(looked.prompts.seen[dataset.prompt])
-    count = len(np.unique(_hashed(others)))
+    count = len(distinct(_hashed(others)))
     beside = f"{name} ({min(count, NEAR_MOST):,} of its {count:,} prompts)" if count > NEAR_MOST else name
     found = [
         looked.finding("shared_with", same[dataset.prompt], f"{{pairs}} ({{share}}) {{have}} the same prompt as one of {name}"),

@@ -23,6 +23,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import measured
 from rmexplorer.reward.sources.columns import from_columns
+from rmexplorer.statistics import distinct
 from rmexplorer.workflows.analyze import analyze
 from rmexplorer.workflows.columns import Columns, columns
 
@@ -142,7 +143,7 @@ def _explanations(dataset: Dataset, explained: Callable[[str, str], Job[dict[str
     """Job: what each response that stands in a pair is made of, by its row."""
     prompts, texts = dataset.prompts["text"], dataset.responses["text"]
     owner = dataset.responses["prompt"].to_numpy()
-    rows = np.unique(np.concatenate([dataset.chosen, dataset.rejected])).tolist()
+    rows = distinct(np.concatenate([dataset.chosen, dataset.rejected])).tolist()
     found = {}
     for done, row in enumerate(rows, start=1):
         # its own beats are of one response: what counts here is how many are done
