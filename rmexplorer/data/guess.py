@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rmexplorer.data.mapping import Mapping, at
+from rmexplorer.data.mapping import Mapping, at, said
 from rmexplorer.data.meanings import BAD, GOOD, STRENGTHS, tokens
 from rmexplorer.data.seen import (
     ABOUT,
@@ -19,7 +19,7 @@ from rmexplorer.data.seen import (
     stem_rank,
     two_sides,
 )
-from rmexplorer.data.several import WRITERS, counted, listed
+from rmexplorer.data.several import WRITERS, called, counted, listed
 from rmexplorer.data.texts import as_messages
 from rmexplorer.data.winners import ANNOTATORS, SCORES, is_strength, tallies, two_scores, winner
 
@@ -141,7 +141,12 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         lists = sorted(found.free(are_replies), key=plainness)
         starts = [family[0] for family in many[:1]] + [one for one, _, _ in sided[:1]] + lists[:1]
         first = min(starts, key=plainness, default="")
-        if many and first == many[0][0]:
+        named, by = ({}, "") if starts else called(found)
+        if len(named) > 2:
+            rule = counted(found, list(named))
+        elif named:
+            values = _by_their_names(found, named, by)
+        elif many and first == many[0][0]:
             rule = counted(found, many[0])
         elif sided and first == sided[0][0]:
             one, two, sides = sided[0]
@@ -165,6 +170,16 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     return Mapping(
         {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts), middle
     )
+
+
+def _by_their_names(seen: Seen, named: dict[str, str], by: str) -> dict[str, str]:
+    """Two columns that a third one names get their roles; returns what its values mean. named, by: as `called` gives them."""
+    meant = {}
+    for (response, value), side, role in zip(named.items(), ("first", "second"), ("response_a", "response_b"), strict=True):
+        seen.give(response, role, f"{by} names it")
+        meant[value] = side
+    seen.give(by, "winner", "its values name the two columns")
+    return {value: meant.get(value, "tie") for value in sorted({said(value) for value in seen.columns[by] if value != ""})}
 
 
 def _models(seen: Seen, sided: bool) -> None:

@@ -6,11 +6,22 @@ from typing import Any
 
 from rmexplorer.data.by_mapping import best_place, models_of, ranks_of_order, responses_of
 from rmexplorer.data.mapping import Mapping, at, named_place, said
-from rmexplorer.data.meanings import WINNERS, names_loser, names_strength, tokens
-from rmexplorer.data.seen import STEMS, Seen, are_numbers, are_replies, families, is_reply, mostly, stem_rank
+from rmexplorer.data.meanings import WINNERS, meaning, names_loser, names_strength, tokens
+from rmexplorer.data.seen import (
+    STEMS,
+    Seen,
+    are_numbers,
+    are_replies,
+    families,
+    is_reply,
+    mean_length,
+    mostly,
+    stem_rank,
+)
 from rmexplorer.data.shapes import Absent, number
 from rmexplorer.data.winners import SCORES, verdict_columns
 
+FEW = 20  # characters that a response is longer than what names it
 WRITERS = frozenset("model models generator generators llm policy bot writer".split())
 RANKS = frozenset("rank ranks ranking rankings ranked order position sorted argsort".split())
 
@@ -68,6 +79,28 @@ def _writers(seen: Seen, responses: list[str], many: bool = True) -> list[str]:
 def _give_writers(seen: Seen, writers: list[str]) -> None:
     for column in writers:
         seen.give(column, "model", "by its name: who wrote the response" + ("" if len(writers) > 1 else "s"))
+
+
+def called(seen: Seen) -> tuple[dict[str, str], str]:
+    """Columns of replies that another column names as the better ones, each with the value that names it (gpt_answer by
+    gpt), and that other column.
+
+    Each value but those of ties names one of them, and the names of the columns say the same besides; else none.
+    """
+    free = {column: set(tokens(column)) for column in seen.free(is_reply)}
+    for column, values in verdict_columns(seen).items():
+        spoken = sorted({said(value) for value in values if meaning(value, ("", ""), ("", "")) != "tie"})
+        found, besides = {}, set()
+        for value in spoken:
+            words = set(tokens(value))
+            named = [one for one, have in free.items() if one != column and words and words <= have]
+            if len(named) == 1:
+                found[named[0]] = value
+                besides.add(frozenset(free[named[0]] - words))
+        longer = all(mean_length(seen.columns[one]) > mean_length(values) + FEW for one in found)
+        if len(found) == len(spoken) > 1 and len(besides) == 1 and longer and not names_loser(column):
+            return {one: found[one] for one in seen.columns if one in found}, column
+    return {}, ""
 
 
 def counted(seen: Seen, family: list[str]) -> str:

@@ -211,6 +211,20 @@ def test_that_a_scale_is_read_from_its_middle_as_the_mapping_says(load: Any, rul
     assert "".join(verdicts(dataset)) == wanted and dataset.pairs["strength"].to_list() == [3, 0, 3, 1]
 
 
+def test_that_columns_that_bear_the_names_of_models_are_found_by_the_verdicts(load: Any) -> None:
+    long = " and goes on for many words"
+    two = {"question": "q", "gpt-4 answer": f"good{long}", "llama_answer": f"bad{long}"}
+    dataset = load(rows(4, **two, winner=["gpt-4", "llama", "tie", "GPT-4"]))
+    assert verdicts(dataset) == [">", "<", "=", ">"]
+    three = {"question": "q", "gpt": f"one{long}", "llama": f"two{long}", "mistral": f"three{long}"}
+    assert best(load(rows(3, **three, winner=["gpt", "llama", "mistral"])))[::2] == [("one", "two"), ("two", "one"), ("three", "one")]
+    for unclear in (["gpt-4", "other"], ["gpt-4", "gpt-4"], ["answer", "llama"]):
+        with pytest.raises(Problem, match="--map"):
+            load(rows(4, **two, winner=unclear))
+    with pytest.raises(Problem, match="--map"):
+        load(rows(4, **two, loser=["gpt-4", "llama"]))
+
+
 def test_that_neutral_words_tie(load: Any) -> None:
     dataset = load(rows(4, **AB, preference=["strongly prefer A", "neutral", "slightly prefer B", "both equivalent"]))
     assert verdicts(dataset) == [">", "=", "<", "="]
