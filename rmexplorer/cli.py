@@ -104,7 +104,8 @@ def read_mapping(arguments: argparse.Namespace) -> Any:
 def read_dataset(arguments: argparse.Namespace, answered: bool = False, sample: bool = True) -> Any:
     """The dataset that FILE names; its warnings go to stderr unless they are part of the answer.
 
-    Of very many pairs a sample is drawn, and said, or they are refused where `sample` is False; `info` takes them all.
+    Of very many pairs a sample is drawn, and said, unless `sample` is False: what takes pairs one after the other, and
+    `info`, take them all.
     """
     from rmexplorer.data.limits import MOST_PAIRS
     from rmexplorer.data.read import read
@@ -119,10 +120,7 @@ def read_dataset(arguments: argparse.Namespace, answered: bool = False, sample: 
             max_bytes=arguments.max_bytes,
         )
     )
-    if not answered and not sample and len(dataset) > MOST_PAIRS:
-        what = f"{arguments.file}: has {len(dataset):,} pairs, and at most {MOST_PAIRS:,} are written at once"
-        raise Problem(what, "split the file")
-    if not answered and len(dataset) > MOST_PAIRS:
+    if not answered and sample and len(dataset) > MOST_PAIRS:
         dataset = sampled(dataset)
     if not answered:
         warn(dataset.warnings)

@@ -194,6 +194,15 @@ def drawn(count: int, number: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.argpartition(np.random.default_rng(seed).random(count), number)[:number])
 
 
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The distinct ones of values (no NaN), sorted, as `np.unique` gives them.
+
+    That fills a table while it holds the interpreter, for a second a few million; while numpy sorts, other threads go on.
+    """
+    ordered = np.sort(values, axis=None)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
 def first_seen(ids: np.ndarray) -> np.ndarray:
     """Positions of the first occurrence of each distinct non-negative id, by ascending id."""
     if not len(ids):

@@ -98,6 +98,25 @@ def test_that_a_dataset_is_never_written_half_over_another(tmp_path: Path, monke
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.jsonl", "b.jsonl", "kept"]
 
 
+def test_that_what_another_process_has_kept_meanwhile_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = finish(read(written(tmp_path / "a.jsonl", SCORED)))
+    moving, moved = Path.replace, []
+
+    def late(path: Path, target: Path) -> Path:
+        if not moved:  # another process is faster, and reads what it has kept
+            moved.append(path)
+            keep(dataset)
+        moved.append(path)
+        return moving(path, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    folder = keep(dataset)
+    monkeypatch.undo()
+    assert [path.name.endswith(".part") for path in moved] == [True] * 3  # what was there was never away
+    assert Dataset.open(folder).pairs.equals(dataset.pairs)
+    assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
+
+
 def test_that_two_writers_of_one_folder_do_not_disturb_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = finish(read(written(tmp_path / "a.jsonl", SCORED)))
     moving, turns = Path.replace, 0

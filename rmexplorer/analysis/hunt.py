@@ -10,7 +10,7 @@ import numpy as np
 
 from rmexplorer import wording
 from rmexplorer.job import Progress, beat
-from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg
+from rmexplorer.statistics import NOTHING, Z95, Clusters, Estimate, benjamini_hochberg, distinct
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -192,7 +192,7 @@ def hunt(
     vary in fewer than five prompts are not tested.
     """
     n = len(reward)
-    prompts = len(np.unique(prompt))
+    prompts = len(distinct(prompt))
     if n < 2 or not len(words):
         return Hunt((), (), (), 0, n, prompts, 0)
     found = effects_beyond_length(presence, reward, length, prompt)

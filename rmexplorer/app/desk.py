@@ -25,7 +25,6 @@ from rmexplorer.app.training import Training
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
-from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project
@@ -300,9 +299,9 @@ class Desk(QObject):
         flags = {}
         for name, kept in (("starred", "star"), ("noted", "note")):
             if name not in frame.columns:
-                flag = np.zeros(frame.height, dtype=bool)
-                flag[[pair for pair, mark in self.state.marks.items() if getattr(mark, kept)]] = True
-                flags[name] = pl.Series(name, flag)
+                marked = [pair for pair, mark in self.state.marks.items() if getattr(mark, kept)]
+                flag = pl.repeat(False, frame.height, eager=True)
+                flags[name] = flag.scatter(marked, True) if marked else flag
         return frame.with_columns(**flags)
 
     def _filtered(self, text: str, frame: pl.DataFrame, mask: np.ndarray | None, error: Exception | None) -> None:
@@ -487,10 +486,6 @@ class Desk(QObject):
         if mask is not None and not mask.any():
             self.report(Problem("there are no pairs to export: all selected ones are left out",
                                 "clear the selection, or take the pairs in again"))
-            return
-        if (len(state.dataset) if mask is None else int(mask.sum())) > MOST_PAIRS:
-            what = f"at most {MOST_PAIRS:,} pairs are written at once"
-            self.report(Problem(what, "filter or select some, or take a sample", "take_sample"))
             return
         self.jobs.start(
             f"Writing {Path(path).name}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer.data import quality
 from rmexplorer.problem import Problem
 from rmexplorer.workflows import informing
+from rmexplorer.workflows.settings import RunSettings
 
 if TYPE_CHECKING:
     from rmexplorer.app.desk import Desk
+    from rmexplorer.app.jobs import Run
     from rmexplorer.data.dataset import Dataset
     from rmexplorer.data.quality import Finding
 
@@ -29,16 +32,22 @@ class Quality(QObject):
         super().__init__(desk)
         self._desk = desk
         self._dataset: Dataset | None = None
+        self._run: Run | None = None
         self.findings: tuple[Finding, ...] | None = None
 
     def look(self, dataset: Dataset) -> None:
-        """Look for findings, unless that is done or on its way; of large data a sample is looked at."""
+        """Look for findings, unless that is done or on its way; of large data a sample is looked at.
+
+        What is still looked for in another dataset ends: of very many pairs it would hold gigabytes for minutes.
+        """
         if self._dataset is dataset:
             return
+        if self._run is not None:
+            self._desk.jobs.drop(self._run)
         self._dataset, self.findings = dataset, None
-        self._desk.jobs.start(
+        self._run = self._desk.jobs.start(
             "Looking at data quality",
-            quality.check(dataset, quick=len(dataset) > quality.QUICK, limit=informing.default_limit()),
+            informing.look(dataset, quick=len(dataset) > quality.QUICK),
             done=lambda found: self._found(dataset, tuple(found)),
             failed=lambda problem: self._failed(dataset, problem),
             quiet=True,
@@ -66,6 +75,16 @@ class Quality(QObject):
         self.changed.emit()
         count = sum(finding.count for finding in found)
         self._desk.notice.emit(f"{count:,} pairs share their prompt with {name}" if found else f"No prompt stands in {name} too")
+
+    def leaking(self, dataset: Dataset | None, settings: Mapping[str, Any]) -> Finding | None:
+        """The held-out pairs with nearly a training prompt; None where none are known, or a run has another split.
+
+        settings: of the run, as `RunSettings.as_dict` gives them.
+        """
+        usual = RunSettings().train
+        if (settings.get("holdout"), settings.get("seed")) != (usual.holdout, usual.seed):
+            return None
+        return next((finding for finding in self.of(dataset) or () if finding.kind == "near_heldout"), None)
 
     def of(self, dataset: Dataset | None) -> tuple[Finding, ...] | None:
         """The findings of a dataset; None while they are not there yet."""

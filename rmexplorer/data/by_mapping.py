@@ -10,7 +10,7 @@ from typing import Any
 
 from rmexplorer.data.cells import parsed_cell
 from rmexplorer.data.formats import Format, Outcome
-from rmexplorer.data.mapping import MEANINGS, MODELS, Mapping, at, check, named_place, said
+from rmexplorer.data.mapping import MEANINGS, MODELS, PROBABILITIES, SIGNED, Mapping, at, check, named_place, said
 from rmexplorer.data.meanings import degree, meaning
 from rmexplorer.data.records import Comparison, Record, Skip, Vote
 from rmexplorer.data.shapes import Absent, Item, all_pairs, name, named, number, row_a_response, sign, split
@@ -32,14 +32,31 @@ def choice(mapping: Mapping, fields: dict[str, Any], column: str, first: Any, se
     value = at(fields, column)
     if value is Absent or value is None:
         return None
-    if mapping.rule in ("positive_first", "negative_first"):
-        return sign(number(value), 1 if mapping.rule == "positive_first" else -1)
+    if mapping.rule in SIGNED:
+        return sign(_signed(mapping, value), 1 if mapping.rule == "positive_first" else -1)
+    if mapping.rule in PROBABILITIES:
+        share = _p_first(mapping, value)
+        return None if share is None else sign(share - 0.5)
     if mapping.rule == "same_text":
         return 1 if value == first else -1 if value == second else None
     if mapping.rule == "by_name":
         winner = named(value, {side: at(fields, mapping.column(side) or "") for side in MODELS}, MODELS)
         return 0 if winner is None and meaning(value, ("a", "b"), ("", "")) == "tie" else winner
     return MEANINGS[mapping.folded.get(said(value), "skip")]
+
+
+def _signed(mapping: Mapping, value: Any) -> float | None:
+    """How far a number lies above the middle of its scale."""
+    found = number(value)
+    return None if found is None else found - mapping.middle
+
+
+def _p_first(mapping: Mapping, value: Any) -> float | None:
+    """The probability that the first response is better; None where a cell holds none."""
+    found = number(value) if mapping.rule in PROBABILITIES else None
+    if found is None or not 0 <= found <= 1:
+        return None
+    return found if mapping.rule == "probability_first" else 1 - found
 
 
 def _strength(mapping: Mapping, fields: dict[str, Any]) -> float | None:
@@ -54,8 +71,8 @@ def _strength(mapping: Mapping, fields: dict[str, Any]) -> float | None:
     if gap is not None:
         return abs(gap)
     value = at(fields, mapping.column("winner") or "")
-    if mapping.rule in ("positive_first", "negative_first"):
-        signed = number(value)
+    if mapping.rule in SIGNED:
+        signed = _signed(mapping, value)
         return None if signed is None else abs(signed)
     return degree(value) if mapping.graded else None
 
@@ -110,6 +127,7 @@ def comparisons(mapping: Mapping, records: Iterable[Record], criterion: str | No
             winner=winner,
             votes=votes,
             strength=strength,
+            p_first=_p_first(mapping, at(fields, decisive)) if decisive is not None and winner is not None else None,
             group=_group(mapping, fields),
             others=tuple((column, other) for column, other in others if other is not None),
             model_first=_model(mapping, fields, "model_a"),
@@ -151,7 +169,7 @@ def _several(mapping: Mapping, records: Iterable[Record]) -> Iterator[Outcome]:
             lambda fields: _whole_prompt(mapping, fields) if mapping.column("system") else _prompt(mapping, fields),
             lambda fields: None if (value := at(fields, columns[0])) is Absent else value,
             lambda fields, criterion: score(at(fields, measure)),
-            model="",
+            model=mapping.column("model") or "",
             ranks=ranked,
         )
         yield from reader(whole(), None)
@@ -199,12 +217,15 @@ def _measured(
     ranked = bool(mapping.columns("ranks"))
     columns, fields = mapping.measures, record.value
     measures = _list(fields, columns[0]) if len(columns) == 1 else [at(fields, column) for column in columns]
+    models = models_of(mapping, fields, len(responses))
     if mapping.rule == "best_first":
-        measures = ranks_of_order(measures, mapping.columns("responses"), len(responses))
+        measures = ranks_of_order(measures, mapping.columns("responses"), len(responses), models)
     if not isinstance(measures, list) or len(responses) != len(measures):
         yield Skip(record, "unranked")
         return
-    items = [Item(one, score(value)) for one, value in zip(responses, measures, strict=True) if one is not None]
+    items = [
+        Item(one, score(value), model) for one, value, model in zip(responses, measures, models, strict=True) if one is not None
+    ]
     for _ in range(len(responses) - len(items)):
         yield Skip(record, "missing_response")
     yield from all_pairs(
@@ -212,9 +233,9 @@ def _measured(
     )
 
 
-def ranks_of_order(order: Any, columns: list[str], count: int) -> list[int] | None:
-    """The rank of each of `count` responses, 1 the best, where their numbers (from 0 or from 1), letters or names are
-    listed best first, or stand in a text as `B > A = C`; None where these do not name each of them once."""
+def ranks_of_order(order: Any, columns: list[str], count: int, models: Sequence[str | None] = ()) -> list[int] | None:
+    """The rank of each of `count` responses, 1 the best, where their numbers (from 0 or from 1), letters, names or models
+    are listed best first, or stand in a text as `B > A = C`; None where these do not name each of them once."""
     if isinstance(order, str) and ">" in order:
         steps = [step.split("=") for step in re.split(r">+", order)]
     elif isinstance(order, list):
@@ -227,7 +248,7 @@ def ranks_of_order(order: Any, columns: list[str], count: int) -> list[int] | No
     lowest = min(min(whole, default=0), 1)
     places = [one - lowest for one in whole]
     if not whole:
-        places = [place for one, _ in named if (place := named_place(said(one), columns, count)) is not None]
+        places = [place for one, _ in named if (place := _called(one, columns, count, models)) is not None]
     if sorted(places) != list(range(count)) or len(named) != count:
         return None
     return [rank for _, rank in sorted(zip(places, (rank for _, rank in named), strict=True))]
@@ -237,7 +258,8 @@ def _best_of(mapping: Mapping, record: Record, responses: list[Any]) -> Iterator
     """The best response against each of the others, in the order of their places."""
     fields = record.value
     prompt = _whole_prompt(mapping, fields)
-    best = best_place(mapping, at(fields, mapping.column("winner") or ""), responses)
+    models = models_of(mapping, fields, len(responses))
+    best = best_place(mapping, at(fields, mapping.column("winner") or ""), responses, models)
     if best is None or responses[best] is None:
         yield Skip(record, "no_label", prompt.text.strip() if prompt else "")
         return
@@ -257,19 +279,40 @@ def _best_of(mapping: Mapping, record: Record, responses: list[Any]) -> Iterator
             reply_text(responses[second]),
             winner=1 if first == best else -1,
             strength=_strength(mapping, fields) if mapping.column("strength") is not None else None,
+            model_first=models[first],
+            model_second=models[second],
             group=_group(mapping, fields),
             extras=_subset(mapping, fields),
         )
 
 
-def best_place(mapping: Mapping, value: Any, responses: list[Any]) -> int | None:
-    """Which of several responses a cell names, from 0; None where it names none."""
+def models_of(mapping: Mapping, fields: dict[str, Any], count: int) -> list[str | None]:
+    """Who wrote each of `count` responses; None where that is not said."""
+    columns = mapping.writers
+    values = _list(fields, columns[0]) if len(columns) == 1 else [at(fields, column) for column in columns]
+    if not isinstance(values, list) or len(values) != count:
+        return [None] * count
+    return [None if value is Absent else name(value) for value in values]
+
+
+def _called(value: Any, columns: list[str], count: int, models: Sequence[str | None]) -> int | None:
+    """The place of the response that a cell names by its model or by its column; None where it names none, or two."""
+    wanted = said(value)
+    written = [place for place, model in enumerate(models) if model is not None and said(model) == wanted]
+    column = named_place(wanted, columns, count)
+    if not written:
+        return column
+    return written[0] if len(written) == 1 and column in (None, written[0]) else None
+
+
+def best_place(mapping: Mapping, value: Any, responses: list[Any], models: Sequence[str | None]) -> int | None:
+    """Which of several responses a cell names, from 0; None where it names none. models: who wrote each, as `models_of`."""
     if value is Absent or value is None:
         return None
     if mapping.rule == "same_text":
         return next((place for place, response in enumerate(responses) if response == value), None)
     if mapping.rule == "by_name":
-        return named_place(said(value), mapping.columns("responses"), len(responses))
+        return _called(value, mapping.columns("responses"), len(responses), models)
     found = number(value)
     place = None if found is None or not found.is_integer() else int(found) - (mapping.rule == "from_one")
     return place if place is not None and 0 <= place < len(responses) else None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -20,6 +23,7 @@ from rmexplorer.problem import Problem
 
 KINDS = tuple(LAYOUTS)
 STEP = 5000
+ROWS = 100_000  # that are in memory at once where a file is not written line by line
 
 
 def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
@@ -31,14 +35,17 @@ def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
     """
     if kind not in KINDS:
         raise Problem(f"there is no layout named {kind!r}", f"choose one of {', '.join(KINDS)}")
-    rows = dataset.pairs.with_row_index("pair").filter(pl.col("winner") != TIE)["pair"].to_numpy()
+    rows = np.flatnonzero(dataset.winner != TIE)
     with atomic(out) as part:
         if kind == "parquet":
-            yield Progress(0, len(rows), "writing")
-            write_parquet(_frame(dataset, rows), part)
+            yield from write_parquet(_frames(dataset, rows), len(rows), part)
         elif kind == "csv":
-            yield Progress(0, len(rows), "writing")
-            _guarded(_frame(dataset, rows)).write_csv(part)
+            done = 0
+            with part.open("wb") as lines:
+                for frame in _frames(dataset, rows):
+                    _guarded(frame).write_csv(lines, include_header=not done)
+                    done += frame.height
+                    yield Progress(done, len(rows), "writing")
         else:
             with part.open("wb") as lines:
                 for done, record in enumerate(_records(dataset, rows, kind), 1):
@@ -48,10 +55,33 @@ def convert(dataset: Dataset, kind: str, out: Path) -> Job[dict[str, Any]]:
     return {"pairs": len(rows), "ties_left_out": len(dataset) - len(rows)}
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table as Parquet; what the disk refuses is an OSError, which polars says in a sentence of its own."""
+def write_parquet(frames: Iterable[pl.DataFrame], rows: int, out: Path) -> Job[None]:
+    """Job: write frames of the same columns, `rows` in all, as one Parquet file, with one of them in memory at a time.
+
+    Several are written beside `out` first, so that they take its place on the disk twice. Raises OSError where that is full.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as folder:
+        parts, done = [Path(folder, "0.parquet")], 0
+        for frame in frames:
+            with _disk_errors():
+                frame.write_parquet(parts[-1])
+            done += frame.height
+            yield Progress(done, rows, "writing")
+            if done < rows:
+                parts.append(Path(folder, f"{len(parts)}.parquet"))
+        if len(parts) == 1:
+            parts[0].replace(out)
+            return
+        yield Progress(rows, rows, "putting the parts together")
+        with _disk_errors():
+            pl.scan_parquet(parts).sink_parquet(out)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """What the disk refuses is an OSError: polars says it in a sentence of its own."""
     try:
-        frame.write_parquet(path)
+        yield
     except pl.exceptions.ComputeError as error:
         refused = re.search(r"\(os error (\d+)\)", str(error))
         if refused is None:
@@ -104,12 +134,15 @@ def _reply(text: str, messages: str | None) -> list[dict[str, Any]]:
     return [{"role": "assistant", "content": text}] if messages is None else json.loads(messages)
 
 
-def _frame(dataset: Dataset, rows: Any) -> pl.DataFrame:
-    table = _table(dataset, rows)
-    frame = table.select("prompt", "chosen", "rejected", "margin")
-    frame = frame.drop("margin") if frame["margin"].null_count() == frame.height else frame
-    extras = dataset.extras[rows] if dataset.extras.width else dataset.extras
-    return frame.hstack([column for column in extras if column.name not in frame.columns])
+def _frames(dataset: Dataset, rows: np.ndarray) -> Iterator[pl.DataFrame]:
+    """The pairs of `rows` as columns, a piece at a time; at least one piece. margin is there where any pair has one."""
+    strength = dataset.pairs["strength"].gather(rows)
+    kept = ["prompt", "chosen", "rejected", *(["margin"] if strength.null_count() < len(rows) else [])]
+    for start in range(0, max(1, len(rows)), ROWS):
+        part = rows[start : start + ROWS]
+        frame = _table(dataset, part).select(kept)
+        extras = dataset.extras[part] if dataset.extras.width else dataset.extras
+        yield frame.hstack([column for column in extras if column.name not in kept])
 
 
 def _guarded(frame: pl.DataFrame) -> pl.DataFrame:

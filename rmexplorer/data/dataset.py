@@ -128,11 +128,12 @@ class Dataset:
         """All of it that is no table."""
         return {name: getattr(self, name) for name in _PLAIN}
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, once: bool = False) -> None:
         """Write the tables as arrow files and the rest as JSON into `folder`, in place of what is there.
 
-        They are written beside it and moved there together, so `folder` is never a mixture. Raises Problem where they
-        cannot be written; `folder` then stays as it was.
+        They are written beside it and moved there together, so `folder` is never a mixture. once: it is named by its
+        content, and stays where another process was faster. Raises Problem where they cannot be written; `folder` then
+        stays as it was.
         """
         part: Path | None = None
         try:
@@ -143,18 +144,19 @@ class Dataset:
                 beside[name] = write_table(part, name, getattr(self, name))
             if self.responses.height > LARGE:
                 np.save(part / LENGTHS, np.stack(self.lengths).astype(np.int32))
-            self.finish(part, beside, folder)
+            self.finish(part, beside, folder, once)
         except OSError as error:
             raise cannot_write(folder, error) from error
         finally:
             if part is not None:
                 shutil.rmtree(part, ignore_errors=True)
 
-    def finish(self, part: Path, beside: dict[str, dict[str, str]], folder: Path) -> None:
-        """Write what says how the tables in `part` are kept, then move it to `folder`. For who writes them piece by piece."""
+    def finish(self, part: Path, beside: dict[str, dict[str, str]], folder: Path, once: bool) -> None:
+        """Write what says how the tables in `part` are kept, then move it to `folder`, as `save` does. For who writes them
+        piece by piece."""
         plain = {**self.plain(), "beside": {name: how for name, how in beside.items() if how}}
         (part / "dataset.json").write_text(json.dumps(plain), encoding="utf-8")
-        _move(part, folder)
+        _move(part, folder, once)
 
     @staticmethod
     def is_whole(folder: Path) -> bool:
@@ -245,11 +247,13 @@ def _read(folder: Path, name: str, where: dict[str, str]) -> pl.DataFrame:
     return pl.DataFrame(columns) if where else table
 
 
-def _move(part: Path, folder: Path) -> None:
-    """Put the folder `part` in the place of `folder`; another process may do the same, and the last one wins."""
+def _move(part: Path, folder: Path, once: bool) -> None:
+    """Put the folder `part` in the place of `folder`; another process may do the same: the last one wins, `once` the first."""
     for _ in range(MOVES):
         with suppress(OSError):  # a folder with files in it cannot be written over
             part.replace(folder)
+            return
+        if once and Dataset.is_whole(folder):  # somebody may be reading it: it is not away for a moment
             return
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent,
                                          ignore_cleanup_errors=True) as old:

@@ -35,14 +35,18 @@ def turns_of(prompt: str) -> list[tuple[str, str]]:
 
 def votes_for_label(dataset: Dataset, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For rows `pairs` (n,) of Dataset.pairs: (n,) votes equal to the pair's winner, and (n,) votes in all."""
-    of_pair, choice = dataset.votes["pair"].to_numpy(), dataset.votes["choice"].to_numpy()
-    pairs = pairs.astype(of_pair.dtype, copy=False)  # else all votes are converted, for one look at a pair
+    votes = dataset.votes
+    if len(pairs) <= FEW:  # one look at a pair must not read all votes, and as an array those of a file in pieces are copied
+        found = []
+        for pair in pairs.tolist():
+            first, after = votes["pair"].search_sorted(pair, "left"), votes["pair"].search_sorted(pair, "right")
+            choices = votes["choice"].slice(first, after - first)
+            found.append([int((choices == int(dataset.winner[pair])).sum()), after - first])
+        both = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
+    of_pair, choice = votes["pair"].to_numpy(), votes["choice"].to_numpy()
+    pairs = pairs.astype(of_pair.dtype, copy=False)  # else all votes are converted
     low, high = np.searchsorted(of_pair, pairs, "left"), np.searchsorted(of_pair, pairs, "right")
-    if len(pairs) <= FEW:  # one look at a pair must not read all votes
-        few = [
-            np.count_nonzero(choice[a:b] == dataset.winner[pair]) for pair, a, b in zip(pairs, low, high, strict=True)
-        ]
-        return np.array(few, dtype=np.int64), high - low
     agree = np.concatenate([[0], np.cumsum((choice == dataset.winner[of_pair]).view(np.int8), dtype=np.int64)])
     return agree[high] - agree[low], high - low
 

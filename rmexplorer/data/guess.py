@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rmexplorer.data.mapping import Mapping, at
+from rmexplorer.data.mapping import Mapping, at, said
 from rmexplorer.data.meanings import BAD, GOOD, STRENGTHS, tokens
 from rmexplorer.data.seen import (
     ABOUT,
@@ -19,7 +19,7 @@ from rmexplorer.data.seen import (
     stem_rank,
     two_sides,
 )
-from rmexplorer.data.several import counted, listed
+from rmexplorer.data.several import WRITERS, called, counted, listed
 from rmexplorer.data.texts import as_messages
 from rmexplorer.data.winners import ANNOTATORS, SCORES, is_strength, tallies, two_scores, winner
 
@@ -27,7 +27,6 @@ PROMPTS = (
     "prompt", "instruction", "question", "query", "input", "context", "conversation", "history", "post", "problem",
     "task description", "source text", "article", "document", "messages", "request", "user",
 )  # fmt: skip
-WRITERS = frozenset("model models generator llm policy bot writer".split())
 FEW = 40  # characters: names are shorter, responses mostly longer
 LISTED = ("responses", "ranks", "score")
 GROUPS = frozenset("group group_id cluster parent_id post_id conversation_id thread_id document_id article_id".split())
@@ -126,7 +125,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     """
     found = Seen(sample)
     values: dict[str, str] = {}
-    rule = ""
+    rule, middle = "", 0.0
     pair = _good_and_bad(found)
     if pair is not None:
         for column, role in zip(pair, ("chosen", "rejected"), strict=True):
@@ -142,7 +141,12 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
         lists = sorted(found.free(are_replies), key=plainness)
         starts = [family[0] for family in many[:1]] + [one for one, _, _ in sided[:1]] + lists[:1]
         first = min(starts, key=plainness, default="")
-        if many and first == many[0][0]:
+        named, by = ({}, "") if starts else called(found)
+        if len(named) > 2:
+            rule = counted(found, list(named))
+        elif named:
+            values = _by_their_names(found, named, by)
+        elif many and first == many[0][0]:
             rule = counted(found, many[0])
         elif sided and first == sided[0][0]:
             one, two, sides = sided[0]
@@ -151,7 +155,7 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
             _models(found, sided=True)
             decided = None if tallies(found, sides, (one, two)) else winner(found, sides, (one, two))
             if decided is not None:
-                values, rule = decided
+                values, rule, middle = decided
             elif "score" not in found.roles.values():
                 two_scores(found, SCORES)
         else:
@@ -164,8 +168,18 @@ def guess(sample: list[dict[str, Any]]) -> Mapping:
     order = [column for column in found.columns if found.roles.get(column, "responses") not in LISTED]
     order += [column for column, role in found.roles.items() if role in LISTED]  # in the order of their numbers
     return Mapping(
-        {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts)
+        {column: found.roles[column] for column in order}, values, rule, "", tuple(found.reasons), tuple(found.doubts), middle
     )
+
+
+def _by_their_names(seen: Seen, named: dict[str, str], by: str) -> dict[str, str]:
+    """Two columns that a third one names get their roles; returns what its values mean. named, by: as `called` gives them."""
+    meant = {}
+    for (response, value), side, role in zip(named.items(), ("first", "second"), ("response_a", "response_b"), strict=True):
+        seen.give(response, role, f"{by} names it")
+        meant[value] = side
+    seen.give(by, "winner", "its values name the two columns")
+    return {value: meant.get(value, "tie") for value in sorted({said(value) for value in seen.columns[by] if value != ""})}
 
 
 def _models(seen: Seen, sided: bool) -> None:

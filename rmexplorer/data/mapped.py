@@ -2,7 +2,8 @@
 
 A column NAME is kept as NAME.0.bytes, NAME.1.bytes, … (UTF-8, one text after the other), NAME.views (16 bytes a text, as
 Arrow's string views: its length, then the text itself up to 12 bytes, else its first four bytes, file and place), where
-texts are missing NAME.valid (a bit a text), and NAME.json (the sizes of these files).
+texts are missing NAME.valid (a bit a text), and NAME.json (the sizes of these files, and when they were written: what was
+written since is looked at as a whole before it is believed).
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ class TextWriter:
             valid[np.concatenate(self._missing)] = False
             (self._folder / f"{self._name}.valid").write_bytes(np.packbits(valid, bitorder="little").tobytes())
             endings.append("valid")
-        sizes = {ending: (self._folder / f"{self._name}.{ending}").stat().st_size for ending in endings}
-        (self._folder / f"{self._name}.json").write_text(json.dumps(sizes), encoding="utf-8")
+        found = {ending: (self._folder / f"{self._name}.{ending}").stat() for ending in endings}
+        written = {ending: [file.st_size, file.st_mtime_ns] for ending, file in found.items()}
+        (self._folder / f"{self._name}.json").write_text(json.dumps(written), encoding="utf-8")
 
     def add(self, texts: pl.Series) -> None:
         """Append texts, null where there is none."""
@@ -115,28 +117,66 @@ def write_texts(folder: Path, name: str, texts: pl.Series) -> None:
         writer.add(texts)
 
 
+def _written(folder: Path, name: str) -> dict[str, tuple[int, int]]:
+    """The size and the time of writing (ns) of each file of a column, by its ending. Raises OSError or ValueError."""
+    kept = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    if not isinstance(kept, dict) or not all(isinstance(one, list) and len(one) == 2 for one in kept.values()):
+        raise ValueError(f"{name} is not kept as it is now")
+    return {ending: (int(size), int(when)) for ending, (size, when) in kept.items()}
+
+
 def is_whole(folder: Path, name: str) -> bool:
     """Whether `folder` holds all of a column of this name, and every view points into its files. Raises OSError or
-    ValueError where it holds none."""
-    sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    if any((folder / f"{name}.{ending}").stat().st_size != size for ending, size in sizes.items()):
+    ValueError where it holds none.
+
+    polars believes what it is handed: a view that points elsewhere, or bytes that are no UTF-8, would end the process.
+    """
+    written = _written(folder, name)
+    found = {ending: (folder / f"{name}.{ending}").stat() for ending in written}
+    if any(file.st_size != written[ending][0] for ending, file in found.items()):
         return False
+    sizes = {ending: size for ending, (size, _) in written.items()}
     held = np.array([*(size for ending, size in sizes.items() if ending.endswith(".bytes")), 0])  # last: no such file
     with (folder / f"{name}.views").open("rb") as stream:
         while part := stream.read(16 * CHECKED):
             views = np.frombuffer(part, np.uint32).reshape(-1, 4)
             size, file, start = (np.ascontiguousarray(views[:, part]) for part in (0, 2, 3))
             beyond = start.astype(np.int64) + size > held[np.minimum(file, len(held) - 1)]
-            if ((size > INLINE) & beyond).any():  # polars believes views: this would end the process
+            if ((size > INLINE) & beyond).any():
                 return False
-    return True
+    changed = any(file.st_mtime_ns != written[ending][1] for ending, file in found.items())
+    return not changed or _is_as_written(folder, name, sizes)
+
+
+def _is_as_written(folder: Path, name: str, sizes: dict[str, int]) -> bool:
+    """Whether texts that stand one after the other, and their views, are as a TextWriter leaves them; reads all of it."""
+    files = np.cumsum([0, *(size for ending, size in sizes.items() if ending.endswith(".bytes"))])
+    place = 0
+    with (folder / f"{name}.views").open("rb") as stream:
+        for lengths, data in pieces(folder, name, CHECKED):
+            lengths = lengths.astype(np.int64)
+            starts = np.cumsum(lengths) - lengths
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                return False
+            first = np.frombuffer(data + b"a", np.uint8)[starts[lengths > 0]]
+            views = _views(lengths, data, 0, 0)
+            long = np.flatnonzero(lengths > INLINE)
+            views[long, 2] = np.searchsorted(files, starts[long] + place, "right") - 1
+            views[long, 3] = starts[long] + place - files[views[long, 2]]
+            kept = np.frombuffer(stream.read(16 * len(lengths)), np.uint32).reshape(-1, 4)
+            if len(data) != lengths.sum() or (first & 0xC0 == 0x80).any() or not np.array_equal(views, kept):
+                return False
+            place += len(data)
+    return bool(place == files[-1])
 
 
 def read_texts(folder: Path, name: str, rows: int) -> pl.Series:
     """The column as texts that stay on disk until they are looked at. Raises ValueError where it is not whole."""
-    sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    if not is_whole(folder, name) or sizes["views"] != 16 * rows:
-        raise ValueError(f"{name} is cut off")
+    sizes = _written(folder, name)
+    if not is_whole(folder, name) or sizes["views"][0] != 16 * rows:
+        raise ValueError(f"{name} is cut off or damaged")
     files = [_map(folder / f"{name}.{ending}") for ending in sizes if ending.endswith(".bytes")]
     valid = _map(folder / f"{name}.valid") if "valid" in sizes else None
     return _text_column(rows, _map(folder / f"{name}.views"), files, valid)
@@ -144,14 +184,14 @@ def read_texts(folder: Path, name: str, rows: int) -> pl.Series:
 
 def pieces(folder: Path, name: str, count: int) -> Iterator[tuple[np.ndarray, bytes]]:
     """The column `count` texts at a time: (n,) their sizes in bytes, and all their bytes. Read, not mapped."""
-    sizes: dict[str, int] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    sizes = _written(folder, name)
     with ExitStack() as stack:
         views = stack.enter_context((folder / f"{name}.views").open("rb"))
         files = [stack.enter_context((folder / f"{name}.{kind}").open("rb")) for kind in sizes if kind.endswith("bytes")]
         while view := views.read(16 * count):
             lengths = np.frombuffer(view, np.uint32).reshape(-1, 4)[:, 0]
             wanted, data = int(lengths.sum()), b""
-            while wanted > len(data):
+            while wanted > len(data) and files:
                 read = files[0].read(wanted - len(data))
                 data += read
                 if not read:

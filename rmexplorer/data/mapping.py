@@ -21,20 +21,24 @@ from rmexplorer.problem import Problem
 
 ROLES = (
     "prompt", "system", "response_a", "response_b", "chosen", "rejected", "responses", "ranks", "winner", "vote",
-    "criterion", "model_a", "model_b", "annotator", "score", "strength", "group", "subset", "ignore",
+    "criterion", "model", "model_a", "model_b", "annotator", "score", "strength", "group", "subset", "ignore",
 )  # fmt: skip
-SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "score", "subset", "ignore"}
+SINGLE = frozenset(ROLES) - {"prompt", "responses", "ranks", "vote", "criterion", "model", "score", "subset", "ignore"}
 MEANINGS = {"first": 1, "second": -1, "tie": 0, "skip": None}
 SPOKEN = {
     "positive_first": "a positive number means the first",
     "negative_first": "a negative number means the first",
+    "probability_first": "the probability that the first is better",
+    "probability_second": "the probability that the second is better",
     "same_text": "it repeats the better response",
     "from_zero": "the responses are counted from 0",
     "from_one": "the responses are counted from 1",
     "by_name": "it names the best response, or its model",
-    "best_first": "the numbers of the responses, best first",
+    "best_first": "the responses, best first",
 }
 MODELS = ("model_a", "model_b")
+SIGNED = ("positive_first", "negative_first")
+PROBABILITIES = ("probability_first", "probability_second")
 RULES = ("", *SPOKEN)
 PLACES = ("from_zero", "from_one", "by_name", "same_text")
 _NAME = re.compile(r"[\w .()+-]{1,80}")
@@ -48,12 +52,14 @@ class Mapping:
     are joined, two score columns (of response A and B) are compared where no column names the winner; `responses` is
     a list, several columns of one response each, or a text where each row holds one response. `vote` columns name the
     winner by one annotator each, `criterion` columns by another criterion than the winner column; `strength` says how
-    much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B.
+    much better; `model_a` and `model_b` who wrote response A, or the chosen one, and response B; `model` who wrote each
+    of several responses, in as many columns, in a list, or in each row.
     values: value of the columns that name a winner as text → a key of MEANINGS.
-    rule: instead of values, `positive_first` or `negative_first` (the sign of a number), `same_text` (the winner column
-    repeats the better response) or `by_name` (it names the model that wins). Of several responses it gives the number
-    of the best (`from_zero`, `from_one`), its text, or the word that tells its column apart (`by_name`); with
-    `best_first` the ranks column lists numbers of responses, best first.
+    rule: instead of values, `positive_first` or `negative_first` (the sign of a number less `middle`, that of its scale),
+    `probability_first` or `probability_second` (of which response a number in [0, 1] is the probability to be the better
+    one), `same_text` (the winner column repeats the better response) or `by_name` (it names the model that wins). Of
+    several responses it gives the number of the best (`from_zero`, `from_one`), its text, or its model or the word that
+    tells its column apart (`by_name`); with `best_first` the ranks column lists numbers of responses, best first.
     reasons: why each role was guessed; doubts: what a person should check.
     """
 
@@ -63,6 +69,7 @@ class Mapping:
     name: str = ""
     reasons: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    middle: float = 0.0
 
     def columns(self, role: str) -> list[str]:
         """The columns of a role, in their order."""
@@ -93,6 +100,14 @@ class Mapping:
         """The meanings under the texts by which values are compared, so that one value has one meaning."""
         return {said(key): meaning for key, meaning in self.values.items()}
 
+    @property
+    def spoken(self) -> str:
+        """What the rule says, in words; empty without one."""
+        said = SPOKEN.get(self.rule, "")
+        if self.rule not in SIGNED or not self.middle:
+            return said
+        return f"a number {'above' if self.rule == 'positive_first' else 'below'} {self.middle:g} means the first"
+
     @cached_property
     def graded(self) -> bool:
         """Whether the values of the winner column say how much better the winner is."""
@@ -101,7 +116,14 @@ class Mapping:
     @cached_property
     def measures(self) -> list[str]:
         """The columns of ranks, else of scores, in the order of the responses where their names say whose they are."""
-        columns = self.columns("ranks") or self.columns("score")
+        return self._beside(self.columns("ranks") or self.columns("score"))
+
+    @cached_property
+    def writers(self) -> list[str]:
+        """The columns of the models of several responses, in their order as `measures` are."""
+        return self._beside(self.columns("model"))
+
+    def _beside(self, columns: list[str]) -> list[str]:
         responses = self.columns("responses") or [*self.columns("response_a"), *self.columns("response_b")]
         marks, wanted = marks_of(columns), marks_of(responses)
         if len(columns) != len(responses) or not all(mark and marks.count(mark) == 1 for mark in wanted):
@@ -200,7 +222,8 @@ def _quoted(text: str) -> str:
 
 def to_toml(mapping: Mapping) -> str:
     """The mapping as a TOML document."""
-    lines = [f"name = {_quoted(mapping.name)}", f"rule = {_quoted(mapping.rule)}", "", "[roles]"]
+    lines = [f"name = {_quoted(mapping.name)}", f"rule = {_quoted(mapping.rule)}"]
+    lines += [*([f"middle = {mapping.middle!r}"] if mapping.middle else []), "", "[roles]"]
     lines += [f"{_quoted(column)} = {_quoted(role)}" for column, role in mapping.roles.items()]
     lines += ["", "[values]", *(f"{_quoted(value)} = {_quoted(meaning)}" for value, meaning in mapping.values.items())]
     return "\n".join(lines) + "\n"
@@ -216,8 +239,9 @@ def from_toml(text: str, shown: str) -> Mapping:
             {str(key): str(meaning) for key, meaning in values.items()},
             str(document.get("rule", "")),
             str(document.get("name", "")),
+            middle=float(document.get("middle", 0)),
         )
-    except (tomllib.TOMLDecodeError, KeyError, AttributeError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, KeyError, AttributeError, RecursionError, TypeError, ValueError) as error:
         raise Problem(f"{shown}: is no mapping ({error})", "write [roles] with lines COLUMN = ROLE") from error
     try:
         return check(mapping)

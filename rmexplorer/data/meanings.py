@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rmexplorer.data.shapes import number
@@ -17,13 +18,18 @@ BAD = frozenset(
 _WORDED = (("a", "b"), ("1", "2"), ("first", "second"), ("left", "right"), ("one", "two"))
 WINNERS = frozenset(
     "winner label labels preference preferred prefers choice chosen better best verdict vote decision result pick "
-    "picked selected selection judgement judgment annotation rating comparison wins won prefer".split()
+    "picked selected selection judgement judgment annotation rating comparison wins won prefer likert slider".split()
 )
-TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar indifferent".split())
+TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar indifferent neutral equivalent".split())
+PROBABLE = frozenset("p prob probs proba probability".split())
+_SAID_OF = frozenset("is that than soft response answer output completion reply side model".split())  # beside a side: p_response_a
 LOSERS = BAD | {"loses", "least", "less"}
 _TURNING = LOSERS | {"not", "no"}  # "A is no better", "B is less preferred": the side that is named does not win
 VAGUE = frozenset("bad negative neg incorrect refused disliked lost".split())
-TURNED = {"first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first"}
+TURNED = {
+    "first": "second", "second": "first", "positive_first": "negative_first", "negative_first": "positive_first",
+    "probability_first": "probability_second", "probability_second": "probability_first",
+}  # fmt: skip
 STRENGTHS = frozenset("margin strength confidence certainty degree intensity magnitude".split())
 GAPS = frozenset("diff difference gap delta".split())
 SLIGHT = frozenset("slightly slight marginally marginal barely little somewhat".split())
@@ -113,6 +119,8 @@ def _numbered(column: str, values: set[str], sides: tuple[str, str]) -> tuple[di
         counted = sides == ("1", "2") or "0" not in values or "annotator" in tokens(column)  # as PandaLM has them
         doubt = "" if counted else "0 may be a tie, or the first where 1 is the second and 2 a tie"
         return {"1": "first", "2": "second", "0": "tie", "1.5": "tie"}, doubt
+    if values == {"1", "2", "3"}:
+        return {"1": "first", "2": "second", "3": "tie"}, "3 may be a tie, or the second where 2 is a tie"
     if values <= {"0", "1", "-1", "2"} and "0" in values and sides == ("0", "1"):
         return {"0": "first", "1": "second", "-1": "tie", "2": "tie"}, ""
     return {"0": "first", "1": "second", "-1": "tie"}, "the numbers may count from 0, or say whether the first wins"
@@ -121,6 +129,48 @@ def _numbered(column: str, values: set[str], sides: tuple[str, str]) -> tuple[di
 def is_signed(numbers: list[float]) -> bool:
     """Whether these are grades on both sides of zero rather than codes."""
     return min(numbers) < 0 < max(numbers) and (min(numbers) < -1 or max(numbers) > 2 or len(set(numbers)) > 4)
+
+
+def names_probability(column: str) -> bool:
+    """Whether a column says by its name that it holds how probable it is that one side is better: `prob_a`, `p_first`."""
+    words = set(tokens(column))
+    spoken = PROBABLE | WINNERS | LOSERS | GOOD | TIES | _SAID_OF
+    return bool(words & PROBABLE) and all(word in spoken or len(word) == 1 or word in ("first", "second", "left", "right")
+                                          for word in words)  # fmt: skip
+
+
+def middle_of(numbers: list[float]) -> float | None:
+    """The middle of the scale that numbers lie on, from one response to the other; None where they may be codes.
+
+    0 where there are negative ones, 0.5 of shares, 4 of 1 to 7, 50 of 0 to 100.
+    """
+    if not numbers or min(numbers) < 0:
+        return 0.0 if numbers and is_signed(numbers) else None
+    low, high, whole = min(numbers), max(numbers), all(one.is_integer() for one in numbers)
+    if high <= 1:
+        return None if whole else 0.5
+    if whole and len(set(numbers)) <= 3 and high <= 4:
+        return None
+    top = 100 if 10 < high <= 100 else math.ceil(high)
+    return ((1 if low >= 1 and top < 100 else 0) + top) / 2
+
+
+def scale(column: str, numbers: list[float], sides: tuple[str, str], pair: tuple[str, str]) -> tuple[str, float, str] | None:
+    """The rule of a mapping for numbers between two responses, the middle of their scale, and a doubt; None for codes."""
+    middle = middle_of(numbers)
+    if names_probability(column) and min(numbers) >= 0 and max(numbers) <= 1:
+        named = meaning(" ".join(word for word in tokens(column) if word not in PROBABLE | WINNERS | LOSERS | GOOD), sides, pair)
+        if named == "tie":
+            return None
+        doubt = "" if named else "it does not say which response is better with this probability"
+        return "probability_second" if named == "second" else "probability_first", 0.0, doubt
+    if middle is None:
+        return None
+    if max(numbers) <= 1 and middle:
+        return "probability_first", 0.0, "a number of 1 may favour either of the two"
+    if not middle:
+        return "negative_first", middle, "a negative number may favour either of the two"
+    return "negative_first", middle, f"a number below {middle:g}, the middle of its scale, may favour either of the two"
 
 
 def meanings(

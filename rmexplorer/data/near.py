@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from rmexplorer.job import Job, Progress
+from rmexplorer.statistics import distinct
 
 SHINGLE, LONGEST, NEAR = 5, 2_000, 0.8
 PERMUTATIONS, ROWS, SEED = 64, 4, 1
@@ -80,10 +81,10 @@ def _candidates(signed: np.ndarray, split: int | None) -> Job[np.ndarray]:
             ones = np.concatenate([mine, mine, first[bucket[theirs]], edge[bucket[theirs]] - 1])
             others = np.concatenate([edge[bucket[mine]], last[bucket[mine]], theirs, theirs])
         low, high = np.minimum(order[ones], order[others]), np.maximum(order[ones], order[others])
-        for part in np.array_split(np.unique(low * count + high), 1 + len(low) // 50_000):
+        for part in np.array_split(distinct(low * count + high), 1 + len(low) // 50_000):
             alike = (signed[part // count] == signed[part % count]).mean(axis=1)
             found.append(part[alike >= NEAR - SCREEN])
-    pairs = np.unique(np.concatenate(found))
+    pairs = distinct(np.concatenate(found))
     return np.stack([pairs // count, pairs % count], axis=1)
 
 
@@ -108,7 +109,7 @@ def similarities(texts: pl.Series, pairs: np.ndarray) -> Job[np.ndarray]:
         part = pairs[start : start + BLOCK]
         rows, place = np.unique(part, return_inverse=True)
         grams, offsets = _grams(texts.gather(rows))
-        sets = [np.unique(grams[begin:end]) for begin, end in pairwise(offsets.tolist())]
+        sets = [distinct(grams[begin:end]) for begin, end in pairwise(offsets.tolist())]
         for number, (one, two) in enumerate(place.reshape(-1, 2)):
             both = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
             shares[start + number] = both / (len(sets[one]) + len(sets[two]) - both)

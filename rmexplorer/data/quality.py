@@ -16,7 +16,7 @@ from rmexplorer.data.measure import lengths
 from rmexplorer.data.near import folded, grouped, near_links
 from rmexplorer.data.scripts import NONE, OTHER, scripts
 from rmexplorer.job import Job, Progress, beat
-from rmexplorer.statistics import Estimate, proportion
+from rmexplorer.statistics import Estimate, distinct, proportion
 
 SOURCES = (
     "split",
@@ -70,8 +70,10 @@ class Finding:
 class Looked:
     """A dataset with what several checks need: measured once, and the rows that a quick look takes."""
 
-    def __init__(self, dataset: Dataset, quick: bool = False, limit: int | None = None) -> None:
-        self.dataset, self.limit, self.quick = dataset, limit, quick
+    def __init__(
+        self, dataset: Dataset, quick: bool = False, limit: int | None = None, held: np.ndarray | None = None
+    ) -> None:
+        self.dataset, self.limit, self.quick, self.held = dataset, limit, quick, held
         count = len(dataset)
         self.rows = np.arange(count)
         if quick and count > QUICK:
@@ -94,11 +96,12 @@ class Looked:
         return Prompts(self.dataset)
 
     def finding(
-        self, kind: str, within: np.ndarray, sentence: str, rows: np.ndarray | None = None
+        self, kind: str, within: np.ndarray, sentence: str, rows: np.ndarray | None = None, counted: str = "looked at"
     ) -> Finding | None:
         """A finding from a mask over the pairs of `rows`, over the looked-at pairs, or over all; None where it selects none.
 
-        sentence: with {pairs} or {prompts}, {share} and the verb ({have}, {are}, {repeat}) to be filled in.
+        sentence: with {pairs} or {prompts}, {share} and the verb ({have}, {are}, {repeat}) to be filled in; counted: what
+        is said of the pairs that the share is of, where these are not all.
         """
         whole = np.zeros(len(self.dataset), dtype=bool)
         everywhere = len(within) == len(self.dataset)
@@ -120,7 +123,7 @@ class Looked:
             repeat="repeats" if one else "repeat",
         )
         if not everywhere:
-            title += f" (of {len(within):,} looked at)"
+            title += f" (of {len(within):,} {counted})"
         return Finding(kind, title, whole, share, len(within))
 
 
@@ -371,7 +374,9 @@ class Prompts:
         self._rows = np.arange(len(first))
         if len(first) > NEAR_MOST:
             self._rows = np.sort(np.random.default_rng(0).choice(len(first), NEAR_MOST, replace=False))
-            self.seen = np.isin(self.exact, self._rows)
+            drawn = np.zeros(len(first), bool)
+            drawn[self._rows] = True
+            self.seen = drawn[self.exact]
 
     def _texts(self, rows: np.ndarray) -> pl.Series:
         return folded(mapped.gathered(self._prompts, self._first[rows]))
@@ -386,13 +391,13 @@ class Prompts:
     def against(self, others: pl.Series) -> Job[tuple[np.ndarray, np.ndarray]]:
         """Job: (prompts,) bool, those that stand in another set of prompts too; and those that nearly do, of `seen`."""
         hashes, first = np.unique(_hashed(others), return_index=True)
-        same = np.isin(self._hashes, hashes)
+        same = hashes[np.minimum(np.searchsorted(hashes, self._hashes), len(hashes) - 1)] == self._hashes
         if len(first) > NEAR_MOST:
             first = np.random.default_rng(0).choice(first, NEAR_MOST, replace=False)
         mine = self._rows[~same[self._rows]]
         links = yield from near_links(pl.concat([self._texts(mine), folded(others.gather(np.sort(first)))]), len(mine))
         near = np.zeros(len(self._first), bool)
-        near[mine[np.unique(links[:, 0])]] = True
+        near[mine[links[:, 0]]] = True
         return same[self.exact], near[self.exact]
 
 
@@ -418,7 +423,8 @@ def shared_prompts(looked: Looked) -> list[Finding | None]:
 
 
 def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
-    """Job: prompts that are nearly the same as an earlier one, and those that nearly stand in several splits or sources."""
+    """Job: prompts that are nearly the same as an earlier one, and those that nearly stand in several splits or sources, or
+    on both sides of the split of a run."""
     dataset, prompts = looked.dataset, looked.prompts
     yield from prompts.compare()
     near, exact = prompts.near[dataset.prompt], prompts.exact[dataset.prompt]
@@ -429,11 +435,16 @@ def near_prompts(looked: Looked) -> Job[list[Finding | None]]:
         shared = _in_several(near, codes) & ~_in_several(exact, codes)
         sentence = f"{{pairs}} ({{share}}) {{have}} nearly the same prompt as one of another {column}"
         found.append(looked.finding("near_prompts", shared[rows], sentence, rows))
+    if looked.held is not None:
+        out = rows[looked.held[rows]]
+        sentence = "{pairs} ({share}) that a run holds out {have} nearly the same prompt as one that it trains on"
+        leaking = _in_several(near, looked.held.astype(np.int64))[out]
+        found.append(looked.finding("near_heldout", leaking, sentence, out, "held out"))
     later = prompts.near != prompts.exact
-    groups = len(np.unique(prompts.near[later]))
+    groups = len(distinct(prompts.near[later]))
     sentence = (
-        f"{{prompts}} ({{share}}) {{are}} nearly the same as an earlier one: {len(np.unique(prompts.exact[later])):,} "
-        f"of {len(np.unique(prompts.exact[prompts.seen])):,} prompts repeat {groups:,} other{'s' if groups > 1 else ''} with small changes"
+        f"{{prompts}} ({{share}}) {{are}} nearly the same as an earlier one: {len(distinct(prompts.exact[later])):,} "
+        f"of {len(distinct(prompts.exact[prompts.seen])):,} prompts repeat {groups:,} other{'s' if groups > 1 else ''} with small changes"
     )
     return [*found, looked.finding("near_duplicates", later[dataset.prompt][rows], sentence, rows)]
 
@@ -448,7 +459,7 @@ def shared_with(dataset: Dataset, others: pl.Series, name: str) -> Job[list[Find
         return []
     same, near = yield from looked.prompts.against(others)
     rows = np.flatnonzero(looked.prompts.seen[dataset.prompt])
-    count = len(np.unique(_hashed(others)))
+    count = len(distinct(_hashed(others)))
     beside = f"{name} ({min(count, NEAR_MOST):,} of its {count:,} prompts)" if count > NEAR_MOST else name
     found = [
         looked.finding("shared_with", same[dataset.prompt], f"{{pairs}} ({{share}}) {{have}} the same prompt as one of {name}"),
@@ -481,13 +492,15 @@ CHECKS: tuple[tuple[str, Callable[[Looked], Sequence[Finding | None]]], ...] = (
 )
 
 
-def check(dataset: Dataset, quick: bool = False, limit: int | None = None) -> Job[list[Finding]]:
+def check(
+    dataset: Dataset, quick: bool = False, limit: int | None = None, held: np.ndarray | None = None
+) -> Job[list[Finding]]:
     """All findings in the order of CHECKS, then languages and near prompts; a job that yields Progress.
 
     quick: look at QUICK pairs where a check reads all texts. limit: the most characters that the encoder reads, None
-    where it reads all.
+    where it reads all. held: (pairs,) bool, those that a run holds out.
     """
-    looked = Looked(dataset, quick, limit)
+    looked = Looked(dataset, quick, limit, held)
     found: list[Finding | None] = []
     for place, (what, look) in enumerate(CHECKS):
         yield Progress(place, len(CHECKS), f"looking at {what}")

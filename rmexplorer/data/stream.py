@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ BLOCK = 262_144  # rows that are read at once: as many as polars puts into a row
 CHUNK = 65_536  # rows between two beats
 PLACES = 1 << 16
 FULLEST = 0.6
+HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # a home folder may be shared by several machines
 OVERHEAD = 100  # bytes a record besides its texts: views, numbers, lengths
 _TEXTS = ("prompt", "first", "second")
 
@@ -145,7 +148,7 @@ def streamed(
     folder = cache_dir() / "datasets"
     folder.mkdir(parents=True, exist_ok=True)
     clean(folder)
-    part = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}.", suffix=".part", dir=folder))
+    part = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}.{HOST}.", suffix=".part", dir=folder))
     try:
         kept = yield from _Stream(format, tables, labels, keys, warnings, part).kept(plain)
         return None if kept is None else Dataset.kept_in(kept)  # what was gathered is not in memory any more
@@ -159,8 +162,8 @@ def streamed(
 
 
 def clean(folder: Path) -> None:
-    """Delete what a process that was ended has left half written."""
-    for part in folder.glob(".*.part"):
+    """Delete what a process of this machine that was ended has left half written; of others nobody knows whether they live."""
+    for part in folder.glob(f".*.{HOST}.*.part"):
         owner = part.name.split(".")[1]
         if owner.isdigit() and int(owner) != os.getpid() and not _lives(int(owner)):
             shutil.rmtree(part, ignore_errors=True)
@@ -314,7 +317,7 @@ class _Stream:
             for name, schema in (("prompts", PROMPTS), ("responses", RESPONSES)):
                 beside[name] = dict.fromkeys(schema, "arrow") | {"text": "mapped", "messages": "none"}
             np.save(self._part / LENGTHS, np.concatenate(self._kept.measured, axis=1))
-            dataset.finish(self._part, beside, folder)
+            dataset.finish(self._part, beside, folder, once=True)
             cache.prune(keep=folder)
         with suppress(OSError):
             cache.used(folder)

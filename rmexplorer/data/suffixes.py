@@ -6,7 +6,7 @@ A file is read by its content, whatever its name.
 from __future__ import annotations
 
 SUFFIXES: dict[str, tuple[str, ...]] = {
-    "json": (".jsonl", ".json", ".ndjson"),
+    "json": (".jsonl", ".json", ".ndjson", ".json-seq"),
     "table": (".csv", ".tsv", ".txt"),
     "workbook": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
     "columns": (".parquet", ".arrow", ".feather", ".ipc"),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rmexplorer.data.by_mapping import choice
-from rmexplorer.data.mapping import MODELS, Mapping, at, said
+from rmexplorer.data.mapping import MODELS, PROBABILITIES, Mapping, at, said
 from rmexplorer.data.meanings import (
+    TIES,
     TURNED,
     WINNERS,
     degree,
-    is_signed,
     loser_doubt,
     meaning,
     meanings,
     names_loser,
+    names_probability,
     names_strength,
+    scale,
     tokens,
 )
 from rmexplorer.data.seen import OPINIONS, Seen, mostly, two_sides
@@ -32,7 +35,6 @@ BESIDE = OPINIONS | frozenset(
 TALLIES = frozenset("wins won votes win".split())
 SCORES = frozenset("score scores rating ratings reward rewards quality grade points".split())
 MAIN = frozenset("overall final majority gold general".split())
-_SIGNED = "a negative number may favour either of the two"
 
 
 class _Found(NamedTuple):
@@ -43,6 +45,7 @@ class _Found(NamedTuple):
     values: dict[str, str]
     rule: str = ""
     doubt: str = ""
+    middle: float = 0.0
 
     @property
     def clear(self) -> bool:
@@ -55,19 +58,25 @@ def _verdict_words(column: str) -> tuple[str, ...]:
     return tuple(word for word in tokens(column) if not word.isdecimal() and word not in ANNOTATORS)
 
 
-def verdict_columns(seen: Seen) -> dict[str, list[Any]]:
-    """The free columns that may name a winner by their names, the one that says so most clearly first."""
+def verdict_columns(seen: Seen, writers: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The free columns that may name a winner by their names, the one that says so most clearly first.
+
+    writers: the columns of who wrote each of several responses.
+    """
     found = {}
     for column, values in seen.columns.items():
         words = set(tokens(column))
         values = [value for value in values if value != ""]
-        if column in seen.roles or not values or not (words & (WINNERS | ANNOTATORS) or names_loser(column)):
+        if column in (*seen.roles, *writers) or not values:
+            continue
+        if not (words & (WINNERS | ANNOTATORS) or names_loser(column) or names_probability(column)):
             continue
         if any(isinstance(value, list | dict) for value in values) or is_strength(column, values):
             continue
-        if words & BESIDE and not _names_model(seen, column):
+        if words & BESIDE and not _names_model(seen, column, writers):
             continue
-        if not words & WINNERS and not names_loser(column) and not any(word.isdecimal() for word in words):
+        plain = words & WINNERS or names_loser(column) or names_probability(column)
+        if not plain and not any(word.isdecimal() for word in words):
             continue  # it names the annotator, not what one of them says
         found[column] = values
     return dict(sorted(found.items(), key=lambda entry: (names_loser(entry[0]), _fame(entry[0]), entry[0])))
@@ -105,15 +114,16 @@ def _repeats(seen: Seen, column: str, pair: tuple[str, str]) -> float:
     return same / there if there else 0.0
 
 
-def _names_model(seen: Seen, column: str) -> float:
-    """The share of records in which a column names one of the two models that wrote the responses; ties left out."""
-    sides = [next((name for name, role in seen.roles.items() if role == side), "") for side in ("model_a", "model_b")]
+def _names_model(seen: Seen, column: str, writers: Sequence[str] = ()) -> float:
+    """The share of records in which a column names one of the models that wrote the responses; ties left out."""
+    sides = writers or [next((name for name, role in seen.roles.items() if role == side), "") for side in MODELS]
     there = found = 0
     for record in seen.sample if all(sides) else ():
-        value, one, two = (at(record, name) for name in (column, *sides))
+        value, *names = (at(record, name) for name in (column, *sides))
+        names = names[0] if len(names) == 1 and isinstance(names[0], list) else names
         if isinstance(value, str) and value.strip() and meaning(value, ("a", "b"), ("", "")) != "tie":
             there += 1
-            found += (said(value) == said(one)) != (said(value) == said(two))
+            found += [said(name) for name in names].count(said(value)) == 1
     return found / there if there else 0.0
 
 
@@ -126,8 +136,9 @@ def _candidates(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> li
     found = []
     for column, values in columns.items():
         numbers = [one for value in values if (one := number(value)) is not None]
-        if len(numbers) == len(values) and is_signed(numbers):
-            found.append(_Found(0.9, column, {}, "negative_first", _SIGNED))
+        if len(numbers) == len(values) and (read := scale(column, numbers, sides, pair)) is not None:
+            rule, middle, doubt = read
+            found.append(_Found(0.9, column, {}, rule, doubt, middle))
             continue
         distinct = {said(value) for value in values}
         together = alike[_verdict_words(column)]
@@ -146,13 +157,13 @@ def _candidates(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> li
     return found
 
 
-def winner(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str] | None:
-    """The winner columns get their roles; their values and rule are returned, None where there is no such column."""
+def winner(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[dict[str, str], str, float] | None:
+    """The winner columns get their roles; their values, rule and middle are returned, None where there is no such column."""
     found = _candidates(seen, sides, pair)
     best = max(found, key=lambda one: (one.clear, round(one.share, 1)), default=None) or _by_values(seen, sides, pair)
     if best is None:
         return None
-    share, column, values_of, rule, doubt = best
+    share, column, values_of, rule, doubt, middle = best
     if loses := names_loser(column):
         values_of = {value: TURNED.get(side, side) for value, side in values_of.items()}
         rule, doubt = TURNED.get(rule, rule), doubt or loser_doubt(column)
@@ -165,6 +176,8 @@ def winner(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[d
         seen.give(other, "criterion", "it names the winner too, by something else")
     if doubt:
         seen.doubts.append(f"{column}: {doubt}")
+    if rule in PROBABILITIES and (ties := [one for one in seen.columns if names_probability(one) and set(tokens(one)) & TIES]):
+        seen.doubts.append(f"{column}: {ties[0]} is there too, so less than 0.5 may still be the most of the three")
     seen.doubts += [
         f"{column}: {one.column} names another winner in {differ} of {both} records"
         for one in found
@@ -175,7 +188,7 @@ def winner(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> tuple[d
     if share < 0.8:
         seen.doubts.append(f"{column}: {1 - share:.0%} of its values have no clear meaning")
     more = [one.values for one in found if one.column in (*votes, *others)]
-    return {value: side for values in (*more, values_of) for value, side in sorted(values.items())}, rule
+    return {value: side for values in (*more, values_of) for value, side in sorted(values.items())}, rule, middle
 
 
 def _apart(seen: Seen, one: _Found, two: _Found, pair: tuple[str, str]) -> tuple[int, int]:
@@ -186,7 +199,7 @@ def _apart(seen: Seen, one: _Found, two: _Found, pair: tuple[str, str]) -> tuple
     for found in (one, two):
         turned = names_loser(found.column)
         values = {value: TURNED.get(side, side) if turned else side for value, side in found.values.items()}
-        readings.append((Mapping({**roles, found.column: "winner"}, values, found.rule), found.column))
+        readings.append((Mapping({**roles, found.column: "winner"}, values, found.rule, middle=found.middle), found.column))
     differ = both = 0
     for record in seen.sample:
         named = [choice(mapping, record, column, at(record, pair[0]), at(record, pair[1])) for mapping, column in readings]

@@ -10,8 +10,9 @@ from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rmexplorer.data.mapping import MEANINGS, ROLES, Mapping, at
-from rmexplorer.data.shapes import Absent
+from rmexplorer.data.by_mapping import choice
+from rmexplorer.data.mapping import MEANINGS, PROBABILITIES, ROLES, SIGNED, Mapping, at
+from rmexplorer.data.shapes import Absent, number
 from rmexplorer.gui.theme import brush, px, set_font, set_role
 from rmexplorer.gui.widgets import Card, GhostButton, Segmented, hairline, label
 from rmexplorer.gui.widgets.scroll import Scrolled
@@ -26,13 +27,15 @@ RULES = {
     "": "Each value counts as …",
     "positive_first": "A number: positive means the first",
     "negative_first": "A number: negative means the first",
+    "probability_first": "The probability that the first is better",
+    "probability_second": "The probability that the second is better",
     "same_text": "The text of the better response",
     "by_name": "The name of the model that wins",
 }
 BEST = {
     "from_zero": "The number of the best response, from 0",
     "from_one": "The number of the best response, from 1",
-    "by_name": "The name or letter of the best response",
+    "by_name": "The name, letter or model of the best response",
     "same_text": "The text of the best response",
 }
 RANKS = {"": "The rank of each response", "best_first": "The numbers of the responses, best first"}
@@ -155,13 +158,13 @@ class ColumnsCard(Card):
             cell.deleteLater()
         self._cells = []
         part = self._records[self._start: self._start + ROWS]
-        for number, record in enumerate(part):
+        for row, record in enumerate(part):
             line = hairline()
-            self.grid.addWidget(line, 3 + 2 * number, 0, 1, max(1, len(self.columns)))
+            self.grid.addWidget(line, 3 + 2 * row, 0, 1, max(1, len(self.columns)))
             self._cells.append(line)
             for place, column in enumerate(self.columns):
                 cell = Cell(shown(at(record, column)))
-                self.grid.addWidget(cell, 4 + 2 * number, place)
+                self.grid.addWidget(cell, 4 + 2 * row, place)
                 self._cells.append(cell)
         self.grid.setRowStretch(4 + 2 * ROWS, 1)
         first, last = self._start + 1, self._start + len(part)
@@ -228,18 +231,21 @@ class ValuesCard(Card):
         """Show values with their counts and what each counts as."""
         column, rules = next(iter(mapping.verdicts), None), rules_of(mapping)
         self.rule.setVisible(bool(rules))
-        if [self.rule.itemData(place) for place in range(self.rule.count())] != list(rules):
+        titles = {key: rule_title(mapping, key) for key in rules}
+        if {self.rule.itemData(place): self.rule.itemText(place) for place in range(self.rule.count())} != titles:
             self.rule.clear()
-            for key, title in rules.items():
+            for key, title in titles.items():
                 self.rule.addItem(title, key)
         self.rule.setCurrentIndex(self.rule.findData(mapping.rule))
         more = f" and {len(mapping.verdicts) - 1} more" if len(mapping.verdicts) > 1 else ""
         self.set_title(f"Values of {column}{more}" if column else "Who wins")
         by_value = column is not None and rules is RULES and not mapping.rule
-        drawn = (column, by_value, tuple(values))
+        counts = [] if column is None else scale_values(mapping, column, values)
+        drawn = (column, by_value, tuple(values), tuple(counts))
         if drawn != self._drawn:
             self._drawn = drawn
-            self._rebuild(values if by_value else ())
+            self._rebuild(values if by_value else [(value, count) for value, count, _ in counts],
+                          {value: said for value, _, said in counts})  # fmt: skip
         for value, switch in self.switches.items():
             switch.set_current(meaning_of(mapping, value))
         self.set_subtitle(counted(len(values), "value") if by_value else "")
@@ -256,9 +262,10 @@ class ValuesCard(Card):
         if rules is BEST:
             return "The best response is compared with each of the others." if mapping.rule else "Choose how it names the best."
         if rules is RULES:
-            tie = "; a number of 0 is a tie" if mapping.rule in ("positive_first", "negative_first") else ""
+            even = mapping.middle if mapping.rule in SIGNED else 0.5
+            tie = f"; a number of {even:g} is a tie" if mapping.rule in SIGNED + PROBABILITIES else ""
             models = ", of the columns Model A and Model B" if mapping.rule == "by_name" else ""
-            return f"{RULES[mapping.rule]}{models}{tie}."
+            return f"{rule_title(mapping, mapping.rule)}{models}{tie}."
         if mapping.column("chosen"):
             return "The columns say which response was chosen."
         if rules is RANKS:
@@ -267,7 +274,8 @@ class ValuesCard(Card):
             return "The larger score wins; equal ones tie."
         return "Give the role Winner to the column that names the better response."
 
-    def _rebuild(self, values: Sequence[tuple[str, int]]) -> None:
+    def _rebuild(self, values: Sequence[tuple[str, int]], known: dict[str, str]) -> None:
+        """A line a value; known: what those count as that follow from a rule, which a person does not choose one by one."""
         while (item := self.rows.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
@@ -284,7 +292,11 @@ class ValuesCard(Card):
             name.setToolTip(value)
             row.addWidget(name)
             row.addWidget(CountBar(count, most), 1)
-            if value:
+            if value in known:
+                said = label(known[value], "secondary", "small")
+                said.setFixedWidth(px(82))
+                row.addWidget(said)
+            elif value:
                 switch = Segmented([(key, key.capitalize()) for key in MEANINGS], "skip", f"{value} counts as")
                 switch.changed.connect(lambda meaning, value=value: self.meant.emit(value, meaning))
                 self.switches[value] = switch
@@ -300,6 +312,23 @@ def rules_of(mapping: Mapping) -> dict[str, str]:
     if mapping.column("responses") is not None:
         return RANKS if mapping.column("ranks") else BEST if mapping.column("winner") and not mapping.column("score") else {}
     return RULES if mapping.column("winner") or mapping.column("vote") else {}
+
+
+def scale_values(mapping: Mapping, column: str, values: Sequence[tuple[str, int]]) -> list[tuple[str, int, str]]:
+    """The values of a scale in their order, with counts and what each means; none where another rule holds, or of too many."""
+    if mapping.rule not in SIGNED + PROBABILITIES or len(values) > MOST_VALUES:
+        return []
+    found = [(number(value), value, count) for value, count in values if number(value) is not None]
+    names = {1: "first wins", 0: "tie", -1: "second wins", None: "skipped"}
+    return [(value, count, names[choice(mapping, {column: value}, column, None, None)]) for _, value, count in sorted(found)]
+
+
+def rule_title(mapping: Mapping, rule: str) -> str:
+    """How a rule is offered; of a number on a scale with the middle of that."""
+    title = rules_of(mapping)[rule]
+    if rules_of(mapping) is not RULES or rule not in SIGNED or not mapping.middle:
+        return title
+    return f"A number: {'above' if rule == 'positive_first' else 'below'} {mapping.middle:g} means the first"
 
 
 def meaning_of(mapping: Mapping, value: str) -> str:

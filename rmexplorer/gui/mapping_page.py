@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QVBoxL
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.data.formats import FORMATS
-from rmexplorer.data.mapping import SINGLE, Mapping, load, offered, save
+from rmexplorer.data.mapping import SIGNED, SINGLE, Mapping, load, offered, save
+from rmexplorer.data.meanings import middle_of
+from rmexplorer.data.shapes import number
 from rmexplorer.data.trial import Question, Trial, meanings, tried
 from rmexplorer.gui.mapping_columns import ColumnsCard, ValuesCard, role_title, rules_of
 from rmexplorer.gui.mapping_pairs import FactsCard, PairsColumn
@@ -125,7 +127,7 @@ class MappingPage(QWidget):
         self.own.add(column)
         mapping = replace(self.mapping, roles=roles, name="")
         if not set(before) & set(mapping.verdicts):
-            mapping = replace(mapping, values={}, rule="")
+            mapping = replace(mapping, values={}, rule="", middle=0.0)
         elif rules_of(mapping) != rules:
             mapping = replace(mapping, rule="")
         self._take(mapping)
@@ -136,7 +138,10 @@ class MappingPage(QWidget):
 
     def set_rule(self, rule: str) -> None:
         """Say how the winner column is read."""
-        self._take(replace(self.mapping, rule=rule, name="", doubts=()))
+        middle = self.mapping.middle
+        if rule in SIGNED and self.mapping.rule not in SIGNED:
+            middle = middle_of([one for value, _ in self._values if (one := number(value)) is not None]) or 0.0
+        self._take(replace(self.mapping, rule=rule, middle=middle, name="", doubts=()))
 
     def use(self, mapping: Mapping) -> None:
         """Take a whole mapping, saved or from a file."""

@@ -32,6 +32,7 @@ NAMES = {
     "leftovers": "Template leftovers",
     "shared_prompts": "Shared prompts",
     "near_prompts": "Nearly shared prompts",
+    "near_heldout": "Held out, and nearly trained on",
     "near_duplicates": "Nearly repeated prompts",
     "shared_with": "Prompts of a second file",
     "near_with": "Prompts nearly of a second file",

@@ -26,6 +26,7 @@ from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import measured
+from rmexplorer.statistics import distinct
 from rmexplorer.workflows.encoding import encoded, nearest
 from rmexplorer.workflows.scoring import heldout_of
 
@@ -145,7 +146,7 @@ def responses_to_explain(dataset: Dataset, checkpoint: Checkpoint, pairs: np.nda
     if pairs is None:
         held = heldout_of(dataset, checkpoint)
         pairs = np.flatnonzero(held) if held.any() else np.arange(len(dataset))
-    return np.unique(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
+    return distinct(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
 
 
 def words_that_pay(dataset: Dataset, checkpoint: Checkpoint, pairs: np.ndarray | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -162,7 +163,7 @@ def _measures(dataset: Dataset) -> _Measures:
 class Columns(Mapping[str, Any]):
     """The vocabulary of rmexplorer.analysis.COLUMNS over some decided pairs, each column made on first use.
 
-    `rows` (pairs,) are the rows of Dataset.pairs; `mask` (all pairs, ties included) the part asked for, or None for
+    `inside` (all pairs,) bool says which these are; `mask` (all pairs, ties included) the part asked for, or None for
     all; `unscored` counts decided pairs left out for want of a reward. Columns of rewards are missing where there are
     none.
     """
@@ -171,21 +172,26 @@ class Columns(Mapping[str, Any]):
         self,
         dataset: Dataset,
         rewards: tuple[np.ndarray, np.ndarray] | None,
-        rows: np.ndarray,
+        inside: np.ndarray,
         mask: np.ndarray | None,
         unscored: int = 0,
         parent: tuple[Columns, np.ndarray] | None = None,
         own: tuple[OwnFeature, ...] = (),
     ) -> None:
-        self.dataset, self.rows, self.mask, self.unscored, self.own = dataset, rows, mask, unscored, own
-        self._rewards, self._parent = rewards, parent
+        self.dataset, self.mask, self.unscored, self.own = dataset, mask, unscored, own
+        self._inside, self._rewards, self._parent = inside, rewards, parent
         self._measures = _measures(dataset)
         self._found: dict[str, Any] = {}
 
-    @property
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """(pairs,) rows of Dataset.pairs."""
+        return np.flatnonzero(self._inside)
+
+    @cached_property
     def pairs(self) -> int:
-        """How many decided pairs there are."""
-        return len(self.rows)
+        """How many decided pairs there are; without making their rows, which for ten million takes longer than a frame."""
+        return int(np.count_nonzero(self._inside))
 
     @property
     def characters(self) -> np.ndarray:
@@ -253,11 +259,11 @@ class Columns(Mapping[str, Any]):
         else:
             raise ValueError(f"a mask of {len(mask)} fits neither {self.pairs} nor {len(self.dataset)} pairs")
         positions = np.flatnonzero(inside)
-        return Columns(self.dataset, self._rewards, self.rows[positions], whole, 0, (self, positions), self.own)
+        return Columns(self.dataset, self._rewards, self._inside & whole, whole, 0, (self, positions), self.own)
 
     def with_own(self, own: tuple[OwnFeature, ...]) -> Columns:
         """The same pairs, with a person's own features after the others."""
-        return Columns(self.dataset, self._rewards, self.rows, self.mask, self.unscored, None, own)
+        return Columns(self.dataset, self._rewards, self._inside, self.mask, self.unscored, None, own)
 
     def measure(self, responses: np.ndarray, own: OwnFeature | None = None) -> None:
         """Measure STYLE, or a person's own feature, of some rows of Dataset.responses, so that columns of them are there
@@ -342,7 +348,7 @@ def columns(
         scored = np.isfinite(rewards[0]) & np.isfinite(rewards[1])
         unscored = int((inside & ~scored).sum())
         inside = inside & scored
-    return Columns(dataset, rewards, np.flatnonzero(inside), mask, unscored)
+    return Columns(dataset, rewards, inside, mask, unscored)
 
 
 def run(name: str, given: Columns, **settings: Any) -> Any:

@@ -10,6 +10,7 @@ import polars as pl
 
 from rmexplorer.data.near import folded, near_links, similarities
 from rmexplorer.job import Job, Progress
+from rmexplorer.statistics import distinct
 
 NEIGHBOURS = 5
 SHOWN = 25  # examples each of the exact and of the near ones
@@ -46,7 +47,7 @@ def leaks(first: Sequence[str], second: Sequence[str]) -> Job[dict[str, Any]]:
     yield Progress(0, len(rest), "looking for leaks")
     texts = pl.concat([one.gather(held), two.gather(rest)])
     links = yield from near_links(texts, len(held))
-    near = np.unique(links[:, 1])
+    near = distinct(links[:, 1])
     shown = links[np.isin(links[:, 1], near[:SHOWN])]
     shares = yield from similarities(texts, shown)
     best = np.lexsort((shown[:, 0], -shares, shown[:, 1]))

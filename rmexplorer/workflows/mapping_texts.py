@@ -25,6 +25,7 @@ from rmexplorer.encoders import ENCODERS
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
+from rmexplorer.statistics import distinct
 
 VERSION = 3
 MOST_TEXTS = 5_000
@@ -37,7 +38,7 @@ REPLY = r"(?s)\n\nAssistant:.*?(?:\n\nHuman: ?|$)"
 def texts_to_map(dataset: Dataset, noun: str, most: int = MOST_TEXTS, seed: int = 0) -> tuple[np.ndarray, pl.Series]:
     """Rows (n,) of the prompts or responses with pairs, at most `most` drawn at random, and their texts."""
     sides = dataset.prompt if noun == "prompt" else np.concatenate([dataset.chosen, dataset.rejected])
-    rows = np.unique(sides).astype(np.int64)
+    rows = distinct(sides).astype(np.int64)
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     table = dataset.prompts if noun == "prompt" else dataset.responses

@@ -24,7 +24,7 @@ def keep(dataset: Dataset) -> Path:
     if Dataset.is_whole(folder):
         cache.used(folder)
     else:
-        dataset.save(folder)
+        dataset.save(folder, once=True)
         cache.prune(keep=folder)
     return folder
 

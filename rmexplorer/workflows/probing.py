@@ -29,7 +29,7 @@ from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.statistics import first_seen
+from rmexplorer.statistics import distinct, first_seen
 from rmexplorer.workflows import edits, results
 from rmexplorer.workflows.attributing import score_vectors
 from rmexplorer.workflows.edits import Probe, Sycophancy, filled
@@ -93,7 +93,7 @@ class Sample:
 
 def drawn_pairs(dataset: Dataset, pairs: np.ndarray, seed: int = 0) -> np.ndarray:
     """Those of `pairs` (rows) that belong to at most 400 of their prompts, drawn by `seed`."""
-    known = np.unique(dataset.prompt[pairs])
+    known = distinct(dataset.prompt[pairs])
     if len(known) <= MOST_PROMPTS:
         return pairs
     known = np.random.default_rng(seed).choice(known, MOST_PROMPTS, replace=False)
@@ -238,7 +238,7 @@ def probe_dataset(dataset: Dataset, checkpoint: Checkpoint, chosen: Sequence[Pro
                                float(np.median(sizes)) if sizes else 0.0, texts,
                                flipped, sample.prompt[sample.rejected[turned]]))
         made.append(edited)
-    found = probes(changes, spread, noise, len(np.unique(sample.prompt)), len(sample.texts))
+    found = probes(changes, spread, noise, len(distinct(sample.prompt)), len(sample.texts))
     rewards = yield from scorer.score(templates.prompts, templates.texts, "stating beliefs")
     return _result(found, chosen, made, sample) | _sycophancy(checkpoint, templates, rewards / spread)
 

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from rmexplorer import cache
-from rmexplorer.data.convert import write_parquet
+from rmexplorer.data.convert import ROWS, write_parquet
 from rmexplorer.data.dataset import Dataset, need_pairs
+from rmexplorer.data.limits import MOST_PAIRS
 from rmexplorer.data.measure import char_count
 from rmexplorer.data.split import split_by_group
 from rmexplorer.encoders import ENCODERS, texts_of
@@ -22,6 +23,7 @@ from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import measured
 from rmexplorer.reward.sources.columns import from_columns
+from rmexplorer.statistics import distinct
 from rmexplorer.workflows.analyze import analyze
 from rmexplorer.workflows.columns import Columns, columns
 
@@ -91,10 +93,14 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path,
     """Job: write a line a comparison: prompt, chosen, rejected, scores_chosen, scores_rejected, results (CLI.md).
 
     explained: a job that says of a prompt and a response what its reward is made of; each line then has it for both,
-    as explain_chosen and explain_rejected. Raises Problem where that is asked of a Parquet file, or there is no comparison.
+    as explain_chosen and explain_rejected. Raises Problem where that is asked of a Parquet file, or of very many pairs,
+    or there is no comparison.
     """
     if explained is not None and out.suffix == ".parquet":
         raise Problem(f"{out}: an explanation has no columns", "give OUT a name that ends in .jsonl")
+    if explained is not None and len(dataset) > MOST_PAIRS:
+        raise Problem(f"{dataset.path}: has {len(dataset):,} pairs, and at most {MOST_PAIRS:,} are explained at once",
+                      "leave --explain out, or split the file")
     need_pairs(dataset)
     rewards = yield from score(dataset, checkpoint)
     why = {} if explained is None else (yield from _explanations(dataset, explained))
@@ -103,16 +109,13 @@ def score_file(dataset: Dataset, checkpoint: Checkpoint, out: Path,
     results = np.where(chosen == rejected, 0.5, (chosen > rejected).astype(np.float64))
     with atomic(out) as part:
         if out.suffix == ".parquet":
-            yield Progress(0, len(dataset), "writing")
-            table = {
-                "prompt": prompts.gather(dataset.prompt),
-                "chosen": texts.gather(dataset.chosen),
-                "rejected": texts.gather(dataset.rejected),
-                "scores_chosen": chosen,
-                "scores_rejected": rejected,
-                "results": results,
-            }
-            write_parquet(pl.DataFrame(table), part)
+            def piece(rows: slice) -> pl.DataFrame:
+                places = ((prompts, dataset.prompt), (texts, dataset.chosen), (texts, dataset.rejected))
+                values = (*(side.gather(place[rows]) for side, place in places), chosen[rows], rejected[rows], results[rows])
+                return pl.DataFrame(dict(zip(SCORE_KEYS, values, strict=True)))
+
+            pieces = (piece(slice(start, start + ROWS)) for start in range(0, max(1, len(dataset)), ROWS))
+            yield from write_parquet(pieces, len(dataset), part)
         else:
             with part.open("w", encoding="utf-8", errors="surrogatepass") as file:
                 for start in range(0, len(dataset), BLOCK):
@@ -142,7 +145,7 @@ def _explanations(dataset: Dataset, explained: Callable[[str, str], Job[dict[str
     """Job: what each response that stands in a pair is made of, by its row."""
     prompts, texts = dataset.prompts["text"], dataset.responses["text"]
     owner = dataset.responses["prompt"].to_numpy()
-    rows = np.unique(np.concatenate([dataset.chosen, dataset.rejected])).tolist()
+    rows = distinct(np.concatenate([dataset.chosen, dataset.rejected])).tolist()
     found = {}
     for done, row in enumerate(rows, start=1):
         # its own beats are of one response: what counts here is how many are done

@@ -14,6 +14,7 @@ from rmexplorer.data.table import pair_frame
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
+from rmexplorer.statistics import distinct
 from rmexplorer.workflows.columns import columns, source_names
 from rmexplorer.workflows.opening import keep
 from rmexplorer.workflows.scoring import heldout_of
@@ -165,7 +166,7 @@ def side_of(spec: SetSpec, checkpoint: Checkpoint | None) -> Side:
     pairs = np.flatnonzero(pairs_of(dataset, spec, checkpoint))
     if not len(pairs):
         raise Problem(f"{spec.label or spec.kind}: there are no pairs in it", "choose another set")
-    rows = np.unique(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
+    rows = distinct(np.concatenate([dataset.chosen[pairs], dataset.rejected[pairs]]).astype(np.int64))
     of = dataset.responses["prompt"].to_numpy()[rows].astype(np.int64)
     prompt_rows, owner = np.unique(of, return_inverse=True)
     return Side(dataset.prompts["text"].gather(prompt_rows).fill_null("").to_list(), prompt_rows, rows, owner,

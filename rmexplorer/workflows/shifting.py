@@ -29,7 +29,7 @@ from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
 from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.sources.columns import response_rewards
-from rmexplorer.statistics import NOTHING, Clusters, Estimate, outcomes, ranks
+from rmexplorer.statistics import NOTHING, Clusters, Estimate, distinct, outcomes, ranks
 from rmexplorer.workflows import results
 from rmexplorer.workflows.leaking import distances, leaks
 from rmexplorer.workflows.scoring import heldout_of, score
@@ -246,7 +246,7 @@ def _learnt(one: Side, checkpoint: Checkpoint | None) -> set[str]:
     data = one.dataset
     if checkpoint is None or data is None or checkpoint.dataset_fingerprint != data.fingerprint:
         return set()
-    rows = np.unique(data.prompt[~heldout_of(data, checkpoint)])
+    rows = distinct(data.prompt[~heldout_of(data, checkpoint)])
     return set(data.prompts["text"].gather(rows))
 
 

@@ -26,6 +26,7 @@ from rmexplorer.reward.checkpoint import Checkpoint
 from rmexplorer.reward.fixes import FeatureLines, LengthLine
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
+from rmexplorer.statistics import distinct
 from rmexplorer.workflows.columns import columns, source_names, sources
 from rmexplorer.workflows.scoring import residual_values
 from rmexplorer.workflows.settings import RESIDUAL, RunSettings
@@ -173,7 +174,7 @@ def residualize(
     rows, logs = split.training, np.log1p(characters)
     gap = logs[dataset.chosen[rows]] - logs[dataset.rejected[rows]]
     margin = rewards[dataset.chosen[rows]].astype(np.float64) - rewards[dataset.rejected[rows]]
-    shown = np.unique(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
+    shown = distinct(np.concatenate([dataset.chosen[rows], dataset.rejected[rows]]))
     line = LengthLine.fit(margin, gap, characters[shown])
     return line, _temperature(fitted, line.slope * gap)
 
@@ -184,7 +185,7 @@ def residualize_on(
     """The lines of chosen features, as `residualize` fits that of length; values: (responses, names)."""
     rows = split.training
     better, worse = dataset.chosen[rows], dataset.rejected[rows]
-    shown, differences = np.unique(np.concatenate([better, worse])), values[better] - values[worse]
+    shown, differences = distinct(np.concatenate([better, worse])), values[better] - values[worse]
     lines = FeatureLines.fit(names, rewards[better].astype(np.float64) - rewards[worse], differences, values[shown])
     return lines, _temperature(fitted, differences @ np.array(lines.slopes))
 
@@ -237,7 +238,7 @@ def _style_margins(dataset: Dataset, split: Split, seed: int) -> Job[np.ndarray]
     inside = np.zeros(len(dataset), bool)
     inside[rows] = inside[split.heldout] = True
     given = columns(dataset, mask=inside)
-    responses = np.unique(np.concatenate([given["response_chosen"], given["response_rejected"]]))
+    responses = distinct(np.concatenate([given["response_chosen"], given["response_rejected"]]))
     for start in range(0, len(responses), MEASURED):
         yield Progress(start, len(responses), "style only: measuring responses")
         given.measure(responses[start : start + MEASURED])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from rmexplorer.statistics import (
     Z95,
     Clusters,
     benjamini_hochberg,
+    distinct,
     drawn,
     encode,
     first_seen,
@@ -197,3 +199,8 @@ def test_that_what_is_drawn_is_distinct_sorted_and_the_same_again(count: int, nu
 def test_that_everything_is_drawn_equally_often() -> None:
     counts = np.bincount(np.concatenate([drawn(20, 5, seed) for seed in range(2_000)]), minlength=20)
     assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("values", [[], [3], [2, 2, 1, 5, 1], [[4, 1], [1, 0]], [0.5, -1.0, 0.5]])
+def test_that_distinct_values_are_those_of_numpy(values: Any) -> None:
+    assert np.array_equal(distinct(np.array(values)), np.unique(np.array(values)))

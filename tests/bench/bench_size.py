@@ -23,13 +23,15 @@ PATIENCE = 3_600
 
 @dataclass
 class Opened:
-    """A window that has opened a file: seconds until first rows and until all, the peak memory of it and its worker."""
+    """A window that has opened a file: seconds until first rows and until all, the peak memory of it and its worker, and the
+    longest turn of its event loop (seconds) since."""
 
     pane: Any
     desk: Any
     first_seconds: float
     whole_seconds: float
     peak: list[int]
+    stall: list[float]
     turn: Callable[[Callable[[], bool]], float]
 
 
@@ -45,15 +47,17 @@ def measured(path: Path, pairs_at_least: int, measure: Callable[[Opened], dict[s
     app = application()
 
     def turn(until: Callable[[], bool]) -> float:
-        started = time.perf_counter()
+        started = before = time.perf_counter()
         while not until():
-            if time.perf_counter() - started > PATIENCE:
+            if before - started > PATIENCE:
                 raise RuntimeError("the window did not follow")
             app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
             time.sleep(0.001)
+            now = time.perf_counter()
+            stall[0], before = max(stall[0], now - before), now
         return time.perf_counter() - started
 
-    peak, ended = [0], threading.Event()
+    peak, stall, ended = [0], [0.0], threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.05):
@@ -72,7 +76,7 @@ def measured(path: Path, pairs_at_least: int, measure: Callable[[Opened], dict[s
             desk = window.desk
             problems: list[object] = []
             desk.problem.connect(problems.append)
-            started = time.perf_counter()
+            started, stall[0] = time.perf_counter(), 0.0
             desk.open([str(path)])
             turn(lambda: bool(problems) or ("data" in window.panes and len(window.pane("data").rows.rows) > 0))
             if problems:
@@ -87,7 +91,7 @@ def measured(path: Path, pairs_at_least: int, measure: Callable[[Opened], dict[s
             whole = time.perf_counter() - started
             assert len(pane.rows.rows) == len(desk.state.dataset) >= pairs_at_least
             turn(lambda: desk.compute.idle)
-            return measure(Opened(pane, desk, first, whole, peak, turn))
+            return measure(Opened(pane, desk, first, whole, peak, stall, turn))
         finally:
             ended.set()
             if watcher.ident is not None:
@@ -145,10 +149,11 @@ def figures(opened: Opened) -> dict[str, float]:
 
 def measure() -> dict[str, float]:
     """size_first_rows_seconds, size_rest_gb (window and worker, once searched and sorted), size_sort_seconds and
-    size_search_seconds (the slowest), size_facets_ms (all facets counted anew), size_whole_seconds, size_peak_gb."""
+    size_search_seconds (the slowest), size_facets_ms (all facets counted anew), size_whole_seconds, size_peak_gb, and
+    size_stall_ms, the longest turn of the event loop until all is there and its quality known."""
 
     def all_of(opened: Opened) -> dict[str, float]:
         return {"size_first_rows_seconds": opened.first_seconds, "size_whole_seconds": opened.whole_seconds,
-                **figures(opened), "size_peak_gb": opened.peak[0] / 1e9}
+                "size_stall_ms": 1000 * opened.stall[0], **figures(opened), "size_peak_gb": opened.peak[0] / 1e9}
 
     return measured(made_pairs(1_000_000), 990_000, all_of)

@@ -31,12 +31,14 @@ def ten_million() -> Path:
 
 def figures(opened: Opened) -> dict[str, float]:
     """What the window took, a search over all texts included."""
-    return {"ten_first_rows_seconds": opened.first_seconds, "ten_whole_seconds": opened.whole_seconds,
+    stall = 1000 * opened.stall[0]
+    return {"ten_first_rows_seconds": opened.first_seconds, "ten_whole_seconds": opened.whole_seconds, "ten_stall_ms": stall,
             "ten_search_seconds": searched(opened, "zzzqq"), "ten_window_gb": opened.peak[0] / 1e9}
 
 
 def measure() -> dict[str, float]:
-    """ten_info_gb and ten_window_gb (peaks of all processes together), and how long first rows, all rows and a search take.
+    """ten_info_gb and ten_window_gb (peaks of all processes together), how long first rows, all rows and a search take, and
+    ten_stall_ms, the longest turn of the window's event loop until all is there and its quality known.
 
     Needs about 40 GB of disk; each of the two readings takes minutes.
     """

@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 import zstandard
 
+from rmexplorer.data.containers import jsonl
 from rmexplorer.data.hub import fetched, parse
 from rmexplorer.data.read import read
 from rmexplorer.job import finish
@@ -400,3 +401,18 @@ def test_that_rows_of_an_answer_of_the_hub_are_unwrapped(load: Any) -> None:
     rows[1]["truncated_cells"] = ["prompt"]
     dataset = load(json.dumps({**answer, "num_rows_total": 60}), "rows.json")
     assert "1 of 4 rows" in dataset.warnings[0] and "4 of 60 rows" in dataset.warnings[1]
+
+
+@pytest.mark.parametrize(("indent", "end"), [(None, "\n"), (None, ""), (2, "\n")])
+def test_that_a_json_text_sequence_is_read_and_a_broken_text_of_it_counted(
+        load: Any, monkeypatch: pytest.MonkeyPatch, indent: int | None, end: str) -> None:
+    monkeypatch.setattr(jsonl, "WINDOW", 37)  # a record goes over several pieces
+    records = [{"prompt": f"p{n}", "chosen": f"good \u00e9 {n}", "rejected": f"bad {n}"} for n in range(5)]
+    texts = [json.dumps(record, indent=indent, ensure_ascii=False) for record in records]
+    texts[3] = texts[3][:-9]
+    dataset = load(("\ufeff" + "".join(f"\x1e{text}{end}" for text in texts)).encode(), name="pairs.json-seq")
+    assert dataset.pairs["record"].to_list() == [0, 1, 2, 4]
+    lines = [1, 1, 1, 1] if not end else [1, 2, 3, 5] if indent is None else [1, 6, 11, 20]
+    assert dataset.pairs["line"].to_list() == lines
+    assert dataset.skipped.select("record", "reason").rows() == [(3, "bad_record")]
+    assert dataset.responses["text"][0] == "good \u00e9 0"

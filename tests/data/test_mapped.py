@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,9 @@ def test_that_a_mapped_column_holds_the_texts_that_were_written(
     assert again.gather(np.arange(len(texts))[::-1].copy()).to_list() == texts[::-1]
     mapped.let_go()
     assert again.eq_missing(column).all()
+    for file in folder.iterdir():
+        os.utime(file, (0, 0))  # as a copy of the folder has it: then all of it is looked at
+    assert mapped.is_whole(folder, "column")
 
 
 def test_that_a_column_of_nothing_is_all_missing() -> None:
@@ -119,6 +123,27 @@ def test_that_views_that_point_elsewhere_are_refused_and_written_anew(tmp_path: 
         broken = views.copy()
         broken[long, place] = wrong
         file.write_bytes(broken.tobytes())
+        assert not Dataset.is_whole(folder)
+        with pytest.raises(Problem, match="is not a whole dataset"):
+            Dataset.open(folder)
+    dataset.save(folder)
+    assert Dataset.open(folder).responses.equals(dataset.responses)
+
+
+def test_that_changed_texts_are_refused_where_they_would_end_the_process(tmp_path: Path, large: None) -> None:
+    dataset, folder = kept(tmp_path)
+    file, views = folder / "responses.text.0.bytes", folder / "responses.text.views"
+    good, seen = file.read_bytes(), views.read_bytes()
+    no_utf8, cut = good.replace("é".encode(), b"\xff\xfe", 1), bytes(good[1:2] + good[:1]) + good[2:]
+    start = len("good é 0".encode())
+    continued = good[: start - 1] + "é".encode() + good[start + 1 :]  # UTF-8 as a whole, but the second text begins within é
+    short = seen[:4] + b"\xff" + seen[5:]  # a text that stands in its view
+    for texts, beside in ((no_utf8, seen), (cut, seen), (continued, seen), (good, short)):
+        assert len(texts) == len(good) and (texts, beside) != (good, seen)
+        file.write_bytes(texts)
+        views.write_bytes(beside)
+        for one in (file, views):
+            os.utime(one, ns=(0, 0))
         assert not Dataset.is_whole(folder)
         with pytest.raises(Problem, match="is not a whole dataset"):
             Dataset.open(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rmexplorer.data.mapping import (
     saved,
     to_toml,
 )
-from rmexplorer.data.meanings import meaning, tokens
+from rmexplorer.data.meanings import meaning, middle_of, tokens
 from rmexplorer.data.read import peek, read
 from rmexplorer.data.table import pair_frame
 from rmexplorer.job import finish
@@ -158,6 +159,12 @@ def test_that_lists_with_ranks_or_scores_are_recognised(load: Any) -> None:
         {"query": "q", "answer_a": "good", "answer_b": "bad", "label": [0, 1, 2]},  # PandaLM's tie is 0, Auto-J's is 2
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [-2, 3, 1, -1]},
         {"query": "q", "answer_a": "good", "answer_b": "bad", "preferred": [True, False]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [1, 2, 3]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [1, 7, 4, 2]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "preference": [0, 0.5, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "probability": [0.25, 0.5, 1]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "p_a": [0.4, 0.6], "p_b": [0.3, 0.2], "p_tie": [0.3, 0.2]},
+        {"query": "q", "answer_a": "good", "answer_b": "bad", "prob_a": [0.01, 0.02], "prob_b": [0.02, 0.01]},
     ],
 )
 def test_that_a_winner_of_two_meanings_is_asked_for_and_not_guessed(load: Any, columns: dict[str, Any]) -> None:
@@ -165,6 +172,62 @@ def test_that_a_winner_of_two_meanings_is_asked_for_and_not_guessed(load: Any, c
         load(rows(8, **columns))
     assert "--map" in raised.value.remedy and "\n" not in str(raised.value)
     assert guess(rows(8, **columns)).doubts
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "soft"),
+    [
+        ({"prob_a": [0.9, 0.25, 0.5]}, "><=", [0.9, 0.25, 0.5]),
+        ({"prob_b": ["0.9", "0.25", "0.5"]}, "<>=", [0.1, 0.75, 0.5]),
+        ({"p_answer_b_wins": [0.75, 0.25]}, "<>", [0.25, 0.75]),
+        ({"p_b_worse": [0.75, 0.25]}, "><", [0.75, 0.25]),
+        ({"prob_a": [0.75, 0.25], "prob_b": [0.25, 0.75], "top_p": [0.9]}, "><", [0.75, 0.25]),
+    ],
+)
+def test_that_a_probability_whose_name_tells_the_side_decides_and_is_kept(load: Any, columns: Any, wanted: str, soft: Any) -> None:
+    dataset = load(rows(len(wanted), **AB, **columns))
+    assert "".join(verdicts(dataset)) == wanted
+    assert dataset.pairs["p_first"].to_list() == pytest.approx(soft)
+    assert dataset.pairs["strength"].null_count() == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "middle"),
+    [([1, 7, 4, 2], 4), ([1, 2, 3, 4], 2.5), ([0, 6, 2, 5], 3), ([3, 97, 41], 50), ([1, 4.5, 5], 3), ([-2, 3, 1, -1], 0),
+     ([1, 2], None), ([0, 1, 2], None), ([1, 2, 3], None), ([0, 1], None), ([-1, 0, 1], None), ([0.2, 1], 0.5)],
+)  # fmt: skip
+def test_that_a_scale_has_a_middle_and_codes_have_none(numbers: list[float], middle: float | None) -> None:
+    assert middle_of([float(one) for one in numbers]) == middle
+
+
+@pytest.mark.parametrize(("rule", "wanted"), [("negative_first", ">=<>"), ("positive_first", "<=><")])
+def test_that_a_scale_is_read_from_its_middle_as_the_mapping_says(load: Any, rule: str, wanted: str) -> None:
+    records = rows(4, **AB, preference=[1, 4, 7, 3])
+    with pytest.raises(Problem, match="middle = 4") as raised:
+        load(records)
+    assert "a number below 4, the middle of its scale, may favour either" in raised.value.what
+    mapping = from_toml(to_toml(replace(guess(records), rule=rule)), "x.toml")
+    dataset = load(records, mapping=mapping)
+    assert "".join(verdicts(dataset)) == wanted and dataset.pairs["strength"].to_list() == [3, 0, 3, 1]
+
+
+def test_that_columns_that_bear_the_names_of_models_are_found_by_the_verdicts(load: Any) -> None:
+    long = " and goes on for many words"
+    two = {"question": "q", "gpt-4 answer": f"good{long}", "llama_answer": f"bad{long}"}
+    dataset = load(rows(4, **two, winner=["gpt-4", "llama", "tie", "GPT-4"]))
+    assert verdicts(dataset) == [">", "<", "=", ">"]
+    three = {"question": "q", "gpt": f"one{long}", "llama": f"two{long}", "mistral": f"three{long}"}
+    assert best(load(rows(3, **three, winner=["gpt", "llama", "mistral"])))[::2] == [("one", "two"), ("two", "one"), ("three", "one")]
+    for unclear in (["gpt-4", "other"], ["gpt-4", "gpt-4"], ["answer", "llama"]):
+        with pytest.raises(Problem, match="--map"):
+            load(rows(4, **two, winner=unclear))
+    with pytest.raises(Problem, match="--map"):
+        load(rows(4, **two, loser=["gpt-4", "llama"]))
+
+
+def test_that_neutral_words_tie(load: Any) -> None:
+    dataset = load(rows(4, **AB, preference=["strongly prefer A", "neutral", "slightly prefer B", "both equivalent"]))
+    assert verdicts(dataset) == [">", "=", "<", "="]
 
 
 def test_that_a_column_that_names_the_prompt_is_not_lost_beside_chosen_and_rejected(load: Any) -> None:
@@ -396,6 +459,38 @@ def test_that_the_best_of_a_list_is_found_by_number_letter_or_text(load: Any, ch
     assert [good for good, _ in best(load(records))] == [text for text in wanted for _ in range(2)]
 
 
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"best_model": ["m", "o"]}, [("one", "two"), ("one", "three"), ("three", "one"), ("three", "two")]),
+        ({"winner": ["m", "o"]}, [("one", "two"), ("one", "three"), ("three", "one"), ("three", "two")]),
+        ({"ranking": [["n", "m", "o"], ["m", "o", "n"]]},
+         [("two", "one"), ("one", "three"), ("two", "three"), ("one", "two"), ("one", "three"), ("three", "two")]),
+        ({"ranking": ["n>m=o"]}, [("two", "one"), ("one", "three"), ("two", "three")] * 2),
+        ({"rating": [[1, 3, 2]]}, [("two", "one"), ("three", "one"), ("two", "three")] * 2),
+    ],
+)  # fmt: skip
+def test_that_the_models_of_several_responses_are_kept_and_may_be_named(load: Any, columns: Any, wanted: Any, listed: bool) -> None:
+    by = {"models": [["m", "n", "o"]]} if listed else {"model_1": ["m"], "model_2": ["n"], "model_3": ["o"]}
+    texts = {"responses": [["one", "two", "three"]]} if listed else THREE
+    records = rows(2, **{"query": "q", **texts, **by, **columns})
+    dataset = load(records)
+    assert best(dataset) == wanted and not set(by) & set(dataset.extras.columns)
+    wrote = {"one": "m", "two": "n", "three": "o"}
+    for row in pair_frame(dataset).with_columns(dataset.pairs.select("winner", "model_first", "model_second")).iter_rows(named=True):
+        models = (row["model_first"], row["model_second"])
+        good, bad = (wrote[row[side].split()[0]] for side in ("chosen", "rejected"))
+        assert models == ((good, bad) if row["winner"] >= 0 else (bad, good))
+
+
+def test_that_a_letter_that_is_also_the_model_of_another_response_names_none(load: Any) -> None:
+    models = {"model_a": ["B"], "model_b": ["C"], "model_c": ["A"]}
+    texts = {"response_a": "one", "response_b": "two", "response_c": "three"}
+    with pytest.raises(Problem, match=r"--map"):
+        load(rows(4, query="q", **texts, **models, winner=["A", "B", "C"]))
+
+
 def test_that_an_entry_of_a_list_that_is_no_object_keeps_its_place(load: Any) -> None:
     mapping = Mapping({"q": "prompt", "all.text": "responses", "best": "winner"}, rule="from_zero")
     records = [{"q": "q", "all": [None, {"text": "good"}, {"text": "bad"}, {}], "best": 1}]
@@ -622,7 +717,8 @@ def test_that_any_names_come_back_from_toml(roles: dict[str, str], value: str) -
         assert back == mapping
 
 
-@pytest.mark.parametrize("text", ["", "roles = 3", "[roles", "[roles]\nx = 'chosen'", "[roles]\n'x' = ['chosen']"])
+@pytest.mark.parametrize("text", ["", "roles = 3", "[roles", "[roles]\nx = 'chosen'", "[roles]\n'x' = ['chosen']",
+                                  "middle = 'four'\n[roles]\nx = 'chosen'\ny = 'rejected'"])
 def test_that_what_is_no_mapping_is_a_problem(text: str) -> None:
     with pytest.raises(Problem, match=r"x\.toml"):
         from_toml(text, "x.toml")

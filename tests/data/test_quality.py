@@ -28,7 +28,7 @@ from rmexplorer.data.read import read
 from rmexplorer.data.scripts import scripts
 from rmexplorer.data.summary import describe, skipped_lines, summary
 from rmexplorer.job import finish
-from rmexplorer.workflows.informing import inform
+from rmexplorer.workflows.informing import default_heldout, inform
 from rmexplorer.workflows.informing import shared_prompts as prompts_shared
 from rmexplorer.workflows.opening import keep
 
@@ -136,6 +136,21 @@ def test_that_prompts_of_two_splits_are_found_exactly_and_nearly(load: Any) -> N
     assert selected(seen["near_duplicates"]) == [3], "the first of those alike stays"
     assert "1 of 4 prompts repeat 1 other with" in seen["near_duplicates"].title
     assert shared_prompts(Looked(load(clean(5)))) == []
+    assert "near_heldout" not in seen
+    leaking = found(dataset, held=np.array([0, 1, 0, 1, 0, 0], bool))["near_heldout"]
+    assert selected(leaking) == [1, 3] and leaking.looked_at == 2
+    assert leaking.title.startswith("2 comparisons (100.0%, 95 % interval 34.2% to 100.0%) that a run holds out have nearly the same")
+    assert leaking.title.endswith("(of 2 held out)")
+
+
+def test_that_info_tells_what_the_default_split_leaves_nearly_on_both_sides(load: Any) -> None:
+    text = "please write a short story about a lighthouse keeper who finds letter {} in a bottle on the shore"
+    twins = load([{**PAIR, "prompt": text.format(n)} for n in range(20)] + clean(20))
+    held = default_heldout(twins)
+    assert held is not None and held.sum() == 8
+    facts = {fact["kind"]: fact for fact in finish(inform(twins))["quality"]}
+    assert facts["near_heldout"]["pairs"] == held[:20].sum() and facts["near_heldout"]["n"] == 8
+    assert default_heldout(load([PAIR, {**PAIR, "chosen": "c"}])) is None  # one prompt alone cannot be split
 
 
 def groups_of(texts: list[str]) -> list[int]:

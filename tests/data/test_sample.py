@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from rmexplorer import cli
-from rmexplorer.data import limits, sample
+from rmexplorer.data import convert, limits, sample
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import read
 from rmexplorer.data.sample import sampled
 from rmexplorer.job import finish
-from rmexplorer.workflows import opening
+from rmexplorer.workflows import opening, scoring
 
 
 def written(path: Path, count: int = 300) -> Path:
@@ -47,7 +49,7 @@ def test_that_a_sample_holds_pairs_of_the_whole_in_their_order(tmp_path: Path) -
     assert finish(read(path)).prompts["group"].equals(part.prompts["group"])
 
 
-def test_that_the_command_line_says_where_it_takes_a_sample_or_refuses(
+def test_that_the_command_line_says_where_it_takes_a_sample_and_writes_all_pairs(
         home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(limits, "MOST_PAIRS", 100)
     monkeypatch.setattr(sample, "sampled", lambda dataset: sampled(dataset, 60))
@@ -59,8 +61,29 @@ def test_that_the_command_line_says_where_it_takes_a_sample_or_refuses(
     assert "a sample of 60 of 300 pairs, drawn at random (seed 0)" in said.err
     made = json.loads(said.out)
     assert made["train_pairs"] + made["heldout_pairs"] == 60
-    assert cli.main(["convert", path, "--to", "trl", "-o", str(tmp_path / "out.jsonl")]) == 2
-    assert "has 300 pairs, and at most 100 are written at once" in capsys.readouterr().err
+    pieces, wanted = [], ["prompt", "chosen", "rejected"]
+    head, whole = str(tmp_path / "head.safetensors"), read_cards(path)
+    for rows in (convert.ROWS, 70):  # 70: the last of five pieces is a part of one
+        monkeypatch.setattr(convert, "ROWS", rows)
+        monkeypatch.setattr(scoring, "ROWS", rows)
+        for kind in ("csv", "parquet"):
+            out = str(tmp_path / f"out.{kind}")
+            assert cli.main(["convert", path, "--to", kind, "-o", out, "--force"]) == 0
+            assert read_cards(out) == whole
+        out = str(tmp_path / f"scores{rows}.parquet")
+        assert cli.main(["score", path, "--model", head, "-o", out]) == 0
+        pieces.append(pl.read_parquet(out))
+    assert pieces[0].equals(pieces[1]) and pieces[0].select(wanted).height == 300
+    assert sorted(entry.name for entry in tmp_path.glob(".*")) == []
+    capsys.readouterr()
+    monkeypatch.setattr(scoring, "MOST_PAIRS", 100)
+    assert cli.main(["score", path, "--model", head, "-o", str(tmp_path / "why.jsonl"), "--explain"]) == 2
+    assert "has 300 pairs, and at most 100 are explained at once" in capsys.readouterr().err
+
+
+def read_cards(path: str) -> list[Any]:
+    """What a file holds, as it is read again."""
+    return cards(finish(read(path)))
 
 
 def test_that_a_set_to_compare_with_is_a_sample_of_very_many_pairs(

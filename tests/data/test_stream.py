@@ -16,7 +16,7 @@ from rmexplorer.data import mapped, read, stream
 from rmexplorer.data.containers import columns
 from rmexplorer.data.dataset import Dataset
 from rmexplorer.data.read import Preview
-from rmexplorer.data.stream import Collision, Numbers
+from rmexplorer.data.stream import HOST, Collision, Numbers
 from rmexplorer.job import Progress, finish
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
@@ -117,10 +117,11 @@ def test_that_cancelling_leaves_nothing_behind(small_pieces: Path, tmp_path: Pat
 
 def test_that_what_an_ended_process_left_is_deleted(home: Path) -> None:
     folder = cache_dir() / "datasets"
-    for name in (".999999999.abc.part", f".{os.getpid()}.abc.part", ".kept.abc.part"):
+    stays = [f".{os.getpid()}.{HOST}.abc.part", ".999999999.0other.abc.part", ".kept.abc.part"]
+    for name in (f".999999999.{HOST}.abc.part", *stays):
         (folder / name).mkdir(parents=True)
     stream.clean(folder)
-    assert sorted(entry.name for entry in folder.iterdir()) == sorted([f".{os.getpid()}.abc.part", ".kept.abc.part"])
+    assert sorted(entry.name for entry in folder.iterdir()) == sorted(stays)
 
 
 def test_that_a_full_disk_is_one_sentence(small_pieces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

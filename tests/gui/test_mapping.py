@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 
 from rmexplorer.data.mapping import Mapping, saved
 from rmexplorer.data.trial import meanings, question, tried
+from rmexplorer.gui.mapping_columns import scale_values
 from rmexplorer.gui.mapping_page import MappingPage
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
@@ -266,6 +268,29 @@ def test_that_the_best_of_several_columns_is_read_as_a_person_says(
     page.set_rule("from_zero")
     wait_until(lambda: page.settled)
     assert page.trial is not None and page.trial.dataset.winner.tolist()[:2] == [-1, 1]
+
+
+def test_that_a_scale_is_offered_with_its_middle_and_either_direction(
+    asked_about: Callable[[list[dict[str, object]]], MappingPage], wait_until: Wait
+) -> None:
+    records: list[dict[str, object]] = [
+        {"query": f"q {n}", "response_a": f"x {n}", "response_b": f"y {n}", "preference": 1 + 2 * n, "n": 10 + n} for n in range(4)
+    ]
+    page = asked_about(records)
+    assert page.mapping.rule == "negative_first" and page.values.rule.currentText() == "A number: below 4 means the first"
+    assert "may favour either" in page.values.note.text()
+    assert page.trial is not None and page.trial.dataset.winner.tolist() == [1, 1, -1, -1]
+    assert scale_values(page.mapping, "preference", page._values)[0] == ("1", 1, "first wins")
+    page.set_rule("positive_first")
+    wait_until(lambda: page.settled)
+    assert page.trial.dataset.winner.tolist() == [-1, -1, 1, 1]
+    said = [one.text() for one in page.values.findChildren(QLabel) if not one.parentWidget().isHidden()]
+    assert [text for text in said if text.endswith(" wins")] == ["second wins", "second wins", "first wins", "first wins"]
+    assert page.values.note.text() == "A number: above 4 means the first; a number of 4 is a tie."
+    page.set_role("n", "winner")  # another column has a scale of its own
+    page.set_rule("positive_first")
+    assert page.mapping.middle == 50
+    wait_until(lambda: page.settled)
 
 
 def test_that_nothing_named_yet_is_said_in_whole_sentences(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.gui.panes.data import Data
 from rmexplorer.gui.quality import NAMES, QualitySheet
 from rmexplorer.gui.window import Window
-from rmexplorer.job import finish
+from rmexplorer.job import Job, Progress, finish
+from rmexplorer.workflows import informing
 from rmexplorer.workflows.opening import open_files
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import Split, slices
@@ -60,6 +64,27 @@ def sheet_of(pane: Data) -> QualitySheet:
 
 def row_of(sheet: QualitySheet, kind: str) -> int:
     return [row.finding.kind for row in sheet.rows].index(kind)
+
+
+def test_that_looking_at_a_dataset_ends_where_another_one_is_shown(
+        pane: Data, window: Window, wait_until: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+
+    def endless(dataset: Dataset, quick: bool) -> Job[list[quality.Finding]]:
+        try:
+            while True:
+                yield Progress(0)
+                time.sleep(0.001)
+        finally:
+            ended.set()
+
+    shown = window.desk.state.dataset
+    assert shown is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(informing, "look", endless)
+        window.desk.quality.look(dataclasses.replace(shown))
+    window.desk.quality.look(shown)
+    wait_until(lambda: ended.is_set() and window.desk.quality.of(shown) is not None and not window.desk.jobs.runs)
 
 
 def test_that_a_finding_selects_its_pairs_by_mouse_and_by_keyboard(pane: Data, window: Window) -> None:

@@ -406,6 +406,8 @@ def test_that_votes_are_counted_for_the_label(shared: Path) -> None:
         choices = [choice for of, choice in dataset.votes.select("pair", "choice").iter_rows() if of == pair]
         assert votes[place] == len(choices) and agree[place] == choices.count(int(dataset.winner[pair]))
     assert votes.max() > 1
+    few = votes_for_label(dataset, pairs[:9])  # another way, which does not read all votes
+    assert few[0].tolist() == agree[:9].tolist() and few[1].tolist() == votes[:9].tolist()
 
 
 def test_that_rewards_change_the_lists(window: Window, pane: ResponsesPane, trained: Any, settle: Settle) -> None:

@@ -12,11 +12,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
+from rmexplorer.data.quality import Finding
 from rmexplorer.gui.panes.train import Train
 from rmexplorer.gui.runs import scale_of
 from rmexplorer.gui.train_settings import read_number
 from rmexplorer.gui.window import Window
 from rmexplorer.problem import Problem
+from rmexplorer.statistics import proportion
 
 Settle = Callable[[Window], None]
 Wait = Callable[[Callable[[], bool]], None]
@@ -68,6 +70,15 @@ def test_that_a_press_trains_and_the_verdict_is_that_of_the_run(pane: Train, set
     assert pane._best[0].value == run.metrics["best_epoch"]
     for name, line in pane._rules.items():
         assert line.value == pytest.approx(run.metrics["baselines"][name])
+    quality, dataset = pane.desk.quality, pane.desk.state.dataset
+    assert dataset is not None
+    pane.desk.quality.look(dataset)
+    wait_until(lambda: quality.of(dataset) is not None)
+    quality.findings = (Finding("near_heldout", "some leak", np.arange(400) < 8, proportion(8.0, 80), 80),)
+    assert quality.leaking(dataset, run.settings | {"seed": 3}) is None
+    quality.changed.emit()
+    wait_until(lambda: pane.settled)
+    assert "5–19%) have nearly a training prompt" in pane.header.method_label.text()
 
 
 def test_that_the_accuracy_band_is_the_wilson_interval_of_the_validation_slice(

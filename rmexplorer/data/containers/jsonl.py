@@ -1,4 +1,4 @@
-"""JSON lines (broken lines are counted, not fatal) and JSON documents, under whatever name."""
+"""JSON lines (broken lines are counted, not fatal), JSON text sequences (RFC 7464) and JSON documents, under whatever name."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from rmexplorer.data.unpack import Member
 from rmexplorer.problem import Problem
 
 MARK = b"\xef\xbb\xbf"
+SEPARATOR = b"\x1e"
 WINDOW = 1 << 20
 LARGEST_DOCUMENT = 1 << 30  # bytes; what is larger and begins with a broken line is taken for lines
 
@@ -43,36 +44,36 @@ class JsonLines(Table):
     def sample(self, count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
         large = self.size > 1 << 20
-        with self._member.stream() as stream:
-            for start in (0, self.size // 2, self.size * 3 // 4) if large else (0,):
-                stream.seek(start)
-                if start:
-                    stream.readline()
-                lines = (text_bytes(line) for line in islice(stream, 50 * count))
-                found = (value for line in lines if (value := _parsed(self._text(line), _load_line)) is not None)
-                records += islice(found, count if large else 3 * count)
+        for start in (0, self.size // 2, self.size * 3 // 4) if large else (0,):
+            lines = (text_bytes(line) for _, line in islice(self._lines(start), 50 * count))
+            found = (value for line in lines if (value := _parsed(self._text(line), _load_line)) is not None)
+            records += islice(found, count if large else 3 * count)
         return records
 
-    def _lines(self) -> Iterator[bytes]:
+    def _lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The records as text with the lines on which they begin, from the first one that begins after `start` bytes."""
         with self._member.stream() as stream:
-            yield from stream
+            stream.seek(start)
+            if start:
+                stream.readline()
+            yield from enumerate(stream, 1)
 
     def _text(self, line: bytes) -> bytes | str:
         """A line, decoded where it is not UTF-8, as all such lines of the file are."""
         try:
             line.decode("utf-8")
         except UnicodeDecodeError:
-            self._assumed = self._assumed or encoding_of(self._lines())
+            self._assumed = self._assumed or encoding_of(line for _, line in self._lines())
             return line.decode(self._assumed, "replace")
         return line
 
     def rows(self) -> Iterator[Row]:
         self.done = foreign = 0
-        for number, line in enumerate(self._lines(), 1):
+        for number, line in self._lines():
             self.done += len(line)
             if number == 1 and line.startswith(MARK):
                 line = line[len(MARK) :]
-            if line.isspace():
+            if not line or line.isspace():
                 continue
             try:
                 value = orjson.loads(line)
@@ -92,6 +93,23 @@ class JsonLines(Table):
             said = "lines are" if foreign > 1 else "line is"
             warning = f"{self._name}: {foreign} {said} not UTF-8 and read as {NAMES[self._assumed]}"
             self.warnings += [warning] if warning not in self.warnings else []
+
+
+class JsonSequence(JsonLines):
+    """JSON texts that each begin with a record separator and may go over several lines; a broken one is counted."""
+
+    def _lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        line, rest = 1, b""
+        with self._member.stream() as stream:
+            stream.seek(start)
+            while block := stream.read(WINDOW):
+                *texts, rest = (rest + block).split(SEPARATOR)
+                for text in texts:
+                    if not start:
+                        yield line, text
+                    start = 0  # the first text after a jump may begin before it
+                    line += text.count(b"\n")
+        yield line, rest
 
 
 class Document(Table):
@@ -138,16 +156,18 @@ def recognises(head: bytes) -> bool:
     if not looks_like_text(head):
         return False
     text = text_bytes(head).lstrip()
-    if text[:1] in (b"[", b"{"):
+    if text[:1] in (b"[", b"{", SEPARATOR):
         return True
     return any(_parsed(line) is not None for line in text.split(b"\n")[:20] if line.strip())
 
 
 def open_json(member: Member) -> Table:
-    """Open JSON lines or one JSON document."""
+    """Open JSON lines, a JSON text sequence or one JSON document."""
     if member.head.startswith((b"\xff\xfe", b"\xfe\xff")):
         turned = text_bytes(member.data)
         member = Member(member.name, turned[: len(member.head)], None, turned)
+    if text_bytes(member.head).lstrip().startswith(SEPARATOR):
+        return JsonSequence(member)
     with member.stream() as stream:
         first = next((line for line in stream if not text_bytes(line).isspace()), b"")
         rest = stream.read(WINDOW)

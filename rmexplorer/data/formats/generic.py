@@ -9,7 +9,7 @@ from typing import Any
 from rmexplorer.data.by_mapping import as_format
 from rmexplorer.data.formats import Format, add
 from rmexplorer.data.guess import guess
-from rmexplorer.data.mapping import ROLES, SPOKEN, Mapping
+from rmexplorer.data.mapping import PROBABILITIES, ROLES, SIGNED, Mapping
 from rmexplorer.problem import Problem
 
 DECISIVE = frozenset(ROLES) - {"annotator", "group", "subset", "strength", "criterion", "model_a", "model_b", "ignore"}
@@ -20,7 +20,7 @@ def sentence(mapping: Mapping) -> str:
     parts = [f"{column} as {role.replace('_', ' ')}" for column, role in mapping.roles.items()]
     meanings = ", ".join(f"{value} = {said}" for value, said in mapping.values.items())
     column = next(iter([*mapping.verdicts, *mapping.columns("ranks")]), None)
-    rule = meanings or SPOKEN.get(mapping.rule, "")
+    rule = meanings or mapping.spoken
     return f"the columns were recognised by name: {', '.join(parts)}" + (f"; {column}: {rule}" if column and rule else "")
 
 
@@ -30,6 +30,10 @@ def _answer(mapping: Mapping) -> str:
     if mapping.columns("responses"):
         both = ("", "best_first") if mapping.columns("ranks") else ("from_zero", "from_one")
         rules = f" with rule = {' or '.join(map(json.dumps, both))}"
+    elif mapping.rule in SIGNED:
+        rules = f" with rule = {' or '.join(map(json.dumps, SIGNED))}" + (f" and middle = {mapping.middle:g}" if mapping.middle else "")
+    elif mapping.rule in PROBABILITIES:
+        rules = f" with rule = {' or '.join(map(json.dumps, PROBABILITIES))}"
     return f"write a mapping{rules} and name it with --map"
 
 

@@ -22,7 +22,7 @@ from rmexplorer.gui.widgets import Card, GhostButton, NumberStrip, PrimaryButton
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.statistics import wilson
-from rmexplorer.wording import DASH, baselines, bracket, counted, method_line, number
+from rmexplorer.wording import DASH, baselines, bracket, counted, method_line, number, with_interval
 from rmexplorer.workflows import training as workflow
 from rmexplorer.workflows.settings import RunSettings
 
@@ -146,6 +146,7 @@ class Train(Pane):
         self._redraw.timeout.connect(self._show_if_there)
         self._shown_version = (-1, "")
         self.desk.training.changed.connect(self._live_changed)
+        self.desk.quality.changed.connect(self._quality_changed)
 
     def _settings_card(self) -> Card:
         card = Card("Settings")
@@ -208,6 +209,10 @@ class Train(Pane):
     def _live_changed(self) -> None:
         if self.isVisible() and not self._redraw.isActive():
             self._redraw.start()
+
+    def _quality_changed(self) -> None:
+        self._shown_version = (-1, "")  # the method line says what leaks
+        self._live_changed()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with the run that went on while hidden."""
@@ -320,6 +325,7 @@ class Train(Pane):
                 counted(metrics["heldout_pairs"], "held-out pair"),
                 baselines(metrics, "length", "style"),
                 "no prompt is on both sides",
+                self._leaking(run),
                 "intervals by bootstrap over prompts, differences are paired",
             )
         )
@@ -342,6 +348,13 @@ class Train(Pane):
                 ("Speed", f"{_rounded(metrics.get('pairs_per_second') or 0):,} /s", "pairs, on CPU"),
             )
         )
+
+    def _leaking(self, run: RunRecord) -> str:
+        """How many held-out pairs have nearly a training prompt, where that is known of the split of a run."""
+        found = self.desk.quality.leaking(self.desk.state.dataset, run.settings)
+        if found is None:
+            return ""
+        return f"{with_interval(found.share, shares=True, of='held-out pairs')} have nearly a training prompt"
 
     def _show_nothing(self) -> None:
         self._show_curves(Curves())
