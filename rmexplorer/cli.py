@@ -164,11 +164,12 @@ def command_convert(arguments: argparse.Namespace) -> int:
 
 def command_train(arguments: argparse.Namespace) -> int:
     """Train a reward head."""
+    from rmexplorer.data.own_features import read_features
     from rmexplorer.workflows.settings import settings_from
     from rmexplorer.workflows.train_file import report, train_file
 
     out = writable(arguments.out, arguments.force)
-    settings = settings_from(vars(arguments))
+    settings = settings_from(vars(arguments), () if arguments.features is None else read_features(arguments.features))
     begun = time.perf_counter()
     dataset = read_dataset(arguments)
     trained = run(train_file(dataset, settings, time.perf_counter() - begun))
@@ -344,6 +345,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--length-fix", metavar="NAME", help="against a reward that follows length: residualize, balance or penalty (default none)")
     add("--residualize", dest="residual_features", type=names, metavar="NAME,…",
         help="--length-fix residualize on these features instead of the characters alone: characters, words, closer, bold, …")
+    add("--features", type=a_path, metavar="FEATURES",
+        help="features of your own that --residualize names: lines with a name and a regex, words or sql")
     add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
     add("--weight-source", dest="source_weights", type=a_weight, action="append", metavar="NAME=W",
         help="multiply the weight of a source's training pairs by W, 0: leave them out; may be given several times")

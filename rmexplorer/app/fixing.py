@@ -101,7 +101,7 @@ class Fixing(QObject):
             f"Training {self._name(order)}",
             "rmexplorer.workflows.fixing",
             "train_fix",
-            (str(state.folder), fixing.with_fix(order.settings, order.fix, order.what).as_dict(), order.without),
+            (str(state.folder), fixing.with_fix(order.settings, order.fix, order.what, self._desk.own_features()).as_dict(), order.without),
             done=lambda path: self._done(order, path),
             failed=lambda problem: self._failed(order, problem),
             cancelled=lambda: self._ended(order),

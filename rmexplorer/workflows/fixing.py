@@ -13,12 +13,13 @@ import numpy as np
 
 from rmexplorer.analysis.fix_comparison import FixComparison, Pull, pull_of
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.job import Job, Progress, Result, beat
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
-from rmexplorer.reward.fixes import LENGTH_FIXES
+from rmexplorer.reward.fixes import LENGTH_FIXES, resolved
 from rmexplorer.workflows.columns import Columns, run
 from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 from rmexplorer.workflows.training import assess, baselines, fit, read_baselines
@@ -40,11 +41,11 @@ class Fixed:
     rewards: np.ndarray
 
 
-def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = ()) -> RunSettings:
+def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = (), own: Iterable[OwnFeature] = ()) -> RunSettings:
     """The same settings with another fix; what: the sources that SOURCE drops, the phrases that PHRASES removes, the features
-    that FEATURES residualises on."""
+    that FEATURES residualises on, among them a person's `own`."""
     length = fix if fix in LENGTH_FIXES else "residualize" if fix == FEATURES else "none"
-    features = tuple(what) if fix == FEATURES else RESIDUAL
+    features = resolved(tuple(what), own) if fix == FEATURES else RESIDUAL
     plain = replace(_with_all_data(settings), train=replace(settings.train, length_fix=length), residual_features=features)
     if fix == SOURCE:
         return replace(plain, source_weights=tuple(sorted((name, 0.0) for name in what)))

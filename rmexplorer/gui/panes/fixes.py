@@ -25,10 +25,12 @@ from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
+from rmexplorer.reward.fixes import name_of
 from rmexplorer.wording import counted, method_line, style
 from rmexplorer.workflows.comparing import read_probes
 from rmexplorer.workflows.fixing import FEATURES, PHRASES, SOURCE, fix_of_run
 from rmexplorer.workflows.probing import encode_probes
+from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 
 NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty",
          "features": "On features", "source": "Source dropped", "phrases": "Phrases removed"}
@@ -303,8 +305,9 @@ class FixesPane(Pane):
 
     def _pick_features(self) -> None:
         before = self.fixing.family().get(FEATURES)
-        chosen = before.settings.get("residual_features") if before is not None else ("characters",)
-        self.pick = FeaturePick(tuple(chosen or ()), self)
+        chosen = RunSettings.from_dict(before.settings).residual_features if before is not None else RESIDUAL
+        own = tuple(feature.name for feature in self.desk.own_features())
+        self.pick = FeaturePick(tuple(map(name_of, chosen)), own, self)
         self.pick.asked.connect(lambda names: self.train_one(FEATURES, names))
         self.pick.show_under(self.on_features)
 
@@ -369,7 +372,7 @@ def _does(fix: str, record: RunRecord | None) -> str:
         weights = record.settings.get("source_weights") or {}
         return ", ".join(f"without {name}" if not weight else f"{name} × {weight:g}" for name, weight in weights.items())
     if record is not None and fix == FEATURES:
-        return "lines of " + ", ".join(style(name) for name in record.settings.get("residual_features") or ())
+        return "lines of " + ", ".join(style(name_of(one)) for one in RunSettings.from_dict(record.settings).residual_features)
     if record is not None and fix == PHRASES:
         return "without " + ", ".join(f"“{phrase}”" for phrase in record.settings.get("removed_phrases") or ())
     return DOES[fix]
