@@ -243,12 +243,15 @@ def command_probe(arguments: argparse.Namespace) -> int:
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.edits import chosen_probes, read_probes, read_templates
     from rmexplorer.workflows.probing import as_json, describe, probe_dataset
+    from rmexplorer.workflows.rewards import unseen_pairs
 
     checkpoint = Checkpoint.load(arguments.model)
     own = () if arguments.probes is None else read_probes(arguments.probes)
     chosen = chosen_probes(own, arguments.built_in or not own, arguments.without or ())
     beliefs = None if arguments.templates is None else read_templates(arguments.templates)
-    result = run(probe_dataset(read_dataset(arguments), checkpoint, chosen, beliefs=beliefs))
+    dataset = read_dataset(arguments)
+    pairs = None if arguments.filter is None else run(unseen_pairs(dataset, checkpoint, arguments.filter))
+    result = run(probe_dataset(dataset, checkpoint, chosen, pairs, beliefs))
     if arguments.json:
         write_json(as_json(result))
     else:
@@ -435,6 +438,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     probe.add_argument("--built-in", action="store_true", help="with --probes: those built in as well")
     probe.add_argument("--without", action="append", metavar="NAME", help="leave a probe out; may be given several times")
+    probe.add_argument("--filter", metavar="QUERY",
+                       help="edit responses of held-out pairs that pass this filter of the window: words>100 source:forum wrong:yes")
     probe.add_argument("--templates", type=a_path, metavar="FILE",
                        help="templates of sycophancy of your own (JSON lines or CSV): beliefs, and how they are stated")
     return parser

@@ -57,9 +57,10 @@ class Desk(QObject):
         super().__init__(parent)
         self.project = project or Project.untitled()
         self.session = Session(self)
-        self._garbage = Collector(lambda: not self.jobs.runs and self.compute.idle, self)
+        self._garbage = Collector(lambda: not self.jobs.runs and self.idle, self)
         self.jobs = Jobs(self)
         self.compute = Compute(self.jobs, self)
+        self.reading = Compute(self.jobs, self)  # of the pair in the inspector, which no figure of a pane waits for
         self.training = Training(self)
         self.last_crash = ""
         self.order: np.ndarray | None = None
@@ -76,11 +77,17 @@ class Desk(QObject):
         """The current state."""
         return self.session.state
 
+    @property
+    def idle(self) -> bool:
+        """Whether no figure is computed or waits."""
+        return self.compute.idle and self.reading.idle
+
     def close(self) -> None:
         """Stop all work and close the project; nothing is left behind."""
         self.leaving.emit()
         self.jobs.close()
-        self.compute.close()
+        for figures in (self.compute, self.reading):
+            figures.close()
         self._garbage.close()
         self.project.close()
 
@@ -179,15 +186,7 @@ class Desk(QObject):
         assert dataset is not None and frame is not None
         self.training.awaited = None  # a head asked for before these came too late
         own = self.state.columns.own if self.state.columns is not None else self.own_features()
-        second_won = dataset.winner == -1
-        margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
-        frame = frame.with_columns(
-            pl.Series("margin", margin),
-            pl.Series("reward_chosen", np.where(second_won, rewards.second, rewards.first)),
-            pl.Series("reward_rejected", np.where(second_won, rewards.first, rewards.second)),
-            pl.Series("heldout", rewards.heldout),
-            pl.Series("wrong", (margin < 0) & ~dataset.tie),
-        )
+        frame = rewards.beside(frame, dataset)
         scope = self.state.scope
         if scope == "heldout" and not rewards.heldout.any():
             scope = "all"
