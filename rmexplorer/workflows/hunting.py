@@ -298,7 +298,7 @@ def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: in
         if best is None:
             break
         phrase, now, texts = best
-        made.append(Step(phrase, clusters.mean(now - base), proportion(float((now > weak.best).sum()), n), len(phrases)))
+        made.append(Step(phrase, clusters.mean(now - base), proportion(float((now > weak.best).sum()), n), len(phrases) - step))
     alone.sort(key=lambda part: -float(part[1].mean()) if n else 0.0)
     found = Search(tuple(made), tuple((phrase, clusters.mean(gain)) for phrase, gain in alone), n)
     if not made or not len(checked.texts):
