@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -11,9 +12,9 @@ from PySide6.QtCore import QObject, Signal
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
 from rmexplorer.app.training import keep_head
-from rmexplorer.job import Progress
+from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
-from rmexplorer.project import RunRecord
+from rmexplorer.project import RunRecord, keep_run
 from rmexplorer.workflows import fixing
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import keep_excluded
@@ -123,18 +124,21 @@ class Fixing(QObject):
             self.changed.emit()
 
     def _done(self, order: Order, path: str) -> None:
-        dataset = self._desk.state.dataset
-        try:
-            fixed = fixing.read_fixed(path)
-            if order is not self.order or dataset is None or dataset.fingerprint != order.fingerprint:
-                return
-            record = self._desk.project.add_run(
-                self._name(order), order.fingerprint, fixed.settings, fixed.metrics, fixed.history, fixed.head
-            )
-        except Problem as problem:
-            self._failed(order, problem)
+        if order is not self.order:
             return
-        self._keep(record.id, fixed.rewards)
+        order.run = self._desk.jobs.start(
+            f"Keeping {self._name(order)}",
+            _kept(path, self._desk.project.path, self._name(order), order.fingerprint),
+            done=lambda made: self._kept(order, *made),
+            failed=lambda problem: self._failed(order, problem),
+            cancelled=lambda: self._ended(order),
+            quiet=True,
+        )
+
+    def _kept(self, order: Order, record: RunRecord, rewards: np.ndarray) -> None:
+        if order is not self.order:
+            return
+        self._keep(record.id, rewards)
         self._desk.session.put(runs=(record, *self._desk.state.runs))
         self.trained.emit(record)
         self._next()
@@ -200,3 +204,10 @@ class Fixing(QObject):
             self.order = None
             self.rewards, self._asked = {}, {}
             self._tell()
+
+
+def _kept(path: str, project: Path, name: str, fingerprint: str) -> Job[tuple[RunRecord, np.ndarray]]:
+    """Job: keep the head that `train_fix` left at `path` as a run of the project; returns the run and the rewards (responses,)."""
+    yield Progress(0, 0, "keeping the head")
+    fixed = fixing.read_fixed(path)
+    return keep_run(project, name, fingerprint, fixed.settings, fixed.metrics, fixed.history, fixed.head), fixed.rewards

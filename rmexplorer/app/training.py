@@ -16,6 +16,7 @@ from rmexplorer.cache import holds, used
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
+from rmexplorer.project import RunRecord, keep_run
 from rmexplorer.reward import checkpoint as checkpoints
 from rmexplorer.reward import train as loop
 from rmexplorer.statistics import outcomes
@@ -172,7 +173,7 @@ class Training(QObject):
             return
         live.run = self._desk.jobs.start(
             f"Judging {live.name}",
-            workflow.assess(
+            _with_record(workflow.assess(
                 dataset,
                 self._vectors,
                 self._encoder,
@@ -180,29 +181,17 @@ class Training(QObject):
                 live.settings,
                 self._baselines,
                 excluded=self._excluded,
-            ),
-            done=lambda trained: self._assessed(live, trained),
+            ), self._desk.project.path, live.name, dataset.fingerprint, live.settings),
+            done=lambda made: self._assessed(live, *made),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),
         )
 
-    def _assessed(self, live: Live, trained: Trained) -> None:
+    def _assessed(self, live: Live, trained: Trained, record: RunRecord) -> None:
         desk, dataset = self._desk, self._desk.state.dataset
         if dataset is None or live is not self.live:
             return
         live.phase = "done"
-        try:
-            record = desk.project.add_run(
-                live.name,
-                dataset.fingerprint,
-                live.settings.as_dict(),
-                trained.metrics,
-                trained.history,
-                trained.checkpoint.to_bytes(),
-            )
-        except Problem as problem:
-            self._failed(live, problem)
-            return
         live.record = record
         rewards = sources.Rewards.of_model(dataset, trained.checkpoint, trained.rewards, live.name)
         desk.show_rewards(rewards, trained.checkpoint, record.id, runs=(record, *desk.state.runs))
@@ -296,6 +285,14 @@ class Training(QObject):
         self._desk.jobs.start(
             f"Opening {name}", _open_head(head), done=opened, failed=self._desk.report, quiet=True
         )
+
+
+def _with_record(job: Job[Trained], project: Path, name: str, fingerprint: str, settings: RunSettings) -> Job[tuple[Trained, RunRecord]]:
+    """Job: what `job` makes, kept as a run of the project: megabytes are digested and written beside the window."""
+    trained = yield from job
+    content = trained.checkpoint.to_bytes()
+    _FILES[trained.checkpoint] = keep_head(content)
+    return trained, keep_run(project, name, fingerprint, settings.as_dict(), trained.metrics, trained.history, content)
 
 
 def _open_head(head: bytes | Path) -> Job[tuple[Path, Checkpoint]]:
