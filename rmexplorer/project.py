@@ -102,6 +102,12 @@ def keep_run(path: Path, *run: Any) -> RunRecord:
         return project.add_run(*run)
 
 
+def head_of(path: Path, run_id: str) -> bytes:
+    """As `Project.head(run_id)` of the project at `path`, for another thread."""
+    with closing(Project(path)) as project:
+        return project.head(run_id)
+
+
 class Project:
     """One project file, open for reading and writing. Close it when done; use one from one thread."""
 

@@ -21,7 +21,7 @@ from rmexplorer.app.projects import Projects
 from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Partial, Scope, Selection, State
-from rmexplorer.app.training import Training
+from rmexplorer.app.training import Training, head_of_run
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
@@ -215,10 +215,7 @@ class Desk(QObject):
     def use_run(self, run_id: str) -> None:
         """Show the rewards of a run that the project keeps."""
         name = next((run.name for run in self.state.runs if run.id == run_id), "head")
-        try:
-            self.training.score(self.project.head(run_id), name, run_id)
-        except Problem as problem:
-            self.report(problem)
+        self.training.score(head_of_run(self.project.path, run_id), name, run_id)
 
     def load_head(self, path: str) -> None:
         """Score this dataset with a head from a file."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_of_run
 from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord, keep_run
@@ -168,11 +168,6 @@ class Fixing(QObject):
         dataset, folder = state.dataset, state.folder
         if dataset is None or folder is None or record.id in self.rewards or record.id in self._asked:
             return
-        try:
-            head = keep_head(self._desk.project.head(record.id))
-        except Problem as problem:
-            self._desk.report(problem)
-            return
 
         def scored(path: str) -> None:
             self._asked.pop(record.id, None)
@@ -184,10 +179,18 @@ class Fixing(QObject):
             self._asked.pop(record.id, None)
             self._desk.report(problem)
 
-        self._asked[record.id] = self._desk.jobs.order(
-            f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
-            done=scored, failed=failed, cancelled=lambda: self._asked.pop(record.id, None), quiet=True,
-        )
+        def opened(head: Path) -> None:
+            if self._desk.state.dataset is dataset:
+                self._asked[record.id] = self._desk.jobs.order(
+                    f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
+                    done=scored, failed=failed, cancelled=gone, quiet=True)
+
+        def gone() -> None:
+            self._asked.pop(record.id, None)
+
+        self._asked[record.id] = self._desk.jobs.start(
+            f"Opening {record.name}", head_of_run(self._desk.project.path, record.id), done=opened, failed=failed,
+            cancelled=gone, quiet=True)
 
     def _keep(self, run_id: str, rewards: np.ndarray) -> None:
         self.rewards[run_id] = rewards

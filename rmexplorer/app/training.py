@@ -16,7 +16,7 @@ from rmexplorer.cache import holds, used
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
-from rmexplorer.project import RunRecord, keep_run
+from rmexplorer.project import RunRecord, head_of, keep_run
 from rmexplorer.reward import checkpoint as checkpoints
 from rmexplorer.reward import train as loop
 from rmexplorer.statistics import outcomes
@@ -251,10 +251,10 @@ class Training(QObject):
 
     # Scoring with a head that exists
 
-    def score(self, head: bytes | Path, name: str, run_id: str = "") -> None:
+    def score(self, head: Path | Job[Path], name: str, run_id: str = "") -> None:
         """Score the dataset that is open with a checkpoint, in the worker process, and show the rewards.
 
-        head: a whole checkpoint in safetensors, or the file that holds one; it is read and checked in a thread.
+        head: the file that holds one, or the job `head_of_run`; it is read and checked in a thread.
         run_id: of the run that the project keeps, '' for a head from a file. Of several that are asked for the last one
         is shown.
         """
@@ -283,7 +283,7 @@ class Training(QObject):
             )
 
         self._desk.jobs.start(
-            f"Opening {name}", _open_head(head), done=opened, failed=self._desk.report, quiet=True
+            f"Opening {name}", _opened(head), done=opened, failed=self._desk.report, quiet=True
         )
 
 
@@ -295,13 +295,19 @@ def _with_record(job: Job[Trained], project: Path, name: str, fingerprint: str, 
     return trained, keep_run(project, name, fingerprint, settings.as_dict(), trained.metrics, trained.history, content)
 
 
-def _open_head(head: bytes | Path) -> Job[tuple[Path, Checkpoint]]:
-    """Job: a checkpoint, and the file in the cache that the worker process can read."""
+def head_of_run(project: Path, run_id: str) -> Job[Path]:
+    """Job: the file in the cache that holds the head of a run of a project, where the worker process can read it."""
     yield Progress(0, 0, "reading the head")
+    return keep_head(head_of(project, run_id))
+
+
+def _opened(head: Path | Job[Path]) -> Job[tuple[Path, Checkpoint]]:
+    """Job: a checkpoint, and the file in the cache that the worker process can read; that of a person may change."""
     if isinstance(head, Path):
+        yield Progress(0, 0, "reading the head")
         checkpoint = checkpoints.Checkpoint.load(head)
         return head_file(checkpoint), checkpoint
-    path = keep_head(head)
+    path = yield from head
     checkpoint = checkpoints.Checkpoint.load(path)
     _FILES[checkpoint] = path
     return path, checkpoint

@@ -390,7 +390,8 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
 
 
 def test_that_probes_are_given_up_when_their_heads_are_out_of_sight(
-    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle, monkeypatch: pytest.MonkeyPatch
+    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle, monkeypatch: pytest.MonkeyPatch,
+    wait_until: Callable[..., None],
 ) -> None:
     window, pane, _ = compared
     runs: list[Run] = []
@@ -402,7 +403,8 @@ def test_that_probes_are_given_up_when_their_heads_are_out_of_sight(
     monkeypatch.setattr(window.desk.jobs, "order", order)
     pane.changes.page.set_current("probes")
     pane.changes.page.changed.emit("probes")
-    assert len(runs) == 1 and not pane.settled
+    assert not pane.settled
+    wait_until(lambda: len(runs) == 1)
     window.desk.set_query("words>100000")
     settle(window)
     runs[0].done("gone")  # comes too late: there is no such file

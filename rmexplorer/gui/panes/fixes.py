@@ -13,7 +13,7 @@ from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
 from rmexplorer.app.fixing import Fixing
 from rmexplorer.app.own_probes import known_probes, stock_phrases
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_of_run
 from rmexplorer.gui.card_work import CardWork
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
@@ -23,6 +23,7 @@ from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
+from rmexplorer.job import Job
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
 from rmexplorer.reward.fixes import name_of
@@ -277,12 +278,17 @@ class FixesPane(Pane):
         heads = (known["none"].id, known[fix].id)
         if self._probing.pending and heads == self._probed:
             return
-        try:
-            files = [str(keep_head(self.desk.project.head(head))) for head in heads]
-        except Problem as problem:
-            self.changes.show_error(problem)
-            return
         self._probed = heads
+        chosen, project = encode_probes(known_probes(self.desk)), self.desk.project.path
+
+        def files() -> Job[list[str]]:
+            found = []
+            for head in heads:
+                found.append(str((yield from head_of_run(project, head))))
+            return found
+
+        def order(found: list[str]) -> None:
+            self._probing.order("rmexplorer.workflows.comparing", "probes_folder", (str(folder), *found, chosen), show)
 
         def show(path: str) -> None:
             try:
@@ -293,8 +299,7 @@ class FixesPane(Pane):
             state = self.desk.state
             self.changes.show_probes(found, state.dataset.name if state.dataset is not None else "")
 
-        self._probing.order("rmexplorer.workflows.comparing", "probes_folder",
-                            (str(folder), *files, encode_probes(known_probes(self.desk))), show)
+        self._probing.ask(files, order)
 
     @property
     def settled(self) -> bool:
