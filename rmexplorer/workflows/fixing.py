@@ -155,17 +155,19 @@ def read_fixed(path: str | Path) -> Fixed:
 class FixResult:
     """Heads by fix on the same pairs, and the comparison of one with that without a fix.
 
-    pulls: by fix, those that are trained; comparison: None where either side is not trained; margins (pairs,) by fix.
+    fix: the one compared, '' where there is none; pulls: by fix, those that are trained; comparison: None where either side is
+    not trained; margins (pairs,) by fix.
     """
 
     given: Columns
+    fix: str
     pulls: dict[str, Pull]
     margins: dict[str, np.ndarray]
     comparison: FixComparison | None
 
 
 def compare_fixes(given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -> FixResult:
-    """Compare heads by their calibrated rewards (responses,), by fix, on the pairs of `given`."""
+    """Compare heads by their calibrated rewards (responses,), by fix, on the pairs of `given`; fix '': `best_fix` of them."""
     margins = {
         name: values[given["response_chosen"]].astype(np.float64) - values[given["response_rejected"]]
         for name, values in rewards.items()
@@ -174,10 +176,11 @@ def compare_fixes(given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -
     for place, (name, margin) in enumerate(margins.items()):
         beat(Progress(place, len(margins), "measuring the pull of length"))
         pulls[name] = pull_of(margin, given["prompt"], given["length_gap"])
+    fix = fix or best_fix(pulls)
     comparison = None
     if "none" in margins and fix in margins:
         comparison = run("fix_comparison", given, margin=margins["none"], after=margins[fix], fix=fix)
-    return FixResult(given, pulls, margins, comparison)
+    return FixResult(given, fix, pulls, margins, comparison)
 
 
 def best_fix(pulls: Mapping[str, Pull]) -> str:
