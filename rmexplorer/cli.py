@@ -164,11 +164,12 @@ def command_convert(arguments: argparse.Namespace) -> int:
 
 def command_train(arguments: argparse.Namespace) -> int:
     """Train a reward head."""
+    from rmexplorer.data.own_features import read_features
     from rmexplorer.workflows.settings import settings_from
     from rmexplorer.workflows.train_file import report, train_file
 
     out = writable(arguments.out, arguments.force)
-    settings = settings_from(vars(arguments))
+    settings = settings_from(vars(arguments), () if arguments.features is None else read_features(arguments.features))
     begun = time.perf_counter()
     dataset = read_dataset(arguments)
     trained = run(train_file(dataset, settings, time.perf_counter() - begun))
@@ -242,12 +243,15 @@ def command_probe(arguments: argparse.Namespace) -> int:
     from rmexplorer.reward.checkpoint import Checkpoint
     from rmexplorer.workflows.edits import chosen_probes, read_probes, read_templates
     from rmexplorer.workflows.probing import as_json, describe, probe_dataset
+    from rmexplorer.workflows.rewards import unseen_pairs
 
     checkpoint = Checkpoint.load(arguments.model)
     own = () if arguments.probes is None else read_probes(arguments.probes)
     chosen = chosen_probes(own, arguments.built_in or not own, arguments.without or ())
     beliefs = None if arguments.templates is None else read_templates(arguments.templates)
-    result = run(probe_dataset(read_dataset(arguments), checkpoint, chosen, beliefs=beliefs))
+    dataset = read_dataset(arguments)
+    pairs = None if arguments.filter is None else run(unseen_pairs(dataset, checkpoint, arguments.filter))
+    result = run(probe_dataset(dataset, checkpoint, chosen, pairs, beliefs))
     if arguments.json:
         write_json(as_json(result))
     else:
@@ -344,6 +348,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add("--length-fix", metavar="NAME", help="against a reward that follows length: residualize, balance or penalty (default none)")
     add("--residualize", dest="residual_features", type=names, metavar="NAME,…",
         help="--length-fix residualize on these features instead of the characters alone: characters, words, closer, bold, …")
+    add("--features", type=a_path, metavar="FEATURES",
+        help="features of your own that --residualize names: lines with a name and a regex, words or sql")
     add("--length-penalty", type=float, metavar="X", help="strength of --length-fix penalty (default 1)")
     add("--weight-source", dest="source_weights", type=a_weight, action="append", metavar="NAME=W",
         help="multiply the weight of a source's training pairs by W, 0: leave them out; may be given several times")
@@ -432,6 +438,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     probe.add_argument("--built-in", action="store_true", help="with --probes: those built in as well")
     probe.add_argument("--without", action="append", metavar="NAME", help="leave a probe out; may be given several times")
+    probe.add_argument("--filter", metavar="QUERY",
+                       help="edit responses of held-out pairs that pass this filter of the window: words>100 source:forum wrong:yes")
     probe.add_argument("--templates", type=a_path, metavar="FILE",
                        help="templates of sycophancy of your own (JSON lines or CSV): beliefs, and how they are stated")
     return parser

@@ -96,6 +96,18 @@ def _second(connection: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
 
 
+def keep_run(path: Path, *run: Any) -> RunRecord:
+    """As `Project.add_run(*run)` of the project at `path`, for another thread: the megabytes of a head take some frames."""
+    with closing(Project(path)) as project:
+        return project.add_run(*run)
+
+
+def head_of(path: Path, run_id: str) -> bytes:
+    """As `Project.head(run_id)` of the project at `path`, for another thread."""
+    with closing(Project(path)) as project:
+        return project.head(run_id)
+
+
 class Project:
     """One project file, open for reading and writing. Close it when done; use one from one thread."""
 

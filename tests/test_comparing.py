@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from rmexplorer import cli
@@ -64,5 +65,8 @@ def test_that_the_command_line_compares_two_heads(home: Path, tmp_path: Path, ca
     demo, other = finish(read(demo_path())), replace(same, settings=replace(same.settings, seed=same.seed + 1))
     both = unknown_to_both(demo, same, other)
     assert 0 < both.sum() < heldout_of(demo, same).sum()
+    ties = replace(demo, pairs=demo.pairs.with_columns(winner=pl.when(pl.Series(both)).then(0).otherwise("winner").cast(pl.Int8)))
+    told = finish(compare_heads(ties, same, other, ()))
+    assert told.warnings[0].startswith("the pairs that are unknown to both heads are all ties") and told.figures.n == int((~ties.tie).sum())
     probed = finish(compare_probes(demo, same, other, built_in()[:1]))[0]
     assert 0 < probed.difference.n <= len(np.unique([demo.chosen[both], demo.rejected[both]])), "what one has learnt is not probed"

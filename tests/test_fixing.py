@@ -19,7 +19,7 @@ from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.project import Project, RunRecord
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.fixes import LENGTH_FIXES
+from rmexplorer.reward.fixes import LENGTH_FIXES, name_of
 from rmexplorer.workflows import fixing
 from rmexplorer.workflows.attributing import explain, score_texts
 from rmexplorer.workflows.columns import columns
@@ -197,15 +197,19 @@ def pull(margin: np.ndarray, difference: np.ndarray) -> float:
 
 
 def test_that_a_head_residualised_on_a_feature_no_longer_follows_it(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path, pulls = marked_pairs(tmp_path), {}
-    for name, more in (("plain", []), ("cleaned", ["--residualize", "exclamations,characters"])):
+    path, own, pulls = marked_pairs(tmp_path), tmp_path / "own.jsonl", {}
+    own.write_text('{"name": "shouts", "regex": "!"}\n{"name": "unused", "sql": "characters / 2"}\n', "utf-8")
+    shouting = ["--residualize", "shouts,characters", "--features", str(own)]
+    for name, more in (("plain", []), ("cleaned", ["--residualize", "exclamations,characters"]), ("own", shouting)):
         model = tmp_path / f"{name}.safetensors"
         linear = ["--hidden-dim", "0", "--learning-rate", "0.01", "--epochs", "8", "--json"]
         assert cli.main(["train", str(path), "-o", str(model), *linear, *more]) == 0
         said = json.loads(capsys.readouterr().out)
-        assert said["residual_features"] == (["exclamations", "characters"] if more else [])
+        assert said["residual_features"] == (more[1].split(",") if more else [])
+        if name == "own":
+            own.unlink()  # the head holds the definition
         dataset, checkpoint = finish(read(path)), Checkpoint.load(model)
-        assert checkpoint.measures == tuple(said["residual_features"])
+        assert [name_of(one) for one in checkpoint.measures] == said["residual_features"]
         rewards = finish(score(dataset, checkpoint))
         texts = dataset.responses["text"]
         few = [3, 4, 5]
@@ -218,6 +222,10 @@ def test_that_a_head_residualised_on_a_feature_no_longer_follows_it(home: Path, 
         margin = rewards[dataset.chosen].astype(float) - rewards[dataset.rejected]
         pulls[name] = pull(margin, marks[dataset.chosen] - marks[dataset.rejected])
     assert pulls["plain"] > 0.5 and abs(pulls["cleaned"]) < 0.1 * pulls["plain"]
+    assert pulls["own"] == pytest.approx(pulls["cleaned"]), "the same count by a pattern of one's own"
+    own.write_text('{"name": "shouts", "regex": "!"}\n', "utf-8")
+    assert cli.main(["train", str(path), "-o", str(tmp_path / "bad"), "--features", str(own), "--residualize", "bold"]) == 2
+    assert "none of the features of your own is residualised on; add --residualize shouts" in capsys.readouterr().err
     for bad, why in (("nonsense", "no feature named 'nonsense'"), (",", "names no feature")):
         assert cli.main(["train", str(path), "-o", str(tmp_path / "bad"), "--residualize", bad]) == 2
         assert why in capsys.readouterr().err

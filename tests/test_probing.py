@@ -22,7 +22,7 @@ from rmexplorer.workflows.attributing import score_texts
 from rmexplorer.workflows.edits import Probe, apply, built_in, collect, read_probes
 from rmexplorer.workflows.files import demo_path
 from rmexplorer.workflows.opening import open_files
-from rmexplorer.workflows.scoring import heldout_of
+from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.settings import RunSettings, settings_from
 from rmexplorer.workflows.train_file import train_file
 from rmexplorer.workflows.training import fit
@@ -158,6 +158,17 @@ def test_that_the_command_prints_the_keys_of_the_contract(
     assert 0 < said["probes"][1]["n"] < 340
     assert main(["probe", str(demo_path()), "--model", str(demo.file), "--probes", str(own)]) == 0
     assert "Thanks" in capsys.readouterr().out
+    asked = ["probe", str(demo_path()), "--model", str(demo.file), "--probes", str(own), "--json", "--filter"]
+    assert main([*asked, "source:forum wrong:yes"]) == 0
+    wrong = json.loads(capsys.readouterr().out)
+    dataset = finish(read(demo_path()))
+    rewards = finish(score(dataset, demo.checkpoint))
+    held = heldout_of(dataset, demo.checkpoint) & (dataset.extras["source"] == "forum").to_numpy() & ~dataset.tie
+    missed = np.flatnonzero(held & (rewards[dataset.chosen] < rewards[dataset.rejected]))
+    assert wrong["prompts"] == len(np.unique(dataset.prompt[missed])) and 0 < wrong["prompts"] < said["prompts"]
+    for bad, why in (("words>100000", "no held-out pair passes the filter"), ("nothing:3", "names a column that is not there")):
+        assert main([*asked, bad]) == 2
+        assert why in capsys.readouterr().err
 
 
 def test_that_a_bad_file_of_probes_is_one_line_that_says_where(

@@ -183,6 +183,7 @@ def calibration_error(margin: np.ndarray) -> float | None:
 
 def _error_bins(margin: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Bin of each pair and its confidence minus its outcome; equal margins are never parted."""
+    beat()
     n = len(margin)
     if not n:
         return None

@@ -21,7 +21,7 @@ from rmexplorer.app.projects import Projects
 from rmexplorer.app.quality import Quality, packed, unpacked
 from rmexplorer.app.session import Session
 from rmexplorer.app.state import Brush, Partial, Scope, Selection, State
-from rmexplorer.app.training import Training
+from rmexplorer.app.training import Training, head_of_run
 from rmexplorer.app.ui import Ui
 from rmexplorer.data import query, table
 from rmexplorer.data.dataset import Dataset
@@ -56,9 +56,10 @@ class Desk(QObject):
         super().__init__(parent)
         self.project = project or Project.untitled()
         self.session = Session(self)
-        self._garbage = Collector(lambda: not self.jobs.runs and self.compute.idle, self)
+        self._garbage = Collector(lambda: not self.jobs.runs and self.idle, self)
         self.jobs = Jobs(self)
         self.compute = Compute(self.jobs, self)
+        self.reading = Compute(self.jobs, self)  # of the pair in the inspector, which no figure of a pane waits for
         self.training = Training(self)
         self.last_crash = ""
         self.order: np.ndarray | None = None
@@ -75,11 +76,17 @@ class Desk(QObject):
         """The current state."""
         return self.session.state
 
+    @property
+    def idle(self) -> bool:
+        """Whether no figure is computed or waits."""
+        return self.compute.idle and self.reading.idle
+
     def close(self) -> None:
         """Stop all work and close the project; nothing is left behind."""
         self.leaving.emit()
         self.jobs.close()
-        self.compute.close()
+        for figures in (self.compute, self.reading):
+            figures.close()
         self._garbage.close()
         self.project.close()
 
@@ -178,15 +185,7 @@ class Desk(QObject):
         assert dataset is not None and frame is not None
         self.training.awaited = None  # a head asked for before these came too late
         own = self.state.columns.own if self.state.columns is not None else self.own_features()
-        second_won = dataset.winner == -1
-        margin = np.where(second_won, rewards.second - rewards.first, rewards.first - rewards.second)
-        frame = frame.with_columns(
-            pl.Series("margin", margin),
-            pl.Series("reward_chosen", np.where(second_won, rewards.second, rewards.first)),
-            pl.Series("reward_rejected", np.where(second_won, rewards.first, rewards.second)),
-            pl.Series("heldout", rewards.heldout),
-            pl.Series("wrong", (margin < 0) & ~dataset.tie),
-        )
+        frame = rewards.beside(frame, dataset)
         scope = self.state.scope
         if scope == "heldout" and not rewards.heldout.any():
             scope = "all"
@@ -215,10 +214,7 @@ class Desk(QObject):
     def use_run(self, run_id: str) -> None:
         """Show the rewards of a run that the project keeps."""
         name = next((run.name for run in self.state.runs if run.id == run_id), "head")
-        try:
-            self.training.score(self.project.head(run_id), name, run_id)
-        except Problem as problem:
-            self.report(problem)
+        self.training.score(head_of_run(self.project.path, run_id), name, run_id)
 
     def load_head(self, path: str) -> None:
         """Score this dataset with a head from a file."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from rmexplorer.app.desk import Desk
 from rmexplorer.app.jobs import Run
-from rmexplorer.app.training import keep_head
-from rmexplorer.job import Progress
+from rmexplorer.app.training import head_of_run
+from rmexplorer.job import Job, Progress
 from rmexplorer.problem import Problem
-from rmexplorer.project import RunRecord
+from rmexplorer.project import RunRecord, keep_run
 from rmexplorer.workflows import fixing
 from rmexplorer.workflows.settings import RunSettings
 from rmexplorer.workflows.training import keep_excluded
@@ -101,7 +102,7 @@ class Fixing(QObject):
             f"Training {self._name(order)}",
             "rmexplorer.workflows.fixing",
             "train_fix",
-            (str(state.folder), fixing.with_fix(order.settings, order.fix, order.what).as_dict(), order.without),
+            (str(state.folder), fixing.with_fix(order.settings, order.fix, order.what, self._desk.own_features()).as_dict(), order.without),
             done=lambda path: self._done(order, path),
             failed=lambda problem: self._failed(order, problem),
             cancelled=lambda: self._ended(order),
@@ -123,18 +124,21 @@ class Fixing(QObject):
             self.changed.emit()
 
     def _done(self, order: Order, path: str) -> None:
-        dataset = self._desk.state.dataset
-        try:
-            fixed = fixing.read_fixed(path)
-            if order is not self.order or dataset is None or dataset.fingerprint != order.fingerprint:
-                return
-            record = self._desk.project.add_run(
-                self._name(order), order.fingerprint, fixed.settings, fixed.metrics, fixed.history, fixed.head
-            )
-        except Problem as problem:
-            self._failed(order, problem)
+        if order is not self.order:
             return
-        self._keep(record.id, fixed.rewards)
+        order.run = self._desk.jobs.start(
+            f"Keeping {self._name(order)}",
+            _kept(path, self._desk.project.path, self._name(order), order.fingerprint),
+            done=lambda made: self._kept(order, *made),
+            failed=lambda problem: self._failed(order, problem),
+            cancelled=lambda: self._ended(order),
+            quiet=True,
+        )
+
+    def _kept(self, order: Order, record: RunRecord, rewards: np.ndarray) -> None:
+        if order is not self.order:
+            return
+        self._keep(record.id, rewards)
         self._desk.session.put(runs=(record, *self._desk.state.runs))
         self.trained.emit(record)
         self._next()
@@ -164,11 +168,6 @@ class Fixing(QObject):
         dataset, folder = state.dataset, state.folder
         if dataset is None or folder is None or record.id in self.rewards or record.id in self._asked:
             return
-        try:
-            head = keep_head(self._desk.project.head(record.id))
-        except Problem as problem:
-            self._desk.report(problem)
-            return
 
         def scored(path: str) -> None:
             self._asked.pop(record.id, None)
@@ -180,10 +179,18 @@ class Fixing(QObject):
             self._asked.pop(record.id, None)
             self._desk.report(problem)
 
-        self._asked[record.id] = self._desk.jobs.order(
-            f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
-            done=scored, failed=failed, cancelled=lambda: self._asked.pop(record.id, None), quiet=True,
-        )
+        def opened(head: Path) -> None:
+            if self._desk.state.dataset is dataset:
+                self._asked[record.id] = self._desk.jobs.order(
+                    f"Scoring with {record.name}", "rmexplorer.workflows.scoring", "score_folder", (str(folder), str(head)),
+                    done=scored, failed=failed, cancelled=gone, quiet=True)
+
+        def gone() -> None:
+            self._asked.pop(record.id, None)
+
+        self._asked[record.id] = self._desk.jobs.start(
+            f"Opening {record.name}", head_of_run(self._desk.project.path, record.id), done=opened, failed=failed,
+            cancelled=gone, quiet=True)
 
     def _keep(self, run_id: str, rewards: np.ndarray) -> None:
         self.rewards[run_id] = rewards
@@ -200,3 +207,10 @@ class Fixing(QObject):
             self.order = None
             self.rewards, self._asked = {}, {}
             self._tell()
+
+
+def _kept(path: str, project: Path, name: str, fingerprint: str) -> Job[tuple[RunRecord, np.ndarray]]:
+    """Job: keep the head that `train_fix` left at `path` as a run of the project; returns the run and the rewards (responses,)."""
+    yield Progress(0, 0, "keeping the head")
+    fixed = fixing.read_fixed(path)
+    return keep_run(project, name, fingerprint, fixed.settings, fixed.metrics, fixed.history, fixed.head), fixed.rewards

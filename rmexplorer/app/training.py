@@ -16,6 +16,7 @@ from rmexplorer.cache import holds, used
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
+from rmexplorer.project import RunRecord, head_of, keep_run
 from rmexplorer.reward import checkpoint as checkpoints
 from rmexplorer.reward import train as loop
 from rmexplorer.statistics import outcomes
@@ -172,7 +173,7 @@ class Training(QObject):
             return
         live.run = self._desk.jobs.start(
             f"Judging {live.name}",
-            workflow.assess(
+            _with_record(workflow.assess(
                 dataset,
                 self._vectors,
                 self._encoder,
@@ -180,29 +181,17 @@ class Training(QObject):
                 live.settings,
                 self._baselines,
                 excluded=self._excluded,
-            ),
-            done=lambda trained: self._assessed(live, trained),
+            ), self._desk.project.path, live.name, dataset.fingerprint, live.settings),
+            done=lambda made: self._assessed(live, *made),
             failed=lambda problem: self._failed(live, problem),
             cancelled=lambda: self._cancelled(live),
         )
 
-    def _assessed(self, live: Live, trained: Trained) -> None:
+    def _assessed(self, live: Live, trained: Trained, record: RunRecord) -> None:
         desk, dataset = self._desk, self._desk.state.dataset
         if dataset is None or live is not self.live:
             return
         live.phase = "done"
-        try:
-            record = desk.project.add_run(
-                live.name,
-                dataset.fingerprint,
-                live.settings.as_dict(),
-                trained.metrics,
-                trained.history,
-                trained.checkpoint.to_bytes(),
-            )
-        except Problem as problem:
-            self._failed(live, problem)
-            return
         live.record = record
         rewards = sources.Rewards.of_model(dataset, trained.checkpoint, trained.rewards, live.name)
         desk.show_rewards(rewards, trained.checkpoint, record.id, runs=(record, *desk.state.runs))
@@ -262,10 +251,10 @@ class Training(QObject):
 
     # Scoring with a head that exists
 
-    def score(self, head: bytes | Path, name: str, run_id: str = "") -> None:
+    def score(self, head: Path | Job[Path], name: str, run_id: str = "") -> None:
         """Score the dataset that is open with a checkpoint, in the worker process, and show the rewards.
 
-        head: a whole checkpoint in safetensors, or the file that holds one; it is read and checked in a thread.
+        head: the file that holds one, or the job `head_of_run`; it is read and checked in a thread.
         run_id: of the run that the project keeps, '' for a head from a file. Of several that are asked for the last one
         is shown.
         """
@@ -294,17 +283,31 @@ class Training(QObject):
             )
 
         self._desk.jobs.start(
-            f"Opening {name}", _open_head(head), done=opened, failed=self._desk.report, quiet=True
+            f"Opening {name}", _opened(head), done=opened, failed=self._desk.report, quiet=True
         )
 
 
-def _open_head(head: bytes | Path) -> Job[tuple[Path, Checkpoint]]:
-    """Job: a checkpoint, and the file in the cache that the worker process can read."""
+def _with_record(job: Job[Trained], project: Path, name: str, fingerprint: str, settings: RunSettings) -> Job[tuple[Trained, RunRecord]]:
+    """Job: what `job` makes, kept as a run of the project: megabytes are digested and written beside the window."""
+    trained = yield from job
+    content = trained.checkpoint.to_bytes()
+    _FILES[trained.checkpoint] = keep_head(content)
+    return trained, keep_run(project, name, fingerprint, settings.as_dict(), trained.metrics, trained.history, content)
+
+
+def head_of_run(project: Path, run_id: str) -> Job[Path]:
+    """Job: the file in the cache that holds the head of a run of a project, where the worker process can read it."""
     yield Progress(0, 0, "reading the head")
+    return keep_head(head_of(project, run_id))
+
+
+def _opened(head: Path | Job[Path]) -> Job[tuple[Path, Checkpoint]]:
+    """Job: a checkpoint, and the file in the cache that the worker process can read; that of a person may change."""
     if isinstance(head, Path):
+        yield Progress(0, 0, "reading the head")
         checkpoint = checkpoints.Checkpoint.load(head)
         return head_file(checkpoint), checkpoint
-    path = keep_head(head)
+    path = yield from head
     checkpoint = checkpoints.Checkpoint.load(path)
     _FILES[checkpoint] = path
     return path, checkpoint

@@ -12,19 +12,23 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.attribution import METHODS
 from rmexplorer.app.desk import Desk
+from rmexplorer.app.jobs import Run
 from rmexplorer.app.state import State
+from rmexplorer.app.training import head_file
 from rmexplorer.gui.theme import color, font, pen, px, themes
 from rmexplorer.gui.widgets import DiffView, ElidedLabel, LinkButton, Segmented, label
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.wording import number
-from rmexplorer.workflows import attributing
+from rmexplorer.workflows import attributing, encoding
 
 if TYPE_CHECKING:
     from rmexplorer.analysis.attribution import Attribution
+    from rmexplorer.data.dataset import Dataset
     from rmexplorer.reward.checkpoint import Checkpoint
 
-KEY = "attribution"
+KEY, NEAR = "attribution", "nearest training pairs"
+AT_ONCE = 10_000  # responses that are encoded beside the window; more are by the worker process
 KEPT = 400
 MEANS = {
     "leave_one_out": "The reward of the response minus the reward without the word. A word also moves length, style and the "
@@ -144,6 +148,11 @@ class NearestPairs(QWidget):
             self.side.group.button(place).setText(kind)
         self._show()
 
+    def say(self, text: str) -> None:
+        """Say how far looking for them is, or why it has ended, where none are shown."""
+        if not self.shown:
+            self.said.setText(text)
+
     def _show(self) -> None:
         for button in self.buttons:
             self._column.removeWidget(button)
@@ -162,7 +171,10 @@ class NearestPairs(QWidget):
 
 
 class Attributions:
-    """Fills a DiffView with attributions, computed in the thread of figures, kept for each response of a head."""
+    """Fills a DiffView with attributions, computed in the thread of what is read, kept for each response of a head.
+
+    Nearest pairs need the vectors of all responses: of many they are made by the worker process first.
+    """
 
     def __init__(self, desk: Desk, view: DiffView, near: NearestPairs, method: Method,
                  said: Callable[[str, str, str], None]) -> None:
@@ -172,6 +184,7 @@ class Attributions:
         self._kept: OrderedDict[tuple[int, str], Attribution] = OrderedDict()
         self._near: OrderedDict[int, Near] = OrderedDict()
         self._wanted = (-1, -1)
+        self._encoding: Run | None = None
 
     def why_not(self, state: State) -> str:
         """'' where attribution is possible, else why not."""
@@ -184,46 +197,97 @@ class Attributions:
             self.near.hide()
             return
         if head is not self._head:
+            self._drop()
             self._head = head
             self.method.follow(head)
             self._kept.clear()
             self._near.clear()
         wanted = (int(dataset.chosen[pair]), int(dataset.rejected[pair]))
         self._wanted, method = wanted, self.method.choice.current()
-        self.desk.compute.withdraw(KEY)
         self.near.show()
         self._draw(bool(dataset.tie[pair]))
-        if all((row, method) in self._kept and row in self._near for row in wanted):
+        self._look_for_pairs(state, dataset, head, pair)
+        if all((row, method) in self._kept for row in wanted):
+            self.desk.reading.withdraw(KEY)
             return
         prompt = dataset.prompts["text"][int(dataset.prompt[pair])] or ""
         texts = {row: dataset.responses["text"][row] or "" for row in wanted}
         todo = [row for row in texts if (row, method) not in self._kept]
-        alone = [row for row in texts if row not in self._near]
 
-        def work() -> tuple[list[Attribution], list[Near]]:
-            found = [finish(attributing.explain(head, prompt, texts[row], method)) for row in todo]
-            return found, [finish(attributing.nearest_training(dataset, head, row)) for row in alone]
+        def work() -> list[Attribution]:
+            return [finish(attributing.explain(head, prompt, texts[row], method)) for row in todo]
 
-        def answered(result: tuple[list[Attribution], list[Near]] | None, error: Exception | None) -> None:
+        def answered(result: list[Attribution] | None, error: Exception | None) -> None:
             if error is not None or result is None:
                 if self._wanted == wanted:
                     self.said(str(error) if isinstance(error, Problem) else f"Not computed ({type(error).__name__})", "", "")
                 return
             if head is self._head:
-                self._kept.update(zip(((row, method) for row in todo), result[0], strict=True))
-                self._near.update(zip(alone, result[1], strict=True))
-                for kept in (self._kept, self._near):
-                    while len(kept) > KEPT:
-                        kept.popitem(last=False)
+                self._kept.update(zip(((row, method) for row in todo), result, strict=True))
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
                 if self._wanted == wanted:
                     self._draw(bool(dataset.tie[pair]))
 
-        self.desk.compute.ask(KEY, work, answered)
+        self.desk.reading.ask(KEY, work, answered)
+
+    def _look_for_pairs(self, state: State, dataset: Dataset, head: Checkpoint, pair: int) -> None:
+        """Show the nearest training pairs of both responses once they are found."""
+        wanted = self._wanted
+        alone = [row for row in dict.fromkeys(wanted) if row not in self._near]
+        if not alone or self._encoding is not None:
+            self.desk.reading.withdraw(NEAR)
+            return
+
+        def work() -> list[Near] | None:
+            ours = head.dataset_fingerprint == dataset.fingerprint
+            if ours and dataset.responses.height > AT_ONCE and not encoding.is_encoded(dataset, head.encoder):
+                return None
+            return [finish(attributing.nearest_training(dataset, head, row)) for row in alone]
+
+        def answered(result: list[Near] | None, error: Exception | None) -> None:
+            if head is not self._head or self._wanted != wanted:
+                return
+            if error is not None:
+                self.near.say(str(error) if isinstance(error, Problem) else f"Not found ({type(error).__name__})")
+            elif result is None:
+                self._encode(str(state.folder), head)
+            else:
+                self._near.update(zip(alone, result, strict=True))
+                while len(self._near) > KEPT:
+                    self._near.popitem(last=False)
+                self._draw(bool(dataset.tie[pair]))
+
+        self.desk.reading.ask(NEAR, work, answered)
+
+    def _encode(self, folder: str, head: Checkpoint) -> None:
+        """Have the worker encode all responses; then the pairs nearest to those that are shown are looked for again."""
+
+        def ended(said: str = "") -> None:
+            self._encoding = None
+            state = self.desk.state
+            if said:
+                self.near.say(said)
+            elif self._wanted != (-1, -1) and state.focus is not None:
+                self.show(state, state.focus)
+
+        self._encoding = self.desk.jobs.order(
+            "Encoding responses", "rmexplorer.workflows.encoding", "encode_folder", (folder, str(head_file(head))),
+            done=lambda _: ended(), failed=lambda problem: ended(str(problem)), minor=True,
+            cancelled=lambda: ended("This was cancelled; it is looked for again with another pair."),
+            each=lambda progress: self.near.say(f"Encoding responses first: {progress.done:,} of {progress.total:,}"))
+
+    def _drop(self) -> None:
+        run, self._encoding = self._encoding, None
+        if run is not None:
+            self.desk.jobs.drop(run)
 
     def forget(self) -> None:
         """Nothing is wanted any more: what is computed now stops at its next beat."""
         self._wanted = (-1, -1)
-        self.desk.compute.withdraw(KEY)
+        for key in (KEY, NEAR):
+            self.desk.reading.withdraw(key)
+        self._drop()
         self.near.hide()
 
     def _draw(self, tie: bool) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox
 
 from rmexplorer.analysis.feature_table import SIDES, FeatureTable
 from rmexplorer.gui.feature_list import FeatureList, Line
-from rmexplorer.gui.plots import PlotCard
+from rmexplorer.gui.plots import FigureCard
 from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px
 from rmexplorer.wording import counted
@@ -18,7 +18,7 @@ MEAN, POOLED = "mean", "pooled"
 WIDE = 620  # px of card from which what the squares mean is written out
 
 
-class FeatureTableCard(PlotCard):
+class FeatureTableCard(FigureCard):
     """`chosen` gives the feature of a row activated, `part` the subset whose pairs are asked for ('' for all)."""
 
     chosen = Signal(str)
@@ -27,7 +27,6 @@ class FeatureTableCard(PlotCard):
 
     def __init__(self) -> None:
         super().__init__("All features")
-        self.view.hide()
         self.tool_copy.hide()
         self.over = QComboBox()
         self.over.setAccessibleName("Pairs that the table is of")

@@ -15,6 +15,7 @@ from rmexplorer.app.state import Brush
 from rmexplorer.gui.fix_data import FixesDrawn, Line, Panel
 from rmexplorer.gui.plots import (
     DensityImage,
+    FigureCard,
     ForestMark,
     ForestPlot,
     ForestRow,
@@ -173,7 +174,7 @@ class FixScatterCard(PlotCard):
             super().keyPressEvent(event)
 
 
-class ChangesCard(PlotCard):
+class ChangesCard(FigureCard):
     """Paired differences after − before, a forest for each kind of figure. `chosen` gives the name of the row activated."""
 
     chosen = Signal(str)
@@ -181,7 +182,6 @@ class ChangesCard(PlotCard):
 
     def __init__(self) -> None:
         super().__init__("What changed", "after − before, 95% CI; filled: excludes 0")
-        self.view.hide()
         self.tool_copy.hide()
         self.header.setMinimumWidth(px(160))
         self.comparison: FixComparison | None = None

@@ -11,7 +11,7 @@ from rmexplorer.gui.plots.item import Floats
 from rmexplorer.job import Progress, beat
 from rmexplorer.statistics import Estimate, first_seen
 from rmexplorer.workflows.columns import Columns, source_names
-from rmexplorer.workflows.fixing import FixResult, best_fix, compare_fixes
+from rmexplorer.workflows.fixing import FixResult, compare_fixes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +57,8 @@ class FixesDrawn:
     @classmethod
     def of(cls, given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -> FixesDrawn:
         """Compare the heads on these pairs; `fix` '' takes the one with the smallest correlation."""
-        result = compare_fixes(given, rewards, fix)
-        if fix not in rewards or fix == "none":
-            fix = best_fix(result.pulls)
-            result = compare_fixes(given, rewards, fix) if fix else result
+        result = compare_fixes(given, rewards, "" if fix not in rewards or fix == "none" else fix)
+        fix = result.fix
         beat(Progress(0, 0, "placing responses"))
         sides = np.concatenate([given["response_chosen"], given["response_rejected"]])
         first = first_seen(sides)

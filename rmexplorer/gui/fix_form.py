@@ -125,7 +125,8 @@ class FeaturePick(Popover):
 
     asked = Signal(object)
 
-    def __init__(self, chosen: Sequence[str], parent: QWidget) -> None:
+    def __init__(self, chosen: Sequence[str], own: Sequence[str], parent: QWidget) -> None:
+        """chosen: those checked at first; own: names of a person's own, which stand after the others."""
         super().__init__("Residualize on features", 320, parent)
         said = "Their lines, fitted on training pairs all at once, are subtracted from the reward."
         self.body.addWidget(label(said, "secondary", "small", wrap=True))
@@ -133,9 +134,9 @@ class FeaturePick(Popover):
         self.features.setAccessibleName("Features to residualize on; Space checks one")
         self.features.setFixedHeight(px(260))
         set_font(self.features, "body")
-        for name in FEATURES:
-            said = style(name)
-            item = QListWidgetItem(said[:1].upper() + said[1:], self.features)
+        for name in (*FEATURES, *own):
+            said = name if name in own else style(name)
+            item = QListWidgetItem(said if name in own else said[:1].upper() + said[1:], self.features)
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setCheckState(Qt.CheckState.Checked if name in chosen else Qt.CheckState.Unchecked)
         self.body.addWidget(self.features)

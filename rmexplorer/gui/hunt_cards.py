@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.attribution import METHODS, WordEffect
 from rmexplorer.analysis.hunt import KINDS, SIGNIFICANT, PhraseEffect, Search
-from rmexplorer.gui.plots import ForestMark, ForestPlot, ForestRow, PlotCard
+from rmexplorer.gui.plots import FigureCard, ForestMark, ForestPlot, ForestRow
 from rmexplorer.gui.plots.export import WidgetDrawing
 from rmexplorer.gui.theme import px, set_font
 from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, Segmented, label
@@ -43,7 +43,7 @@ def word_row(effect: WordEffect) -> ForestRow:
     return ForestRow(effect.word, marks=(ForestMark.of(effect.change, filled=clear),), right=f"{effect.change.n:,}", enabled=clear, tip=tip)
 
 
-class ForestCard(PlotCard):
+class ForestCard(FigureCard):
     """A forest in a card with a plot's tools. `chosen(place)` on click or Enter, `moved(place)` by arrows."""
 
     chosen = Signal(int)
@@ -52,7 +52,6 @@ class ForestCard(PlotCard):
     def __init__(self, title: str, axis: str, name_width: int = 220, right_width: int = 92, kind: str = "signed",
                  row_height: int = 25) -> None:
         super().__init__(title)
-        self.view.hide()
         self.forest = ForestPlot(title, -1.0, 1.0, title=axis, name_width=name_width, right_width=right_width,
                                  row_height=row_height, kind=kind)
         self.forest.rowActivated.connect(self.chosen)

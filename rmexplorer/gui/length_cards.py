@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from rmexplorer.analysis.length_style import SIMILAR, LengthGroup, LengthStyle
 from rmexplorer.analysis.style_effects import StyleEffect, StyleEffects, telling
 from rmexplorer.gui.plots import (
+    FigureCard,
     ForestMark,
     ForestPlot,
     ForestRow,
@@ -243,7 +244,7 @@ def tip(spot: Spot) -> list[str]:
     ]
 
 
-class StyleCard(PlotCard):
+class StyleCard(FigureCard):
     """Style features, people ○ against the model ■. `chosen` gives the name of the feature of the row activated; `adding`
     asks for the sheet of a person's own."""
 
@@ -256,7 +257,6 @@ class StyleCard(PlotCard):
         self.tool_add = IconButton("plus", "Your own features", size=15)
         self.tool_add.clicked.connect(self.adding)
         self.tools_row.insertWidget(0, self.tool_add)
-        self.view.hide()
         self.forest = ForestPlot("Style at equal length", -0.5, 0.5, title="Change in log-odds of winning →", name_width=168, row_height=23)
         self.forest.installEventFilter(self)
         self.forest.rowActivated.connect(lambda place: self.chosen.emit(self.names[place]))

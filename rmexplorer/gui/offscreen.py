@@ -33,7 +33,7 @@ def settle(window: Window) -> None:
     for _ in range(3):
         for _ in range(5):
             application().processEvents()
-        wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.compute.idle, "drawing")
+        wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.idle, "drawing")
 
 
 def open_and_train(window: Window, files: list[str]) -> None:

@@ -368,6 +368,7 @@ class Window(QWidget):
             return
         self.desk.leaving.emit()
         self.desk.compute.forget()
+        self.desk.reading.forget()
         asked = self._leave_mapping()
         sizes, old = self.splitter.sizes(), self.frame
         scale = self.zoom * (PRESENTATION_SCALE if self.presenting else 1.0)

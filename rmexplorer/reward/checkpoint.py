@@ -18,11 +18,11 @@ from rmexplorer import __version__
 from rmexplorer.encoders import ENCODERS, EncoderState
 from rmexplorer.paths import atomic
 from rmexplorer.problem import Problem
-from rmexplorer.reward.fixes import FeatureLines, LengthLine, check_features
+from rmexplorer.reward.fixes import Feature, FeatureLines, LengthLine, check_features, from_plain
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.settings import TrainSettings
 
-LAYOUT = 4  # 2 may hold a residual, 3 phrases to remove, 4 lines of features; older versions would leave them out of the reward
+LAYOUT = 5  # 2 may hold a residual, 3 phrases to remove, 4 lines of features, 5 own ones; older versions would leave them out
 _HEAD, _ENCODER = "head.", "encoder."
 
 
@@ -60,9 +60,9 @@ class Checkpoint:
         return self.settings.seed
 
     @property
-    def measures(self) -> tuple[str, ...]:
+    def measures(self) -> tuple[Feature, ...]:
         """The features that the rewards need besides vectors; () where characters are enough."""
-        return self.residual.names if isinstance(self.residual, FeatureLines) else ()
+        return self.residual.features if isinstance(self.residual, FeatureLines) else ()
 
     def rewards(self, vectors: np.ndarray, characters: np.ndarray) -> np.ndarray:
         """Calibrated rewards (n,) float32 of vectors (n, d) of responses of so many characters (n,), stripped.
@@ -79,7 +79,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The whole checkpoint in safetensors; written to a file it is what `load` reads."""
         header = {
-            "layout": LAYOUT if self.measures else 3 if self.encoder.removed else 1 if self.residual is None else 2,
+            "layout": self._layout(),
             "version": self.version, "created": self.created, "temperature": float(self.temperature),
             "input_dim": self.model.input_dim, "hidden_dim": self.model.hidden_dim,
             "settings": self.settings.as_dict(),
@@ -92,6 +92,12 @@ class Checkpoint:
         arrays |= {_ENCODER + name: np.ascontiguousarray(array) for name, array in self.encoder.arrays.items()}
         header["digest"] = digest(arrays)
         return safetensors_bytes(arrays, metadata={"rmexplorer": json.dumps(header, default=_plain)})
+
+    def _layout(self) -> int:
+        """The oldest layout that holds all of this, so that older versions read what they can."""
+        if self.measures:
+            return 4 if all(isinstance(feature, str) for feature in self.measures) else LAYOUT
+        return 3 if self.encoder.removed else 1 if self.residual is None else 2
 
     def save(self, path: Path | str) -> None:
         """Write the file whole or not at all; raises Problem where the place cannot be written."""
@@ -145,10 +151,10 @@ def _residual(kept: Mapping[str, Any] | None) -> LengthLine | FeatureLines | Non
     if kept is None:
         return None
     if "names" in kept:
-        names = tuple(str(name) for name in kept["names"])
-        check_features(names)
-        lines = FeatureLines(names, tuple(map(float, kept["slopes"])), tuple(map(float, kept["means"])))
-        if not len(lines.names) == len(lines.slopes) == len(lines.means) or not np.isfinite([lines.slopes, lines.means]).all():
+        features = from_plain(kept["names"], tried=True)
+        check_features(features)
+        lines = FeatureLines(features, tuple(map(float, kept["slopes"])), tuple(map(float, kept["means"])))
+        if not len(lines.features) == len(lines.slopes) == len(lines.means) or not np.isfinite([lines.slopes, lines.means]).all():
             raise ValueError("the residual does not hold a finite number for each feature")
         return lines
     line = LengthLine(float(kept["slope"]), float(kept["mean"]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from rmexplorer.data.features import FEATURES, surface
 from rmexplorer.data.measure import char_count, word_count
+from rmexplorer.data.own_features import OwnFeature, measure
 from rmexplorer.problem import Problem
 
 LENGTH_FIXES: dict[str, str] = {
@@ -20,6 +23,7 @@ LENGTH_FIXES: dict[str, str] = {
 LENGTHS = ("characters", "words")  # measured as log(1 + n)
 BALANCE_BINS = 10
 LEAST_WEIGHT = 0.05
+Feature = str | OwnFeature  # by its name, or a person's own with its definition: a head needs it wherever it scores text
 
 
 @dataclass(frozen=True)
@@ -44,51 +48,82 @@ class LengthLine:
         return cls(within_prompt_slope(margin, length_gap), float(np.log1p(characters).mean()) if known else 0.0)
 
 
-def check_features(names: tuple[str, ...]) -> None:
-    """Raises Problem for a name that is no feature, and for none at all."""
-    unknown = [name for name in names if name not in FEATURES and name not in LENGTHS]
+def name_of(feature: Feature) -> str:
+    """The name of a feature to residualise on."""
+    return feature if isinstance(feature, str) else feature.name
+
+
+def as_plain(features: Iterable[Feature]) -> list[str | dict[str, str]]:
+    """Features as plain values, for JSON: a name, or the definition of a person's own."""
+    return [feature if isinstance(feature, str) else feature.as_dict() for feature in features]
+
+
+def from_plain(kept: Iterable[Any], tried: bool = False) -> tuple[Feature, ...]:
+    """What `as_plain` wrote, each once. Raises Problem for a definition that is none, or where `tried` cannot be measured."""
+    return tuple(dict.fromkeys(
+        one if isinstance(one, OwnFeature) else OwnFeature.from_dict(one, tried) if isinstance(one, dict) else str(one) for one in kept))
+
+
+def resolved(features: tuple[Feature, ...], own: Iterable[OwnFeature]) -> tuple[Feature, ...]:
+    """Features by name, with the definition in place of the name where it is one of a person's own."""
+    known = {feature.name: feature for feature in own}
+    return tuple(known.get(feature, feature) if isinstance(feature, str) else feature for feature in features)
+
+
+def check_features(features: tuple[Feature, ...]) -> None:
+    """Raises Problem for a name that is no feature, for two of one name, and for none at all."""
+    names = [name_of(feature) for feature in features]
+    unknown = [one for one in features if isinstance(one, str) and one not in FEATURES and one not in LENGTHS]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Problem(f"{twice[0]} is named twice among the features to residualise on", "name each once")
     if unknown or not names:
         raise Problem(f"there is no feature named {unknown[0]!r} to residualise on" if unknown else "no feature is named to residualise on",
                       f"choose among {', '.join((*LENGTHS, *(name for name in FEATURES if name not in LENGTHS)))}")
 
 
-def measured(names: tuple[str, ...], prompts: pl.Series, responses: pl.Series) -> np.ndarray:
-    """(n, names) float64 of responses beside their prompts: log(1 + n) of the lengths, other features as they are."""
-    table = surface(prompts, responses) if set(names) - set(LENGTHS) else pl.DataFrame()
+def measured(features: tuple[Feature, ...], prompts: pl.Series, responses: pl.Series) -> np.ndarray:
+    """(n, features) float64 of responses beside their prompts: log(1 + n) of the lengths, other features as they are.
+
+    Raises Problem where a person's own feature cannot be measured.
+    """
+    own = [feature for feature in features if not isinstance(feature, str)]
+    table = surface(prompts, responses) if {*map(name_of, features)} - {*LENGTHS, *map(name_of, own)} else pl.DataFrame()
+    if own:
+        table = pl.concat([table, measure(own, prompts, responses)], how="horizontal")
     counts = {"characters": char_count, "words": word_count}
     columns = [np.log1p(counts[name](responses).astype(np.float64)) if name in LENGTHS else table[name].cast(pl.Float64).to_numpy()
-               for name in names]
-    return np.column_stack(columns) if len(responses) else np.zeros((0, len(names)))
+               for name in map(name_of, features)]
+    return np.column_stack(columns) if len(responses) else np.zeros((0, len(features)))
 
 
 @dataclass(frozen=True)
 class FeatureLines:
     """What residualising on chosen features subtracts from a raw reward: Σ slope · (feature − mean), as `measured` has them."""
 
-    names: tuple[str, ...]
+    features: tuple[Feature, ...]
     slopes: tuple[float, ...]
     means: tuple[float, ...]
 
     def at(self, values: np.ndarray) -> np.ndarray:
-        """What is subtracted (n,) float64 at values (n, names)."""
+        """What is subtracted (n,) float64 at values (n, features)."""
         return np.asarray((np.asarray(values, np.float64) - np.array(self.means)) @ np.array(self.slopes))
 
-    def as_dict(self) -> dict[str, list[str] | list[float]]:
+    def as_dict(self) -> dict[str, Any]:
         """The lines as plain values, for JSON."""
-        return {"names": list(self.names), "slopes": list(self.slopes), "means": list(self.means)}
+        return {"names": as_plain(self.features), "slopes": list(self.slopes), "means": list(self.means)}
 
     @classmethod
-    def fit(cls, names: tuple[str, ...], margin: np.ndarray, differences: np.ndarray, values: np.ndarray) -> FeatureLines:
-        """Least squares through the origin of margins (pairs,) on all differences (pairs, names) at once.
+    def fit(cls, features: tuple[Feature, ...], margin: np.ndarray, differences: np.ndarray, values: np.ndarray) -> FeatureLines:
+        """Least squares through the origin of margins (pairs,) on all differences (pairs, features) at once.
 
-        values: (responses, names) of the responses of these pairs, whose means are kept. Of features that differ alike it is
+        values: (responses, features) of the responses of these pairs, whose means are kept. Of features that differ alike it is
         the least solution; one that never differs has slope 0.
         """
         x = np.asarray(differences, np.float64)
         scale = np.sqrt((x * x).mean(axis=0)) if len(x) else np.ones(x.shape[1])
         scale = np.where(scale > 0, scale, 1.0)
         slopes = np.linalg.lstsq(x / scale, np.asarray(margin, np.float64), rcond=1e-6)[0] / scale
-        return cls(names, tuple(slopes.tolist()), tuple(np.asarray(values, np.float64).mean(axis=0).tolist()))
+        return cls(features, tuple(slopes.tolist()), tuple(np.asarray(values, np.float64).mean(axis=0).tolist()))
 
 
 def within_prompt_slope(margin: np.ndarray, length_gap: np.ndarray) -> float:

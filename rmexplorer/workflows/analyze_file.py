@@ -99,7 +99,9 @@ def describe_more(result: dict[str, Any], most: int = 8) -> str:
     if "style" in result:
         found = result["style"]
         alone = found["style_only_accuracy"]
-        lines += ["", found["headline"], f"  style alone, cross-validated: {wording.number(alone['value'])}, n = {found['pairs']:,}"]
+        even, pooled = found["headline_of_subsets"], found["headline"]
+        lines += ["", pooled] if even is None else ["", f"Mean of subsets: {even}", f"All pairs: {pooled}"]
+        lines += [f"  style alone, cross-validated: {wording.number(alone['value'])}, n = {found['pairs']:,}"]
         shown = [row for place, row in enumerate(found["features"]) if place < most or row["name"] not in KNOWN]
         for row in shown:
             parts = [f"{said} {wording.number(row[key]['value'], signed=True)}{'*' if _clear(row[key]) else ''}"

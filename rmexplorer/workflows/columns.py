@@ -63,6 +63,7 @@ class _Measures:
         self._pairs = dataset.pairs.height
         self._found: dict[str, np.ndarray] = {}
         self._styled: dict[OwnFeature | None, np.ndarray] = {}
+        self._source_counts: list[tuple[str, int]] | None = None
         self._lock = threading.RLock()
 
     def once(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -97,6 +98,19 @@ class _Measures:
     def subset(self) -> np.ndarray:
         """(pairs,) str, as objects: the first column of SUBSET_COLUMNS that names few enough subsets."""
         return self.once("subset", self._subset)
+
+    def source_counts(self) -> list[tuple[str, int]]:
+        """The sources with their decided pairs, counted once."""
+        with self._lock:
+            if self._source_counts is None:
+                dataset, column = self._dataset(), self.subset_column()
+                assert dataset is not None
+                self._source_counts = []
+                if column is not None:
+                    counts = column.filter(pl.Series(dataset.winner != TIE)).alias("name").value_counts().filter(pl.col("name") != "")
+                    counts = counts.sort(["count", "name"], descending=[True, False])
+                    self._source_counts = [(str(name), int(n)) for name, n in counts.iter_rows()]
+            return self._source_counts
 
     def subset_column(self) -> pl.Series | None:
         """(pairs,) the first column of SUBSET_COLUMNS that names few enough subsets; None where there is none."""
@@ -322,11 +336,7 @@ def source_names(dataset: Dataset) -> list[str]:
 
 def source_counts(dataset: Dataset) -> list[tuple[str, int]]:
     """The sources of a dataset with their decided pairs, the largest first; none where the file names none."""
-    column = _measures(dataset).subset_column()
-    if column is None:
-        return []
-    counts = column.filter(pl.Series(dataset.winner != TIE)).alias("name").value_counts().filter(pl.col("name") != "")
-    return [(str(name), int(n)) for name, n in counts.sort(["count", "name"], descending=[True, False]).iter_rows()]
+    return list(_measures(dataset).source_counts())
 
 
 def columns(

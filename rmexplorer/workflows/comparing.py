@@ -44,13 +44,14 @@ class HeadComparison:
 def compare_heads(dataset: Dataset, first: Checkpoint, second: Checkpoint, chosen: Sequence[Probe] | None = None) -> Job[HeadComparison]:
     """Job: compare two heads on the pairs that neither has learnt from; chosen: the probes, those built in if None.
 
-    Raises Problem where no such pair is decided.
+    Where none of them is decided all pairs are compared, and a warning says so. Raises Problem where none is decided at all.
     """
     held = unknown_to_both(dataset, first, second)
     warnings: tuple[str, ...] = ()
-    if not held.any():
+    if not (held & ~dataset.tie).any():
+        why = "the pairs that are unknown to both heads are all ties" if held.any() else "no pair is unknown to both heads"
         held = np.ones(len(dataset), bool)
-        warnings = ("no pair is unknown to both heads, so all are compared: what one has learnt flatters it",)
+        warnings = (f"{why}, so all are compared: what one has learnt flatters it",)
     one = pair_rewards(dataset, (yield from score(dataset, first)))
     other = pair_rewards(dataset, (yield from score(dataset, second)))
     given = columns(dataset, *one, mask=held)

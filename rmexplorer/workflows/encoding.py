@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from rmexplorer import cache
@@ -9,14 +11,28 @@ from rmexplorer.data.dataset import Dataset
 from rmexplorer.encoders import ENCODERS, EncoderState, texts_of
 from rmexplorer.job import Job, Progress
 from rmexplorer.paths import cache_file
-from rmexplorer.reward.checkpoint import digest
+from rmexplorer.reward.checkpoint import Checkpoint, digest
 
 BLOCK_ROWS = 8_192
 
 
+def _path(dataset: Dataset, encoder: EncoderState) -> Path:
+    return cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays), *encoder.removed)
+
+
+def is_encoded(dataset: Dataset, encoder: EncoderState) -> bool:
+    """Whether the cache has the vectors of all responses, so that `encoded` gives them at once."""
+    return cache.holds(_path(dataset, encoder), cache.has_rows(dataset.responses.height))
+
+
+def encode_folder(folder: str, head: str) -> Job[None]:
+    """Job: put the vectors of the dataset kept in `folder` by the encoder of the checkpoint file `head` into the cache."""
+    yield from encoded(Dataset.open(Path(folder)), Checkpoint.load(Path(head)).encoder)
+
+
 def encoded(dataset: Dataset, encoder: EncoderState) -> Job[np.ndarray]:
     """Job: (responses, d) float32 vectors of all responses, memory-mapped from the cache."""
-    path = cache_file("encoded", ".npy", dataset.fingerprint, encoder.name, digest(encoder.arrays), *encoder.removed)
+    path = _path(dataset, encoder)
     if not cache.holds(path, cache.has_rows(dataset.responses.height)):
         vectors = yield from ENCODERS[encoder.name].encode(encoder, *texts_of(dataset))
         with cache.writing(path) as part, part.open("wb") as file:

@@ -13,12 +13,13 @@ import numpy as np
 
 from rmexplorer.analysis.fix_comparison import FixComparison, Pull, pull_of
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.encoders import open_vectors, vectors
 from rmexplorer.job import Job, Progress, Result, beat
 from rmexplorer.paths import cache_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
-from rmexplorer.reward.fixes import LENGTH_FIXES
+from rmexplorer.reward.fixes import LENGTH_FIXES, resolved
 from rmexplorer.workflows.columns import Columns, run
 from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 from rmexplorer.workflows.training import assess, baselines, fit, read_baselines
@@ -40,11 +41,11 @@ class Fixed:
     rewards: np.ndarray
 
 
-def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = ()) -> RunSettings:
+def with_fix(settings: RunSettings, fix: str, what: Iterable[str] = (), own: Iterable[OwnFeature] = ()) -> RunSettings:
     """The same settings with another fix; what: the sources that SOURCE drops, the phrases that PHRASES removes, the features
-    that FEATURES residualises on."""
+    that FEATURES residualises on, among them a person's `own`."""
     length = fix if fix in LENGTH_FIXES else "residualize" if fix == FEATURES else "none"
-    features = tuple(what) if fix == FEATURES else RESIDUAL
+    features = resolved(tuple(what), own) if fix == FEATURES else RESIDUAL
     plain = replace(_with_all_data(settings), train=replace(settings.train, length_fix=length), residual_features=features)
     if fix == SOURCE:
         return replace(plain, source_weights=tuple(sorted((name, 0.0) for name in what)))
@@ -154,17 +155,19 @@ def read_fixed(path: str | Path) -> Fixed:
 class FixResult:
     """Heads by fix on the same pairs, and the comparison of one with that without a fix.
 
-    pulls: by fix, those that are trained; comparison: None where either side is not trained; margins (pairs,) by fix.
+    fix: the one compared, '' where there is none; pulls: by fix, those that are trained; comparison: None where either side is
+    not trained; margins (pairs,) by fix.
     """
 
     given: Columns
+    fix: str
     pulls: dict[str, Pull]
     margins: dict[str, np.ndarray]
     comparison: FixComparison | None
 
 
 def compare_fixes(given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -> FixResult:
-    """Compare heads by their calibrated rewards (responses,), by fix, on the pairs of `given`."""
+    """Compare heads by their calibrated rewards (responses,), by fix, on the pairs of `given`; fix '': `best_fix` of them."""
     margins = {
         name: values[given["response_chosen"]].astype(np.float64) - values[given["response_rejected"]]
         for name, values in rewards.items()
@@ -173,10 +176,11 @@ def compare_fixes(given: Columns, rewards: Mapping[str, np.ndarray], fix: str) -
     for place, (name, margin) in enumerate(margins.items()):
         beat(Progress(place, len(margins), "measuring the pull of length"))
         pulls[name] = pull_of(margin, given["prompt"], given["length_gap"])
+    fix = fix or best_fix(pulls)
     comparison = None
     if "none" in margins and fix in margins:
         comparison = run("fix_comparison", given, margin=margins["none"], after=margins[fix], fix=fix)
-    return FixResult(given, pulls, margins, comparison)
+    return FixResult(given, fix, pulls, margins, comparison)
 
 
 def best_fix(pulls: Mapping[str, Pull]) -> str:

@@ -102,10 +102,12 @@ def count_phrases(dataset: Dataset, seed: int = 0) -> Job[Phrases]:
     least = max(LEAST_TEXTS, round(LEAST_SHARE * len(rows)))
     found: list[pl.DataFrame] = []
     for size in range(1, LONGEST + 1):
-        yield Progress(size, LONGEST + 1, f"counting runs of {size} words" if size > 1 else "counting words")
+        step = Progress(size, LONGEST + 1, f"counting runs of {size} words" if size > 1 else "counting words")
+        yield step
         grams = _grams(tokens, size)
         for kind, where in (("phrase", pl.lit(True)), ("opener", pl.col("place") == 0),
                             ("closer", pl.col("place") + size - 1 == pl.col("last"))):
+            yield step  # each takes a second of long responses, and a person may not want to wait for it
             part = grams.filter(where).select("row", "words").unique()
             often = part.group_by("words").len().filter(pl.col("len") >= least)
             found.append(part.join(often, on="words", how="semi").with_columns(pl.lit(kind).alias("kind")))
@@ -298,7 +300,7 @@ def search(checkpoint: Checkpoint, weak: Weak, phrases: Sequence[str], steps: in
         if best is None:
             break
         phrase, now, texts = best
-        made.append(Step(phrase, clusters.mean(now - base), proportion(float((now > weak.best).sum()), n), len(phrases)))
+        made.append(Step(phrase, clusters.mean(now - base), proportion(float((now > weak.best).sum()), n), len(phrases) - step))
     alone.sort(key=lambda part: -float(part[1].mean()) if n else 0.0)
     found = Search(tuple(made), tuple((phrase, clusters.mean(gain)) for phrase, gain in alone), n)
     if not made or not len(checked.texts):

@@ -21,7 +21,7 @@ from rmexplorer.job import Job, Progress, finish
 from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.fixes import measured
+from rmexplorer.reward.fixes import Feature, measured
 from rmexplorer.reward.sources.columns import from_columns
 from rmexplorer.statistics import distinct
 from rmexplorer.workflows.analyze import analyze
@@ -50,14 +50,14 @@ def score(dataset: Dataset, checkpoint: Checkpoint) -> Job[np.ndarray]:
     return out
 
 
-def residual_values(dataset: Dataset, names: tuple[str, ...], plain: pl.Series) -> Job[np.ndarray]:
-    """Job: features (responses, names) of all responses, which read `plain` (responses,), as a residual takes them."""
+def residual_values(dataset: Dataset, features: tuple[Feature, ...], plain: pl.Series) -> Job[np.ndarray]:
+    """Job: their values (responses, features) of all responses, which read `plain` (responses,), as a residual takes them."""
     prompts = dataset.prompts["text"].gather(dataset.responses["prompt"])
     parts = []
     for start in range(0, len(plain), BLOCK):
         yield Progress(start, len(plain), "measuring features")
-        parts.append(measured(names, prompts[start : start + BLOCK], plain[start : start + BLOCK]))
-    return np.concatenate(parts) if parts else np.zeros((0, len(names)))
+        parts.append(measured(features, prompts[start : start + BLOCK], plain[start : start + BLOCK]))
+    return np.concatenate(parts) if parts else np.zeros((0, len(features)))
 
 
 def score_folder(folder: str, head: str) -> Job[str]:

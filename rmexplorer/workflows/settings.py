@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.problem import Problem
-from rmexplorer.reward.fixes import check_features
+from rmexplorer.reward.fixes import Feature, as_plain, check_features, from_plain, resolved
 from rmexplorer.reward.settings import TrainSettings
 
-RESIDUAL = ("characters",)
+RESIDUAL: tuple[Feature, ...] = ("characters",)
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,15 @@ class RunSettings:
 
     source_weights: (name of a source, factor of its training pairs), sorted; sources that are not named keep theirs.
     removed_phrases: taken out of every response before it is encoded; sorted, without white space at their ends.
-    residual_features: what the length fix residualize fits its lines on; characters alone is the line of length.
+    residual_features: what the length fix residualize fits its lines on, by name or a person's own with its definition;
+    characters alone is the line of length.
     """
 
     encoder: str = "lexical"
     train: TrainSettings = field(default_factory=TrainSettings)
     source_weights: tuple[tuple[str, float], ...] = ()
     removed_phrases: tuple[str, ...] = ()
-    residual_features: tuple[str, ...] = RESIDUAL
+    residual_features: tuple[Feature, ...] = RESIDUAL
 
     def __post_init__(self) -> None:
         for name, weight in self.source_weights:
@@ -44,7 +46,7 @@ class RunSettings:
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values, for JSON."""
         return {"encoder": self.encoder, **self.train.as_dict(), "source_weights": dict(self.source_weights),
-                "removed_phrases": list(self.removed_phrases), "residual_features": list(self.residual_features)}
+                "removed_phrases": list(self.removed_phrases), "residual_features": as_plain(self.residual_features)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunSettings:
@@ -52,13 +54,19 @@ class RunSettings:
         weights = {str(name): float(weight) for name, weight in dict(values.get("source_weights") or {}).items()}
         phrases = {str(phrase).strip() for phrase in values.get("removed_phrases") or ()}
         train = TrainSettings.from_dict(values)
-        features = tuple(dict.fromkeys(str(name) for name in values.get("residual_features") or RESIDUAL))
+        features = from_plain(values.get("residual_features") or RESIDUAL)
         return cls(str(values.get("encoder", "lexical")), train, tuple(sorted(weights.items())), tuple(sorted(phrases)), features)
 
 
-def settings_from(given: Mapping[str, Any]) -> RunSettings:
-    """Settings from options that may be None (not given) and from names that are no settings."""
+def settings_from(given: Mapping[str, Any], own: Sequence[OwnFeature] = ()) -> RunSettings:
+    """Settings from options that may be None (not given) and from names that are no settings.
+
+    own: a person's features, which `residual_features` may name; raises Problem where it names none of them.
+    """
     known = {setting.name for setting in fields(TrainSettings)} | {setting.name for setting in fields(RunSettings)}
-    if given.get("residual_features") and given.get("length_fix") is None:
-        given = {**given, "length_fix": "residualize"}
+    named = given.get("residual_features") or ()
+    if own and not {feature.name for feature in own} & set(named):
+        raise Problem("none of the features of your own is residualised on", f"add --residualize {own[0].name}")
+    if named:
+        given = {**given, "residual_features": resolved(named, own), "length_fix": given.get("length_fix") or "residualize"}
     return RunSettings.from_dict({name: value for name, value in given.items() if name in known and value is not None})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ from rmexplorer.workflows.scoring import heldout_of, score
 from rmexplorer.workflows.sets import SetSpec, Side, side_of
 from rmexplorer.workflows.training import length_gap
 
-VERSION = 7
+VERSION = 8
+ROWS = (("features", "responses"), ("familiarity", "pairs"))  # rows of a dataset, which may be a million
 LISTED = 200
 SAID = 20  # responses of each list in the JSON
 TRAINING_PROMPTS = 20_000
@@ -382,13 +383,18 @@ def shift_folders(first: str, second: str, head: str) -> Job[str]:
     path = result_path(one, two, head)
     if not cache.holds(path, read_result):
         result = yield from compare_sets(one, two, Checkpoint.load(Path(head)) if head else None)
-        results.keep_result(path, result)
+        results.keep_result(path, _with_rows(result, results.packed))
     return str(path)
 
 
 def read_result(path: Path | str) -> dict[str, Any]:
-    """What `shift_folders` kept; raises Problem where it is damaged."""
-    return results.read_result(path, "auc", "compare the sets again")
+    """What `shift_folders` kept, rows as arrays; raises Problem where it is damaged."""
+    return results.read_result(path, "auc", "compare the sets again", lambda found: _with_rows(found, results.unpacked))
+
+
+def _with_rows(result: dict[str, Any], turned: Callable[[Any], Any]) -> dict[str, Any]:
+    """The result with the rows that its features and groups are of turned into another form."""
+    return {**result, **{name: [{**row, key: turned(row[key])} for row in result[name]] for name, key in ROWS}}
 
 
 def as_json(result: dict[str, Any]) -> dict[str, Any]:

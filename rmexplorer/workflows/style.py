@@ -104,8 +104,9 @@ def style_as_json(given: Columns) -> Job[dict[str, Any]]:
     for place, row in enumerate(found.rows):
         yield Progress(place, len(found.rows), "following the reward")
         features.append({**_row_as_json(row, records), "reward": _reward_as_json(given, row.name)})
-    return {"pairs": found.pairs, "of": found.of, "headline": found.headline(), "style_only_accuracy": _plain(found.style_only),
-            "features": features}
+    even = found.headline(even=True) if any(row.even for row in found.rows) else None
+    return {"pairs": found.pairs, "of": found.of, "headline": found.headline(), "headline_of_subsets": even,
+            "style_only_accuracy": _plain(found.style_only), "features": features}
 
 
 def _row_as_json(row: FeatureRow, records: np.ndarray) -> dict[str, Any]:

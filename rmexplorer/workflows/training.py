@@ -23,7 +23,7 @@ from rmexplorer.paths import atomic, cache_file
 from rmexplorer.problem import Problem
 from rmexplorer.reward.baselines import MOST_TRAINING_PAIRS, bag_of_words, drawn, length_only, linear, style_only
 from rmexplorer.reward.checkpoint import Checkpoint
-from rmexplorer.reward.fixes import FeatureLines, LengthLine
+from rmexplorer.reward.fixes import Feature, FeatureLines, LengthLine, name_of
 from rmexplorer.reward.loss import fit_temperature
 from rmexplorer.reward.train import LEAST_TEMPERATURE_PAIRS, Fit, Knobs, train, validation_slice
 from rmexplorer.statistics import distinct
@@ -180,13 +180,13 @@ def residualize(
 
 
 def residualize_on(
-    dataset: Dataset, rewards: np.ndarray, names: tuple[str, ...], values: np.ndarray, fitted: Fit, split: Split
+    dataset: Dataset, rewards: np.ndarray, features: tuple[Feature, ...], values: np.ndarray, fitted: Fit, split: Split
 ) -> tuple[FeatureLines, float]:
-    """The lines of chosen features, as `residualize` fits that of length; values: (responses, names)."""
+    """The lines of chosen features, as `residualize` fits that of length; values: (responses, features)."""
     rows = split.training
     better, worse = dataset.chosen[rows], dataset.rejected[rows]
     shown, differences = distinct(np.concatenate([better, worse])), values[better] - values[worse]
-    lines = FeatureLines.fit(names, rewards[better].astype(np.float64) - rewards[worse], differences, values[shown])
+    lines = FeatureLines.fit(features, rewards[better].astype(np.float64) - rewards[worse], differences, values[shown])
     return lines, _temperature(fitted, differences @ np.array(lines.slopes))
 
 
@@ -290,9 +290,9 @@ def assess(
     residual: LengthLine | FeatureLines | None = None
     split, _ = split_of(dataset, settings, excluded)
     if settings.train.length_fix == "residualize" and settings.residual_features != RESIDUAL:
-        names = settings.residual_features
-        values = yield from residual_values(dataset, names, encoder.plain(dataset.responses["text"]))
-        residual, temperature = residualize_on(dataset, raw, names, values, fitted, split)
+        features = settings.residual_features
+        values = yield from residual_values(dataset, features, encoder.plain(dataset.responses["text"]))
+        residual, temperature = residualize_on(dataset, raw, features, values, fitted, split)
         raw = raw - residual.at(values)
     elif settings.train.length_fix == "residualize":
         characters = columns(dataset).characters
@@ -350,7 +350,7 @@ def _metrics(
         "hidden_dim": settings.train.hidden_dim,
         "loss": settings.train.loss,
         "length_fix": settings.train.length_fix,
-        "residual_features": list(settings.residual_features) if settings.train.length_fix == "residualize" else [],
+        "residual_features": [*map(name_of, settings.residual_features)] if settings.train.length_fix == "residualize" else [],
         "source_weights": dict(settings.source_weights),
         "removed_phrases": list(settings.removed_phrases),
         "seed": settings.train.seed,

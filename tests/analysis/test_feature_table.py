@@ -156,7 +156,9 @@ def test_that_the_command_line_gives_it(tmp_path: Path, capsys: pytest.CaptureFi
     assert {"hope", "long", "closer", "characters"} <= set(names) and found["style_only_accuracy"]["ci"]
     assert found["features"][0]["labels"]["ci"] and set(found["features"][0]["by"]) > {"forum", "handbook"}
     assert main(["analyze", str(demo_path()), "--style"]) == 0
-    assert "style alone, cross-validated" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "style alone, cross-validated" in said
+    assert 0 < said.index("Mean of subsets: Chosen and rejected differ most in ") < said.index("All pairs: Chosen and rejected")
     assert main(["analyze", str(demo_path()), "--features", str(own)]) == 0
     said = capsys.readouterr().out
     assert "  hope " in said and "  long " in said and "more with --json" in said, "one's own are told, however little they tell"

@@ -142,6 +142,7 @@ def test_that_the_search_ends_a_weak_response_with_the_planted_phrase(
     found = finish(search(head, weak, ["I hope this helps!", "The end of it.", "Sorry about that."]))
     assert found.steps[0].phrase == "I hope this helps!" and found.steps[0].gain.low > 0
     assert found.alone[0][0] == "I hope this helps!" and found.responses == weak.searched == 60 < len(weak.texts) == 120
+    assert [step.tried for step in found.steps] == [3, 2, 1][: len(found.steps)], "one that is appended already is not tried again"
     assert found.steps[-1].gain.value >= found.steps[0].gain.value and "weak responses" in found.sentence()
 
 

@@ -82,7 +82,7 @@ def settle(window: Window) -> None:
     for _ in range(3):
         QApplication.processEvents()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # as the real event loop does
-        wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.compute.idle)
+        wait_until(lambda: window.panes[window.desk.state.pane].settled and window.desk.idle)
 
 
 @pytest.fixture(name="settle")

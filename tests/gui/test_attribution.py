@@ -10,11 +10,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from rmexplorer.app.jobs import Run
 from rmexplorer.encoders import ENCODERS, Encoder
+from rmexplorer.gui import attribution
 from rmexplorer.gui.attribution import NEEDS_HEAD
 from rmexplorer.gui.window import Window
-from rmexplorer.job import finish
+from rmexplorer.job import Progress, finish
 from rmexplorer.workflows.attributing import explain, nearest_training
+from rmexplorer.workflows.encoding import encode_folder
 
 Settle = Callable[[Window], None]
 
@@ -116,3 +119,35 @@ def test_that_an_encoder_that_is_no_sum_over_words_offers_no_gradient(
     button = window.inspector.method.choice.group.button(1)
     assert not button.isEnabled() and "no sum over words" in button.toolTip()
     assert window.inspector.view.weights is not None
+
+
+def test_that_many_responses_are_encoded_by_the_worker_while_words_are_shown(
+    window: Window, trained: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attribution, "AT_ONCE", 100)
+    runs: list[tuple[Run, str, tuple[Any, ...]]] = []
+
+    def order(title: str, module: str, function: str, arguments: tuple[Any, ...], **more: Any) -> Run:
+        runs.append((Run(title, **more), f"{module}.{function}", arguments))
+        return runs[-1][0]
+
+    trained.show(window, "responses")
+    monkeypatch.setattr(window.desk.jobs, "order", order)
+    window.desk.look_at(0)
+    window.inspector.mode.group.button(1).click()
+    settle(window)
+    near = window.inspector.near
+    (run, name, arguments), = runs
+    assert name == "rmexplorer.workflows.encoding.encode_folder" and window.inspector.view.weights is not None
+    run.each(Progress(3, 9, "encoding"))
+    assert near.said.text() == "Encoding responses first: 3 of 9" and near.said.isVisible() and not near.buttons
+    run.cancelled()
+    assert near.said.text().startswith("This was cancelled")
+    window.desk.look_at(5)
+    settle(window)
+    assert len(runs) == 2 and near.said.text() == "Looking for them …"
+    finish(encode_folder(*arguments))
+    runs[1][0].done(None)
+    settle(window)
+    assert near.shown == finish(nearest_training(trained.dataset, trained.trained.checkpoint, int(trained.dataset.chosen[5])))
+    assert len(runs) == 2 and len(near.buttons) == 3

@@ -16,6 +16,7 @@ from PySide6.QtTest import QTest
 from rmexplorer.analysis.fix_comparison import changed_pairs, fix_comparison
 from rmexplorer.app.jobs import Run
 from rmexplorer.data.dataset import Dataset
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.gui.fix_form import joined, parted
 from rmexplorer.gui.panes.fixes import FixesPane
 from rmexplorer.gui.window import Window
@@ -351,21 +352,26 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
     sourced: tuple[Window, FixesPane, RunRecord], settle: Settle, wait_until: Callable[..., None]
 ) -> None:
     window, pane, plain = sourced
+    window.desk.measure_own((OwnFeature("shouts", "regex", "!"),))
+    settle(window)
     pane.on_features.setFocus()
     QTest.keyClick(pane.on_features, Qt.Key.Key_Space)
     pick = pane.pick
     assert pick is not None and pick.isVisible() and pick.names() == ["characters"] and not pick.train.isEnabled()
     pick.features.setCurrentRow(1)
     QTest.keyClick(pick.features, Qt.Key.Key_Space)
-    assert pick.names() == ["characters", "words"] and pick.train.isEnabled()
+    pick.features.setCurrentRow(pick.features.count() - 1)
+    QTest.keyClick(pick.features, Qt.Key.Key_Space)
+    assert pick.names() == ["characters", "words", "shouts"] and pick.train.isEnabled()
     QTest.mouseClick(pick.train, Qt.MouseButton.LeftButton)
     assert pane.fixing.running == "features" and not pane.on_features.isEnabled()
     wait_until(lambda: not pane.fixing.running, 60)
     settle(window)
     row = pane.list.model.rows[4]
-    assert row.fix == "features" == pane.result.fix and row.does == "lines of characters, words" and row.pull is not None
+    assert row.fix == "features" == pane.result.fix and row.does == "lines of characters, words, shouts" and row.pull is not None
     kept = window.desk.project.runs(plain.fingerprint)[0]
-    assert kept.settings["residual_features"] == ["characters", "words"] and kept.name == "linear-level"
+    assert kept.settings["residual_features"] == ["characters", "words", {"name": "shouts", "regex": "!"}]
+    assert kept.name == "linear-level" and kept.metrics["residual_features"] == ["characters", "words", "shouts"]
     assert abs(pane.result.result.comparison.after.correlation.value) < abs(pane.result.result.comparison.before.correlation.value)
     assert pane.header.headline.text.startswith("Residualizing on features") and pane.list.model.rows[1].note == "not trained yet"
     pane.changes.page.set_current("probes")
@@ -384,7 +390,8 @@ def test_that_features_to_residualise_on_are_picked_by_keyboard(
 
 
 def test_that_probes_are_given_up_when_their_heads_are_out_of_sight(
-    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle, monkeypatch: pytest.MonkeyPatch
+    compared: tuple[Window, FixesPane, dict[str, np.ndarray]], settle: Settle, monkeypatch: pytest.MonkeyPatch,
+    wait_until: Callable[..., None],
 ) -> None:
     window, pane, _ = compared
     runs: list[Run] = []
@@ -396,7 +403,8 @@ def test_that_probes_are_given_up_when_their_heads_are_out_of_sight(
     monkeypatch.setattr(window.desk.jobs, "order", order)
     pane.changes.page.set_current("probes")
     pane.changes.page.changed.emit("probes")
-    assert len(runs) == 1 and not pane.settled
+    assert not pane.settled
+    wait_until(lambda: len(runs) == 1)
     window.desk.set_query("words>100000")
     settle(window)
     runs[0].done("gone")  # comes too late: there is no such file

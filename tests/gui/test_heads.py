@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_of_run, keep_head
 from rmexplorer.gui.window import Window
+from rmexplorer.job import Job
 from rmexplorer.reward.checkpoint import Checkpoint
 from tests.gui.conftest import Loop
 
 Wait = Callable[[Callable[[], bool]], None]
+
+
+def kept(window: Window, trained: Loop) -> Job[Path]:
+    """The head as a run of the window's project."""
+    project, made = window.desk.project, trained.trained
+    run = project.add_run("head", trained.dataset.fingerprint, {}, made.metrics, made.history, made.checkpoint.to_bytes())
+    return head_of_run(project.path, run.id)
 
 
 def test_that_a_head_is_read_outside_the_thread_of_the_window(
@@ -30,7 +38,7 @@ def test_that_a_head_is_read_outside_the_thread_of_the_window(
     window.desk.show_dataset(trained.dataset, trained.folder)
     file = tmp_path / "kept.safetensors"
     trained.trained.checkpoint.save(file)
-    for name, head in (("of a file", file), ("of the project", trained.trained.checkpoint.to_bytes())):
+    for name, head in (("of a file", file), ("of the project", kept(window, trained))):
         window.desk.training.score(head, name)
         wait_until(lambda: not window.desk.jobs.runs)
         assert window.desk.state.rewards is not None and window.desk.state.rewards.name == name
@@ -42,9 +50,8 @@ def test_that_of_two_heads_the_one_asked_for_last_is_shown(window: Window, train
     desk.show_dataset(trained.dataset, trained.folder)
     shown: list[str] = []
     desk.session.changed.connect(lambda state, names: shown.append(state.rewards.name) if "rewards" in names else None)
-    content = trained.trained.checkpoint.to_bytes()
-    desk.training.score(content, "first")
-    desk.training.score(content, "last")
+    desk.training.score(kept(window, trained), "first")
+    desk.training.score(kept(window, trained), "last")
     wait_until(lambda: not desk.jobs.runs)
     assert shown == ["last"]
 
@@ -52,7 +59,7 @@ def test_that_of_two_heads_the_one_asked_for_last_is_shown(window: Window, train
 def test_that_rewards_shown_meanwhile_are_not_taken_away(window: Window, trained: Loop, wait_until: Wait) -> None:
     desk = window.desk
     trained.show(window)
-    desk.training.score(trained.trained.checkpoint.to_bytes(), "late")
+    desk.training.score(kept(window, trained), "late")
     trained.show(window)
     wait_until(lambda: not desk.jobs.runs)
     assert desk.state.rewards is not None and desk.state.rewards.name == "head-256"

@@ -664,8 +664,12 @@ def test_that_the_table_is_of_a_subset_where_one_is_chosen(window: Window, settl
     assert marks().contrasts[0] is row.labels
     assert "McNemar" in pane.header.method_label.text() and pane.header.headline.text == card.found.headline()
     card.over.setCurrentIndex(3)
+    before = pane.header.headline.text
     card.over.activated.emit(3)
+    assert pane.header.headline.stale and pane.header.headline.text == f"{before.rstrip('.')}, before the change."
+    assert not pane.header.method_label.text()
     settle(window)
+    assert not pane.header.headline.stale and pane.header.headline.text == card.found.headline()
     assert marks().contrasts[0].effect.n == 80 and marks().contrasts[0].effect.value < 0
     pane._open_feature("exclamations")
     settle(window)

@@ -68,7 +68,7 @@ def test_that_a_group_is_selected_by_keyboard(shifting: ShiftPane) -> None:
     QTest.keyClick(shifting.familiarity.view, Qt.Key.Key_Right)
     QTest.keyClick(shifting.familiarity.view, Qt.Key.Key_Return)
     mask = shifting.desk.state.selection.mask
-    assert mask is not None and np.flatnonzero(mask).tolist() == shifting.result["familiarity"][0]["pairs"]
+    assert mask is not None and np.flatnonzero(mask).tolist() == shifting.result["familiarity"][0]["pairs"].tolist()
 
 
 def test_that_a_feature_selects_the_new_pairs_of_its_excess(shifting: ShiftPane) -> None:
@@ -199,7 +199,7 @@ def test_that_a_feature_and_a_group_of_a_second_file_are_read(
     assert pane.result is not None
     pane._pick_group(1)
     wait_until(lambda: pane.reading is not None)
-    assert pane.reading is not None and pane.reading.rows.tolist() == pane.result["familiarity"][1]["pairs"]
+    assert pane.reading is not None and pane.reading.rows.tolist() == pane.result["familiarity"][1]["pairs"].tolist()
     pane.reading.close()
     pane.reading = None
     pane.features.chosen.emit(0)

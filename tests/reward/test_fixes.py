@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rmexplorer.data.own_features import OwnFeature
 from rmexplorer.encoders import EncoderState
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
@@ -23,6 +25,7 @@ from rmexplorer.reward.fixes import (
     balanced_weights,
     check_features,
     correlation_penalty,
+    from_plain,
     measured,
     within_prompt_slope,
 )
@@ -195,3 +198,18 @@ def test_that_a_head_keeps_its_lines_of_features_and_refuses_broken_ones(tmp_pat
     for names in ((), ("no_such_feature",)):
         with pytest.raises(Problem, match="feature"):
             check_features(names)
+
+
+def test_that_a_head_keeps_the_definition_of_a_feature_of_ones_own() -> None:
+    own = OwnFeature("shouts", "regex", "!")
+    lines = FeatureLines(("bold", own), (0.5, -1.0), (0.0, 0.25))
+    kept = Checkpoint(RewardModel(2, 0, 0), EncoderState("hashing", {"dimensions": 2}, {}), residual=lines)
+    assert b'\\"layout\\": 5' in kept.to_bytes(), "a version that knows no such features would leave them out of the reward"
+    written = json.loads(json.dumps(lines.as_dict()))["names"]
+    assert written == ["bold", {"name": "shouts", "regex": "!"}] and from_plain(written, tried=True) == kept.measures
+    values = measured(kept.measures, pl.Series(["?", "?"]), pl.Series(["**No!** Never!", ""]))
+    assert values.tolist() == [[1.0, 2.0], [0.0, 0.0]]
+    with pytest.raises(Problem, match="the regex of the feature shouts cannot be used"):
+        from_plain([{"name": "shouts", "regex": "("}], tried=True)
+    with pytest.raises(Problem, match="shouts is named twice"):
+        check_features((own, "shouts"))

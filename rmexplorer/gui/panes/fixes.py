@@ -13,7 +13,7 @@ from rmexplorer.analysis.fix_comparison import MATCHED, changed_pairs
 from rmexplorer.app.fixing import Fixing
 from rmexplorer.app.own_probes import known_probes, stock_phrases
 from rmexplorer.app.state import State
-from rmexplorer.app.training import keep_head
+from rmexplorer.app.training import head_of_run
 from rmexplorer.gui.card_work import CardWork
 from rmexplorer.gui.fix_cards import ChangesCard, FixScatterCard
 from rmexplorer.gui.fix_data import FixesDrawn
@@ -23,12 +23,15 @@ from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import split_of
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, GhostButton, PrimaryButton, SecondaryButton
+from rmexplorer.job import Job
 from rmexplorer.problem import Problem
 from rmexplorer.project import RunRecord
+from rmexplorer.reward.fixes import name_of
 from rmexplorer.wording import counted, method_line, style
 from rmexplorer.workflows.comparing import read_probes
 from rmexplorer.workflows.fixing import FEATURES, PHRASES, SOURCE, fix_of_run
 from rmexplorer.workflows.probing import encode_probes
+from rmexplorer.workflows.settings import RESIDUAL, RunSettings
 
 NAMES = {"none": "None", "residualize": "Residualize", "balance": "Length-balanced", "penalty": "Penalty",
          "features": "On features", "source": "Source dropped", "phrases": "Phrases removed"}
@@ -275,12 +278,17 @@ class FixesPane(Pane):
         heads = (known["none"].id, known[fix].id)
         if self._probing.pending and heads == self._probed:
             return
-        try:
-            files = [str(keep_head(self.desk.project.head(head))) for head in heads]
-        except Problem as problem:
-            self.changes.show_error(problem)
-            return
         self._probed = heads
+        chosen, project = encode_probes(known_probes(self.desk)), self.desk.project.path
+
+        def files() -> Job[list[str]]:
+            found = []
+            for head in heads:
+                found.append(str((yield from head_of_run(project, head))))
+            return found
+
+        def order(found: list[str]) -> None:
+            self._probing.order("rmexplorer.workflows.comparing", "probes_folder", (str(folder), *found, chosen), show)
 
         def show(path: str) -> None:
             try:
@@ -291,8 +299,7 @@ class FixesPane(Pane):
             state = self.desk.state
             self.changes.show_probes(found, state.dataset.name if state.dataset is not None else "")
 
-        self._probing.order("rmexplorer.workflows.comparing", "probes_folder",
-                            (str(folder), *files, encode_probes(known_probes(self.desk))), show)
+        self._probing.ask(files, order)
 
     @property
     def settled(self) -> bool:
@@ -303,8 +310,9 @@ class FixesPane(Pane):
 
     def _pick_features(self) -> None:
         before = self.fixing.family().get(FEATURES)
-        chosen = before.settings.get("residual_features") if before is not None else ("characters",)
-        self.pick = FeaturePick(tuple(chosen or ()), self)
+        chosen = RunSettings.from_dict(before.settings).residual_features if before is not None else RESIDUAL
+        own = tuple(feature.name for feature in self.desk.own_features())
+        self.pick = FeaturePick(tuple(map(name_of, chosen)), own, self)
         self.pick.asked.connect(lambda names: self.train_one(FEATURES, names))
         self.pick.show_under(self.on_features)
 
@@ -369,7 +377,7 @@ def _does(fix: str, record: RunRecord | None) -> str:
         weights = record.settings.get("source_weights") or {}
         return ", ".join(f"without {name}" if not weight else f"{name} × {weight:g}" for name, weight in weights.items())
     if record is not None and fix == FEATURES:
-        return "lines of " + ", ".join(style(name) for name in record.settings.get("residual_features") or ())
+        return "lines of " + ", ".join(style(name_of(one)) for one in RunSettings.from_dict(record.settings).residual_features)
     if record is not None and fix == PHRASES:
         return "without " + ", ".join(f"“{phrase}”" for phrase in record.settings.get("removed_phrases") or ())
     return DOES[fix]

@@ -171,6 +171,10 @@ class LengthStylePane(Pane):
             return
         given, subset = self.result.given, self.table.subset
         self._tabled = given, given
+        if not self.table.isHidden():  # the sentence in sight is of other pairs now
+            self.header.set_headline("" if self.table.found is None else self._headline, stale=True)
+            self.header.set_method("")
+        self.table.found = None
 
         def show(found: tuple[Measured, FeatureTable]) -> None:
             self._tabled = given, found[0].given
@@ -217,12 +221,12 @@ class LengthStylePane(Pane):
         if self.result is None:
             return
         found, split = self.table.found, split_of(self.desk.state)
-        if self.table.isHidden() or found is None:
+        if self.table.isHidden():
             self.set_finding(self.result.found, split)
             return
-        self._headline = found.headline(self.table.even)
+        self._headline = "" if found is None else found.headline(self.table.even)
         self.header.set_headline(self._headline)
-        self.header.set_method(found.method(split, self.table.even))
+        self.header.set_method("" if found is None else found.method(split, self.table.even))
 
     # Drawing
 

@@ -15,10 +15,12 @@ from rmexplorer.app.state import Selection, State
 from rmexplorer.gui.cards import CardList
 from rmexplorer.gui.pane import Pane, pane
 from rmexplorer.gui.scope import ScopeSwitch, split_of
+from rmexplorer.gui.status import progress_sentence
 from rmexplorer.gui.text_map import TextMapCard
 from rmexplorer.gui.text_places import LISTED, Places, sources
 from rmexplorer.gui.theme import px
 from rmexplorer.gui.widgets import Card, Segmented
+from rmexplorer.job import Progress
 from rmexplorer.problem import Problem
 from rmexplorer.wording import counted, method_line
 from rmexplorer.workflows.mapping_texts import open_map
@@ -133,8 +135,13 @@ class MapPane(Pane):
         self.run = self.desk.jobs.order(
             f"Placing {noun}s", "rmexplorer.workflows.mapping_texts", "map_texts", (str(folder), noun, how),
             done=lambda file: self._done(key, file), failed=lambda problem: self._fail(key, problem),
-            cancelled=lambda: self._cancelled(key), quiet=True,
+            cancelled=lambda: self._cancelled(key), each=self._beat, minor=True,
         )
+
+    def _beat(self, progress: Progress) -> None:
+        """Say in the card how far the first map is; the better one is made beside it, and the status strip says so."""
+        if self.result is None and self.run is not None:
+            self.card.show_loading(progress_sentence(self.run) or "Placing texts")
 
     def _done(self, key: tuple[Path, str, str], file: str) -> None:
         self.run = self.ordered = None

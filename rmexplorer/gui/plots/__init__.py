@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rmexplorer.gui.plots.axis import RoundAxis
-from rmexplorer.gui.plots.card import ColumnsModel, MarkLegend, PlotCard, ShareLegend
+from rmexplorer.gui.plots.card import ColumnsModel, FigureCard, MarkLegend, PlotCard, ShareLegend
 from rmexplorer.gui.plots.curves import BandItem, Bars, Hill, LineCurve, ReferenceLine, StepHistogram
 from rmexplorer.gui.plots.density import DensityImage
 from rmexplorer.gui.plots.export import Caption, picture, save_picture, save_table
@@ -16,7 +16,7 @@ from rmexplorer.gui.plots.sparkline import Sparkline, paint_sparkline
 from rmexplorer.gui.plots.view import PlotView, inside
 
 __all__ = [
-    "BandItem", "Bars", "Caption", "ColumnsModel", "ContourHill", "DensityImage", "ForestMark", "ForestPlot",
+    "BandItem", "Bars", "Caption", "ColumnsModel", "ContourHill", "DensityImage", "FigureCard", "ForestMark", "ForestPlot",
     "ForestRow", "HexItem", "Hill", "HoverCard", "Item", "Label", "LineCurve", "MarkLegend", "PairLink", "PlotCard",
     "PlotView", "PointItem", "ReferenceLine", "RoundAxis", "ShareLegend", "Sparkline", "StepHistogram", "WhiskerPoints",
     "bin_hexagons", "inside", "paint_sparkline", "picture", "save_picture", "save_table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QPointF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPolygonF, QShortcut
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QTableView, QVBoxLayout, QWidget
 
-from rmexplorer.gui.plots.export import Caption, copy_picture, save_picture, save_table
+from rmexplorer.gui.plots.export import Caption, WidgetDrawing, copy_picture, save_picture, save_table
 from rmexplorer.gui.plots.view import PlotView
 from rmexplorer.gui.theme import color, font, px, scale_table, themes
 from rmexplorer.gui.widgets.card import Card
@@ -51,46 +52,24 @@ class ColumnsModel(QAbstractTableModel):
         return self.names[section] if orientation == Qt.Orientation.Horizontal else section + 1
 
 
-class PlotCard(Card):
-    """A Card whose content is a PlotView (`view`), with tools for picture, copy and more.
+class FigureCard(Card):
+    """A Card with the tools of a figure: picture, copy and more. `drawing` is what pictures show, all of the card here.
 
     `tabled` data (see set_table) is what CSV export and "Show as table" give.
     """
 
-    def __init__(self, title: str, subtitle: str = "", y_title: str = "", x_title: str = "", x_kind: str = "number",
-                 y_kind: str = "number", grid: str = "y", left_width: int = 40, parent: QWidget | None = None) -> None:
-        """Axis kinds: number, signed, percent, count, log2, log10 (data as logarithms); grid: both, x, y, none."""
+    def __init__(self, title: str, subtitle: str = "", parent: QWidget | None = None) -> None:
         super().__init__(title, subtitle, parent=parent)
         self.body.setSpacing(0)
-        self.y_title = label(y_title, "secondary", "small")
-        self.x_title = label(x_title, "secondary", "small")
-        self.x_title.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.view = PlotView(x_kind, y_kind, grid, left_width)
-        self.add(self.y_title)
-        self.body.addSpacing(px(4))
-        self.add(self.view, 1)
-        self.add(self.x_title)
-        self.set_titles(y_title, x_title)
         self.columns: dict[str, Any] = {}
         self.headline, self.context = "", ""
         self.tool_picture = self.add_tool("image", "Save picture", self.ask_picture)
         self.tool_copy = self.add_tool("copy", "Copy picture", self.copy_picture)
         self.tool_more = self.add_tool("ellipsis", "More", self.open_menu)
-        self.describe("", "")
-        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self.copy_picture)
-
-    def set_titles(self, y_title: str, x_title: str) -> None:
-        """Replace the axis titles: "↑ Reward", "Words in the response, log scale →"."""
-        for part, text in ((self.y_title, y_title), (self.x_title, x_title)):
-            part.setText(text)
-            part.setVisible(bool(text))
 
     def describe(self, headline: str, context: str) -> None:
-        """What exports and a screen reader say besides: the headline; data set, model and filter."""
+        """What exports say besides: the headline; data set, model and filter."""
         self.headline, self.context = headline, context
-        self.view.describe(self.title_label.text(), f"{headline} {context}".strip())
 
     def set_table(self, columns: Mapping[str, Any]) -> None:
         """Give what is drawn as columns of one length."""
@@ -99,11 +78,11 @@ class PlotCard(Card):
     def caption(self) -> Caption:
         """The texts of an export."""
         title = " · ".join(part for part in (self.title_label.text(), self.subtitle_label.text()) if part)
-        return Caption(title, self.headline, self.context, self.y_title.text(), self.x_title.text())
+        return Caption(title, self.headline, self.context)
 
     def drawing(self) -> Any:
-        """What pictures show: the view."""
-        return self.view
+        """What pictures show."""
+        return WidgetDrawing(self.content)
 
     def copy_picture(self) -> None:
         """Put the plot on the clipboard."""
@@ -146,8 +125,6 @@ class PlotCard(Card):
         table = menu.addAction("Show as table")
         table.triggered.connect(lambda checked=False: self.show_table())
         table.setEnabled(bool(self.columns))
-        reset = menu.addAction("Reset zoom")
-        reset.triggered.connect(lambda checked=False: self.view.reset())
         return menu
 
     def open_menu(self) -> None:
@@ -171,6 +148,53 @@ class PlotCard(Card):
         dialog.resize(px(520), px(420))
         dialog.show()
         return dialog
+
+
+class PlotCard(FigureCard):
+    """A FigureCard whose content is a PlotView (`view`), with axis titles as lines above and below it."""
+
+    def __init__(self, title: str, subtitle: str = "", y_title: str = "", x_title: str = "", x_kind: str = "number",
+                 y_kind: str = "number", grid: str = "y", left_width: int = 40, parent: QWidget | None = None) -> None:
+        """Axis kinds: number, signed, percent, count, log2, log10 (data as logarithms); grid: both, x, y, none."""
+        super().__init__(title, subtitle, parent)
+        self.y_title = label(y_title, "secondary", "small")
+        self.x_title = label(x_title, "secondary", "small")
+        self.x_title.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.view = PlotView(x_kind, y_kind, grid, left_width)
+        self.add(self.y_title)
+        self.body.addSpacing(px(4))
+        self.add(self.view, 1)
+        self.add(self.x_title)
+        self.set_titles(y_title, x_title)
+        self.describe("", "")
+        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
+        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.activated.connect(self.copy_picture)
+
+    def set_titles(self, y_title: str, x_title: str) -> None:
+        """Replace the axis titles: "↑ Reward", "Words in the response, log scale →"."""
+        for part, text in ((self.y_title, y_title), (self.x_title, x_title)):
+            part.setText(text)
+            part.setVisible(bool(text))
+
+    def describe(self, headline: str, context: str) -> None:
+        """What exports and a screen reader say besides: the headline; data set, model and filter."""
+        super().describe(headline, context)
+        self.view.describe(self.title_label.text(), f"{headline} {context}".strip())
+
+    def caption(self) -> Caption:
+        """The texts of an export, with the axis titles."""
+        return replace(super().caption(), y_title=self.y_title.text(), x_title=self.x_title.text())
+
+    def drawing(self) -> Any:
+        """What pictures show: the view."""
+        return self.view
+
+    def menu(self) -> QMenu:
+        """The menu of the card; panes may add to it before it opens."""
+        menu = super().menu()
+        menu.addAction("Reset zoom").triggered.connect(lambda checked=False: self.view.reset())
+        return menu
 
 
 class ShareLegend(QWidget):

@@ -86,6 +86,7 @@ class Headline(QWidget):
         self.role = role
         self.text = ""
         self.stale = False
+        self._heights: dict[int, int] = {}  # by width: a layout asks for the same ones again and again
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -102,6 +103,7 @@ class Headline(QWidget):
         self._restyle()
 
     def _restyle(self) -> None:
+        self._heights.clear()
         self.updateGeometry()
         self.update()
 
@@ -149,7 +151,9 @@ class Headline(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return round(min(self.LINES, max(1, self.lines(width)[1])) * self._line_height())
+        if width not in self._heights:
+            self._heights[width] = round(min(self.LINES, max(1, self.lines(width)[1])) * self._line_height())
+        return self._heights[width]
 
     def sizeHint(self) -> QSize:
         return QSize(px(560), self.heightForWidth(self.width() if self.width() > 100 else px(560)))
