@@ -34,6 +34,7 @@ FEWEST_BINS = 4  # fewer finer bins than this say no more than the three groups
 SPREAD = 0.3  # of a column's width on each side that its finer bins take
 WIDE = 380  # px of card from which texts are written out
 NAMES_WIDE = 320  # px of card from which columns have their full names
+ONE_LINE = 154  # px of a column from which length only and the count share a line
 TWO_LINES = 112  # px of plot from which the count stands below the values
 
 
@@ -141,7 +142,9 @@ class LengthAccuracyCard(PlotCard):
         values = values[np.isfinite(values)]
         low, high = float(values.min()), float(values.max())
         height = max(view.height() - px(24), px(50))
-        counts = height >= px(TWO_LINES)
+        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
+        one_line = column >= px(ONE_LINE)
+        counts = height >= px(TWO_LINES) and not one_line
         wide = max(high - low, 0.15)
         low -= 0.06 * wide
         room = px(54 if counts else 38)
@@ -152,11 +155,11 @@ class LengthAccuracyCard(PlotCard):
             for value in round_steps(low, min(high, 1.0) + 1e-9, 4)
         ])
         view.labels.clear()
-        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         for spot in self.coarse:
             view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
             alone = number(spot.group.length_only)
-            view.add_label(f"length {alone}" if column >= px(76) else f"({alone})", spot.x, top, "text2", "below", boxed=False, gap=17)
+            beside = f"length only {alone} · n = {spot.group.accuracy.n:,}" if one_line else f"length {alone}"
+            view.add_label(beside if column >= px(76) else f"({alone})", spot.x, top, "text2", "below", boxed=False, gap=17)
             if counts:
                 view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=33)
         scale = (1.0 / column, (top - low) / height)

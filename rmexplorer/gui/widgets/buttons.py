@@ -316,6 +316,13 @@ class Segmented(QWidget):
         if isinstance(button, Button):
             button.disable(reason)
 
+    def offer(self, key: str, shown: bool) -> None:
+        """Show one choice, or leave it out; it must not be the chosen one."""
+        button = self.group.button(self.keys.index(key))
+        if button.isHidden() is shown:
+            button.setVisible(shown)
+            self.updateGeometry()
+
     def _toggled(self, place: int, checked: bool) -> None:
         if checked:
             self.set_current(self.keys[place])
@@ -326,7 +333,8 @@ class Segmented(QWidget):
             Qt.Key(event.key()), 0
         )
         place = self.group.checkedId() + step
-        while step and 0 <= place < len(self.keys) and not self.group.button(place).isEnabled():
+        while step and 0 <= place < len(self.keys) and not (
+                self.group.button(place).isEnabled() and not self.group.button(place).isHidden()):
             place += step
         if step and 0 <= place < len(self.keys):
             self.group.button(place).setChecked(True)
