@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -247,9 +247,12 @@ class Chip(Button):
 class _Segment(Button):
     """One choice of a Segmented."""
 
-    def __init__(self, text: str, parent: QWidget) -> None:
+    def __init__(self, text: str, parent: QWidget, tip: str = "") -> None:
         super().__init__(text, "", "segment", "", parent)
         self.setCheckable(True)
+        self._usual_tip = tip
+        self.setToolTip(tip)
+        self.setAccessibleDescription(tip)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Up):
@@ -277,8 +280,8 @@ class Segmented(QWidget):
     changed = Signal(str)
 
     def __init__(self, choices: Sequence[tuple[str, str]], current: str = "", name: str = "",
-                 parent: QWidget | None = None) -> None:
-        """`choices` are (key, text) pairs; `name` is the accessible name."""
+                 parent: QWidget | None = None, tips: Mapping[str, str] | None = None) -> None:
+        """`choices` are (key, text) pairs; `name` is the accessible name; `tips` say in a sentence what a choice means."""
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -288,8 +291,8 @@ class Segmented(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(0)
-        for place, (_, text) in enumerate(choices):
-            segment = _Segment(text, self)
+        for place, (key, text) in enumerate(choices):
+            segment = _Segment(text, self, (tips or {}).get(key, ""))
             segment.setAccessibleName(f"{name}: {text}" if name else text)
             self.group.addButton(segment, place)
             row.addWidget(segment)
