@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QFontInfo
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 import rmexplorer.gui
@@ -113,6 +113,19 @@ def test_that_the_style_sheet_has_the_colours_of_the_theme(qapp: QApplication) -
     assert LIGHT.surface not in qapp.styleSheet()
     assert "$" not in qapp.styleSheet().replace("$token", "").replace("$m_", "").replace("$i_", "")
     assert qapp.palette().window().color().name().upper() == DARK.bg
+
+
+@pytest.mark.parametrize("made", [QLineEdit, QPlainTextEdit])
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_that_a_hint_in_a_field_can_be_read(qapp: QApplication, qtbot: QtBot, made: type[QWidget], theme: Colors) -> None:
+    themes.apply(qapp, "dark" if theme.dark else "light")
+    field = made()
+    qtbot.addWidget(field)
+    field.setPlaceholderText("HHHHHHHH")
+    field.resize(200, 40)
+    image = field.grab().toImage()
+    inks = {image.pixelColor(x, y).name().upper() for x in range(8, 60) for y in range(6, 34)}
+    assert theme.text3 in inks and contrast(theme.text3, theme.surface) >= 4.5
 
 
 def test_that_the_style_sheet_scales(qapp: QApplication) -> None:
