@@ -83,7 +83,7 @@ class ReliabilityCard(PlotCard):
     picked = Signal(list, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Reliability", "", "↑ Share of pairs where people agree", "Model confidence in its pick →",
+        super().__init__("Reliability", "", "↑ Share of pairs where the labels agree", "Model confidence in its pick →",
                          "percent", "percent", "both", left_width=44, parent=parent)
         self.bins: Bins | None = None
         self.other: tuple[Bins, str] | None = None

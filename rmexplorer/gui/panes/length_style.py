@@ -38,7 +38,7 @@ FORMULA = (
     "a logistic model of the label on Δ log characters. The trend is least squares of the reward on log2 words over distinct "
     "responses, with an interval by bootstrap over prompts; dashed, that of margins on differences within prompts. For other features "
     "both are for 1 within-prompt SD more, the dashed one beside the difference in log characters. Similar length: |Δ log characters| "
-    "< 0.1. Style at equal length is a logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the "
+    "< 0.1. Style at equal length is a logistic regression, for each feature, of the label or of σ(margin) (model) on the "
     "difference in the feature, in within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, "
     "q-values Benjamini–Hochberg's over features. All features: the mean paired difference in within-prompt SD, q by exact McNemar, or "
     "for the mean of subsets (20 pairs of 5 prompts or more, each counted alike) by Student's t over prompts. An effect is an "
