@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QFontInfo
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -30,6 +31,16 @@ from rmexplorer.gui.theme import (
     themes,
 )
 from rmexplorer.paths import resource
+
+class StyleChanges(QObject):
+    """Counts what a widget is told of its style."""
+
+    count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.StyleChange
+        return False
+
 
 # token, on surface light, on bg light, on surface dark, on bg dark: as the design guide says
 TABLE = [
@@ -146,6 +157,21 @@ def test_that_a_change_of_theme_is_told_and_widgets_follow(qapp: QApplication, q
     assert label.font().pixelSize() == 27
     assert button.icon().pixmap(24, 24).toImage() != before
     assert color("surface").name().upper() == DARK.surface
+
+
+def test_that_a_change_of_theme_polishes_a_widget_as_often_at_any_depth(qapp: QApplication, qtbot: QtBot) -> None:
+    changes: list[int] = []
+    for depth in (1, 12):
+        made = [QWidget()]
+        for _ in range(depth):
+            made.append(QWidget(made[-1]))
+        qtbot.addWidget(made[0])
+        made[0].show()
+        watch = StyleChanges()
+        made[-1].installEventFilter(watch)
+        themes.apply(qapp, "dark")
+        changes.append(watch.count)
+    assert 1 <= changes[0] == changes[1], "a window of 2,000 widgets would stand still"
 
 
 def test_that_figures_are_tabular_and_words_are_not_torn(qtbot: QtBot) -> None:
