@@ -32,6 +32,7 @@ from rmexplorer.gui.theme import (
 )
 from rmexplorer.paths import resource
 
+
 class StyleChanges(QObject):
     """Counts what a widget is told of its style."""
 
