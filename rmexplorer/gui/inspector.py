@@ -331,7 +331,7 @@ class Inspector(QWidget):
         self.strip.setVisible(known)
         if better is None or worse is None:
             self.sign.set_icon("users", "text3")
-            self.verdict.setText("The label is a tie" if tie else "The label prefers the chosen response")
+            self.verdict.setText("The label is a tie" if tie else "Labels prefer the chosen")
             self.chance.setText("no reward yet")
             self.probability.setText("")
             return

@@ -9,7 +9,16 @@ import numpy as np
 import polars as pl
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 from rmexplorer.gui.plots import ForestMark, ForestRow, LineCurve, PlotCard, ReferenceLine, WhiskerPoints
 from rmexplorer.gui.table import FrameModel, frame_view
@@ -76,6 +85,21 @@ class AucStrip(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, "1.00, no overlap" if wide else "1.00")
 
 
+class SetBox(QComboBox):
+    """A set; one that is too long is cut in the middle, where its counts are not, and said whole by the tooltip."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self).width() - px(4)
+        text = self.currentText()
+        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        self.setToolTip(text if option.currentText != text else "")
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
 class SetsCard(Card):
     """The two sets and the AUC. `chosen` when a person chose another set; `swapped` when the two change places."""
 
@@ -88,7 +112,7 @@ class SetsCard(Card):
         row = QHBoxLayout()
         row.setContentsMargins(0, px(8), 0, px(2))
         row.setSpacing(px(8))
-        self.first, self.second = QComboBox(), QComboBox()
+        self.first, self.second = SetBox(), SetBox()
         for box, name in ((self.first, "First set, that the model knows"), (self.second, "New set")):
             box.setAccessibleName(name)
             box.setMinimumHeight(px(32))

@@ -164,7 +164,7 @@ def test_that_a_long_prompt_is_cut_at_a_turn_and_expands(window: Window, trained
 def test_that_facts_are_those_of_the_pair(window: Window, inspector: Inspector) -> None:
     window.desk.look_at(1)
     line, value = inspector.facts["Length"]
-    assert line.isVisible() and value.text() == "Rejected is 6.0 times as long (30\u00a0characters)"
+    assert line.isVisible() and value.text() == "Rejected is 6.0× as long (30\u00a0characters)"
     assert inspector.facts["File"][1].text().startswith("line 2")
     assert not inspector.facts["Votes"][0].isVisible() and not inspector.facts["Models"][0].isVisible()
 
@@ -187,7 +187,7 @@ def test_that_votes_and_ties_are_said(window: Window, shared: Path, settle: Any,
     assert inspector.view.chosen.name.text() == "Chosen" and inspector.view.chosen.kind == "chosen"
     choices = votes.filter(votes["pair"] == decided)["choice"].to_list()
     assert inspector.facts["Votes"][1].text() == f"{choices.count(-1)} of {len(choices)} prefer the chosen response"
-    assert inspector.verdict.text() == "The label prefers the chosen response" and inspector.chance.text() == "no reward yet"
+    assert inspector.verdict.text() == "Labels prefer the chosen" and inspector.chance.text() == "no reward yet"
 
 
 def test_that_text_from_the_right_stands_at_the_right(window: Window, inspector: Inspector) -> None:
@@ -258,7 +258,7 @@ def test_that_lengths_are_compared_in_words() -> None:
     assert length_sentence(0, 5) == "Rejected has 5\u00a0characters, the other none"
     assert length_sentence(150, 100, ("First", "Second")) == "First is 50% longer (150\u00a0characters)"
     assert length_sentence(150, 100) == "Chosen is 50% longer (150\u00a0characters)"
-    assert length_sentence(100, 1204) == "Rejected is 12 times as long (1,204\u00a0characters)"
+    assert length_sentence(100, 1204) == "Rejected is 12× as long (1,204\u00a0characters)"
 
 
 def test_that_the_end_of_a_text_begins_whole() -> None:

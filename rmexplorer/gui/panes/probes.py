@@ -147,7 +147,8 @@ class ProbesPane(Pane):
         if state.dataset is None:
             return "Open a dataset first."
         if state.checkpoint is None:
-            return "Probes score edited responses, and scores of a file cannot do that. Train a head."
+            scores = ", and scores of a file cannot do that" if state.rewards is not None else ""
+            return f"Probes score edited responses{scores}. Train a head."
         return ""
 
     @property

@@ -236,8 +236,9 @@ def _beside_line(size: QSizeF, wish: QPointF, gap: float, marks: Floats, taken: 
         near = marks[(marks[:, 1] >= top - 1) & (marks[:, 1] <= top + size.height() + 1), 0]
         for left in np.linspace(view.left(), view.right() - size.width(), PLACES).tolist():
             box = QRectF(left, top, size.width(), size.height())
-            cost = np.count_nonzero((near >= left - 2) & (near <= left + size.width() + 2))
-            cost += HIDDEN_LABEL * sum(box.intersects(other) for other in taken) + abs(box.center().x() - wish.x()) / view.width()
+            text = box.adjusted(0, 3, 0, -3)  # without the room around its letters
+            cost = float(np.count_nonzero((near >= left - 2) & (near <= left + size.width() + 2)))
+            cost += HIDDEN_LABEL * sum(text.intersects(other) for other in taken) + abs(box.center().x() - wish.x()) / view.width()
             if cost < least:
                 best, least = box, cost
     return best

@@ -119,8 +119,9 @@ class WhiskerPoints(_Marks):
             count = max(int(np.hypot(b - a, bottom - top) / INK), 1) if np.isfinite(a + b + top + bottom) else 0
             parts.append(np.column_stack([np.linspace(a, b, count), np.linspace(top, bottom, count)]))
             parts.append(np.repeat(np.column_stack(self.to_px([x], [y])), round(self.size), axis=0))
-        found = np.concatenate([np.zeros((0, 2)), *parts])
-        return found[np.isfinite(found).all(axis=1)]
+        found: Floats = np.concatenate([np.zeros((0, 2)), *parts])
+        known: Floats = found[np.isfinite(found).all(axis=1)]
+        return known
 
 
 class PointItem(_Marks):

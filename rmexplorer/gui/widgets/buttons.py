@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolic
 
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, set_font, themes
 
+MOST_OF_CHIP, LEAST_OF_NAME = 380, 90  # px: width of a chip, and of its text from which its detail stands beside it
+
 
 class Button(QPushButton):
     """A push button with icon and text; `kind` is primary, secondary, ghost or link.
@@ -183,8 +185,18 @@ class Chip(Button):
         self.setText(text)
         self.detail = detail
         self.setAccessibleName(f"{text}, {detail}" if detail else text)
+        if self.isEnabled() and not self.closable:
+            self.setToolTip(self.accessibleName())
         self.updateGeometry()
         self.update()
+
+    def shown(self, room: int) -> tuple[str, str]:
+        """Text and detail as they are painted: the detail whole or not at all, for half a number is another number."""
+        metrics, detail = QFontMetrics(self.font()), self.detail
+        beside = px(8) + QFontMetrics(font("small")).horizontalAdvance(detail) if detail else 0
+        if room - beside < min(px(LEAST_OF_NAME), metrics.horizontalAdvance(self.text())):
+            detail, beside = "", 0
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room - beside), detail
 
     def _margin(self) -> int:
         return px(10)
@@ -195,7 +207,7 @@ class Chip(Button):
             size.setWidth(size.width() + px(8) + QFontMetrics(font("small")).horizontalAdvance(self.detail))
         if self.closable or self.has_menu:
             size.setWidth(size.width() + px(24))
-        return QSize(size.width(), px(30))
+        return QSize(min(size.width(), px(MOST_OF_CHIP)), px(30))
 
     def _close_area(self) -> QRect:
         return QRect(self.width() - px(28), 0, px(28), self.height())
@@ -215,17 +227,16 @@ class Chip(Button):
             painter.drawPixmap(QPoint(left, (self.height() - px(16)) // 2), pixmap(self.icon_name, role, 16))
             left += px(23)
         end = self.width() - px(28) if self.closable or self.has_menu else room.right() + 2
-        metrics = QFontMetrics(self.font())
-        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, end - left)
+        text, detail = self.shown(end - left)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(self.font())
         painter.setPen(color(token))
         painter.drawText(QRect(left, 0, end - left, self.height()), middle, text)
-        left += metrics.horizontalAdvance(text) + px(8)
-        if self.detail and left < end:
+        if detail:
+            left += QFontMetrics(self.font()).horizontalAdvance(text) + px(8)
             painter.setFont(font("small"))
             painter.setPen(color(token if self.tone == "plum" else "text2"))
-            painter.drawText(QRect(left, 0, end - left, self.height()), middle, self.detail)
+            painter.drawText(QRect(left, 0, end - left, self.height()), middle, detail)
         if self.closable or self.has_menu:
             sign = pixmap("x" if self.closable else "chevron-down", token if self.tone == "plum" else "text3", 13)
             painter.drawPixmap(QPoint(self.width() - px(22), (self.height() - px(13)) // 2), sign)
