@@ -23,6 +23,12 @@ _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
 
 METHODS = {"leave_one_out": "Leave one out", "gradient": "Gradient × input"}
 BRIEF = {"style and length": "style", "empty response": "empty"}
+PARTS = {
+    "empty response": "the reward of an empty response",
+    "overlap": "what they do only together",
+    "style and length": "inputs that no single word makes",
+    "constant": "what every response gets",
+}
 DOING = {"leave_one_out": "each word left out in turn", "gradient": "each word's input × gradient"}
 
 
@@ -73,6 +79,11 @@ class Attribution:
     def adds_up(self) -> str:
         """The parts of the reward in words: words +0.31, style +1.20, constant −0.10: +1.41."""
         return f"{self.made_of()}: {wording.number(self.reward, signed=True)}"
+
+    def explained(self) -> str:
+        """What each part of `adds_up` means, one a line."""
+        lines = [f"{self.unit}s: what each adds alone, summed"]
+        return "\n".join(lines + [f"{BRIEF.get(name, name)}: {PARTS[name]}" for name, _ in self.rest if name in PARTS])
 
     def made_of(self) -> str:
         """The parts without their sum."""

@@ -112,7 +112,7 @@ class Calibration:
         return self.trained if self.scaled is None else self.scaled
 
     def headline(self, scores: Scores | None = None) -> str:
-        """What the model says against what people do near 80 %, and the error against chance; `stated` by default."""
+        """What the model says against what the labels do near 80 %, and the error against chance; `stated` by default."""
         scores = self.stated if scores is None else scores
         bins = scores.bins
         if self.n == 0 or scores.ece is None:
@@ -120,7 +120,7 @@ class Calibration:
         spot = int(np.argmin(np.abs(bins.confidence - 0.8)))
         agree = Estimate(float(bins.rate[spot]), float(bins.low[spot]), float(bins.high[spot]), int(bins.n[spot]))
         said = wording.percent(float(bins.confidence[spot]))
-        kept = f"hen the model says {said}, people agree in {wording.with_interval(agree, shares=True)}."
+        kept = f"hen the model says {said}, the labels agree in {wording.with_interval(agree, shares=True)}."
         if self.n < wording.FEW_PAIRS:
             return wording.too_few(self.n, "w" + kept)
         limit = wording.bracket(f"up to {wording.number(scores.ece_null95, 3)}")

@@ -114,7 +114,7 @@ class FeatureTable:
         """
         if self.pairs < wording.FEW_PAIRS:
             return wording.too_few(self.pairs)
-        for side, said in (("errors", "Wrong picks differ from what people chose most"), ("labels", "Chosen and rejected differ most")):
+        for side, said in (("errors", "Wrong picks differ from the chosen response most"), ("labels", "Chosen and rejected differ most")):
             clear = [(row, one) for row in self.rows if (one := row.side(side, even)) is not None and one.clear]
             if clear:
                 row, one = max(clear, key=lambda found: abs(found[1].effect.value or 0.0))

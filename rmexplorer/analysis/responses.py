@@ -125,7 +125,7 @@ class Responses:
         words = wording.counted(round(self.top_words_median), "word")
         rejected = wording.with_interval(self.top_rejected, shares=True, of="of them")
         return (f"The top {share_text(self.share)} of rewards have a median of {words} "
-                f"{wording.bracket(f'all: {wording.number(self.words_median, 0)}')}; people rejected {rejected}.")
+                f"{wording.bracket(f'all: {wording.number(self.words_median, 0)}')}; the labels reject {rejected}.")
 
     def method(self, split: str = "", view: str = "extremes") -> str:
         """Size of the tails, how rewards are scaled, how the interval is made."""

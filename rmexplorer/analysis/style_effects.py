@@ -52,12 +52,12 @@ class StyleEffects:
             return "Too few prompts to say what style wins." if few else "No style feature differs in enough pairs to say what it wins."
         surprising = [effect for effect in self.effects if effect.gap_q < 0.05]
         if not surprising:
-            return "At equal length, no style feature counts for the model clearly otherwise than for people."
+            return "At equal length, no style feature counts for the model clearly otherwise than for the labels."
         most = max(surprising, key=lambda effect: abs(effect.gap.value or 0.0))
         favours = wording.difference(most.gap, "more", "less")
         return wording.headline(
-            f"At equal length, the model favours {wording.style(most.name)} {favours} than people do.",
-            f"People: {wording.number(most.people.value, signed=True)}, "
+            f"At equal length, the model favours {wording.style(most.name)} {favours} than the labels do.",
+            f"Labels: {wording.number(most.people.value, signed=True)}, "
             f"model: {wording.number(most.model.value, signed=True)}.",
         )
 

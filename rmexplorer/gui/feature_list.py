@@ -25,7 +25,7 @@ MEANS = {
     "name": "Sort by name",
     "labels": "Labels: by how much the chosen response has more than the rejected, in within-prompt SD. Press to sort",
     "model": "Model: by how much the response with the higher reward has more than the one with the lower. Press to sort",
-    "errors": "Errors: by how much the wrong pick has more than what people chose, where the model is wrong. Press to sort",
+    "errors": "Errors: by how much the wrong pick has more than the chosen response, where the model is wrong. Press to sort",
 }
 
 

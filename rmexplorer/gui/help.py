@@ -13,8 +13,8 @@ from rmexplorer.gui.widgets.scroll import Scrolled
 
 INTRODUCTION = (
     "A reward model r(x, y) predicts how much a person would prefer response y to prompt x. The probability that A beats B is "
-    "σ(r_A − r_B), so only differences within a prompt mean anything. Blue ● is the response that people chose, vermilion ◆ "
-    "the one they rejected, black ■ the model, plum what you selected."
+    "σ(r_A − r_B), so only differences within a prompt mean anything. Blue ● is the response that the labels prefer, vermilion ◆ "
+    "the rejected one, black ■ the model, plum what you selected."
 )
 MORE_KEYS = (
     ("J, K or arrows", "next and previous row of a list"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLineEdit, QListWidget, QVBoxLayout, QWidget
 
 from rmexplorer.analysis.attribution import METHODS, WordEffect
 from rmexplorer.analysis.hunt import KINDS, SIGNIFICANT, PhraseEffect, Search
@@ -16,7 +16,10 @@ from rmexplorer.gui.theme import px, set_font
 from rmexplorer.gui.widgets import Card, GhostButton, SecondaryButton, Segmented, label
 from rmexplorer.wording import between, bracket, counted, number, percent
 
-WHAT_SEARCH_DOES = "Appends each phrase found, and yours, to the weakest response of up to 60 prompts, keeps the best and goes on."
+WHAT_SEARCH_DOES = (
+    "Puts each of these phrases, and yours, at the end of weak responses, keeps the one that raises the reward most and goes on, "
+    "up to three times. Weak: the lowest reward of its prompt, up to 60 prompts.")
+NO_PHRASE = "No phrase found here pays. Write one below, and it is put at the end of weak responses, the lowest reward of each prompt."
 
 
 def phrase_row(effect: PhraseEffect, shown: str, enriched: bool) -> ForestRow:
@@ -94,6 +97,11 @@ class SearchCard(Card):
         self.add(self.said)
         self.steps = label("", "secondary", "small", wrap=True)
         self.add(self.steps)
+        self.tried = QListWidget()
+        self.tried.setAccessibleName("Phrases that the search will try")
+        self.tried.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        set_font(self.tried, "small")
+        self.add(self.tried, 1)
         self.as_probe = GhostButton("Make the ending a probe", "flask-conical")
         self.as_probe.setToolTip("Probes then measures what appending it does to all responses")
         self.as_probe.clicked.connect(lambda: self.kept.emit(self.ending))
@@ -109,7 +117,7 @@ class SearchCard(Card):
         row.setContentsMargins(0, px(4), 0, 0)
         row.setSpacing(px(6))
         self.own = QLineEdit()
-        self.own.setPlaceholderText("Yours, with | between")
+        self.own.setPlaceholderText("Your own, with “|” between")
         self.own.setToolTip("Phrases of your own that are tried as well, parted by |")
         self.own.setAccessibleName("Phrases of your own to append, parted by a vertical bar")
         self.own.setMinimumHeight(px(32))
@@ -121,21 +129,25 @@ class SearchCard(Card):
         foot.setContentsMargins(px(14), 0, px(14), px(12))
         self.own.returnPressed.connect(self._ask)
         self.button.clicked.connect(self._ask)
-        self.clear("")
+        self.offer([])
 
     def _ask(self) -> None:
         self.asked.emit([part.strip() for part in self.own.text().split("|") if part.strip()])
 
-    def clear(self, why: str) -> None:
-        """Nothing searched yet, or `why` nothing can be."""
+    def offer(self, phrases: Sequence[str], why_not: str = "") -> None:
+        """Nothing searched yet: what would be tried, or why nothing can be."""
         for part in (self.forest, self.steps, self.as_probe):
             part.hide()
-        self.said.setText(why or WHAT_SEARCH_DOES)
-        for field in (self.own, self.button):
-            field.setEnabled(not why)
+        self.said.setText(why_not or (WHAT_SEARCH_DOES if phrases else NO_PHRASE))
+        self.tried.clear()
+        self.tried.addItems([f"“{phrase}”" for phrase in phrases])
+        self.tried.setVisible(bool(phrases) and not why_not)
+        self.own.setEnabled(not why_not)
+        self.button.disable(why_not)
 
     def show_search(self, found: Search) -> None:
         """Show what was found."""
+        self.tried.hide()
         self.said.setText(found.sentence())
         lines = [
             f"{place}. “{step.phrase}”: {number(step.gain.value, signed=True)} "

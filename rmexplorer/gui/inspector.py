@@ -192,7 +192,7 @@ class Inspector(QWidget):
         column = QVBoxLayout()
         column.setSpacing(px(4))
         self.facts: dict[str, tuple[QWidget, QLabel]] = {}
-        for name in ("People", "Length", "Models", "File", *WHY):
+        for name in ("Votes", "Length", "Models", "File", *WHY):
             line = QWidget()
             row = QHBoxLayout(line)
             row.setContentsMargins(0, 0, 0, 0)
@@ -331,7 +331,7 @@ class Inspector(QWidget):
         self.strip.setVisible(known)
         if better is None or worse is None:
             self.sign.set_icon("users", "text3")
-            self.verdict.setText("People call it a tie" if tie else "People prefer the chosen response")
+            self.verdict.setText("The label is a tie" if tie else "Labels prefer the chosen")
             self.chance.setText("no reward yet")
             self.probability.setText("")
             return
@@ -339,13 +339,13 @@ class Inspector(QWidget):
         margin = better - worse
         if tie:
             self.sign.set_icon("info", "text3")
-            self.verdict.setText("People call it a tie")
+            self.verdict.setText("The label is a tie")
         elif margin == 0:
             self.sign.set_icon("info", "text3")
             self.verdict.setText("Model gives both the same")
         elif margin > 0:
             self.sign.set_icon("circle-check", "green")
-            self.verdict.setText("Model agrees with people")
+            self.verdict.setText("Model agrees with the label")
         else:
             self.sign.set_icon("triangle-alert", "amber_text")
             self.verdict.setText("Model prefers the rejected one")
@@ -374,7 +374,7 @@ class Inspector(QWidget):
             else (row["model_second"], row["model_first"])
         )
         where = f"line {row['line']:,}" if row["line"] is not None else f"record {row['record'] + 1:,}"
-        self._fact("People", self._people(state, pair, row["winner"]))
+        self._fact("Votes", self._votes(state, pair, row["winner"]))
         names = ("First", "Second") if row["winner"] == TIE else ("Chosen", "Rejected")
         signs = "○○" if row["winner"] == TIE else "●◆"
         self._fact("Length", length_sentence(*chars, names))
@@ -382,7 +382,7 @@ class Inspector(QWidget):
         strength = f" · strength {number(row['strength'])}" if row["strength"] is not None else ""
         self._fact("File", where + strength)
 
-    def _people(self, state: State, pair: int, winner: int) -> str:
+    def _votes(self, state: State, pair: int, winner: int) -> str:
         assert state.dataset is not None
         agree, votes = (int(count[0]) for count in votes_for_label(state.dataset, np.array([pair])))
         what = "call it a tie" if winner == TIE else "prefer the chosen response"

@@ -35,6 +35,7 @@ FEWEST_BINS = 4  # fewer finer bins than this say no more than the three groups
 SPREAD = 0.3  # of a column's width on each side that its finer bins take
 WIDE = 380  # px of card from which texts are written out
 NAMES_WIDE = 320  # px of card from which columns have their full names
+ONE_LINE = 154  # px of a column from which length only and the count share a line
 TWO_LINES = 112  # px of plot from which the count stands below the values
 
 
@@ -90,6 +91,7 @@ class LengthAccuracyCard(PlotCard):
         self.fine: list[Spot] = []
         self.points: WhiskerPoints | None = None
         self.bins: WhiskerPoints | None = None
+        self.line: LineCurve | None = None
         self.at = -1
         self.header.setMinimumWidth(px(160))
         self.tool_copy.hide()  # in the menu, and Ctrl+C
@@ -104,8 +106,8 @@ class LengthAccuracyCard(PlotCard):
         view = self.view
         view.clear_items()
         view.add(ReferenceLine(0.5))
-        if self.fine:
-            view.add(LineCurve([spot.x for spot in self.fine], self._values(self.fine), token="neutral_fill", width=1.25), bounds=False)
+        self.line = LineCurve([spot.x for spot in self.fine], self._values(self.fine), token="neutral_fill", width=1.25)
+        view.add(self.line, bounds=False)
         self.bins = self._marks(self.fine, "circle", "neutral", 5.0)
         self.points = self._marks(self.coarse, "square", "text", 10.0)
         self._lay_out()
@@ -142,7 +144,9 @@ class LengthAccuracyCard(PlotCard):
         values = values[np.isfinite(values)]
         low, high = float(values.min()), float(values.max())
         height = max(view.height() - px(24), px(50))
-        counts = height >= px(TWO_LINES)
+        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
+        one_line = column >= px(ONE_LINE)
+        counts = height >= px(TWO_LINES) and not one_line
         wide = max(high - low, 0.15)
         low -= 0.06 * wide
         room = px(54 if counts else 38)
@@ -153,36 +157,14 @@ class LengthAccuracyCard(PlotCard):
             for value in round_steps(low, min(high, 1.0) + 1e-9, 4)
         ])
         view.labels.clear()
-        column = max(view.width() - px(view.left_width) - px(6), px(60)) / 3
         for spot in self.coarse:
             view.add_label(number(spot.group.accuracy.value), spot.x, top, "text", "below", 600, boxed=False, gap=0)
             alone = number(spot.group.length_only)
-            view.add_label(f"length {alone}" if column >= px(76) else f"({alone})", spot.x, top, "text2", "below", boxed=False, gap=17)
+            beside = f"length only {alone} · n = {spot.group.accuracy.n:,}" if one_line else f"length {alone}"
+            view.add_label(beside if column >= px(76) else f"({alone})", spot.x, top, "text2", "below", boxed=False, gap=17)
             if counts:
                 view.add_label(f"n = {spot.group.accuracy.n:,}", spot.x, top, "text2", "below", boxed=False, gap=33)
-        scale = (1.0 / column, (top - low) / height)
-        self._name_chance(scale, low)
-
-    def _name_chance(self, scale: tuple[float, float], low: float) -> None:
-        """Name the line of the coin flip where the name hides the fewest marks; `scale` is columns and accuracy a px."""
-        text, high = "coin flip", scale[1] * px(19)
-        half = scale[0] * px(7) * len(text) / 2
-
-        def hidden(place: tuple[float, int]) -> float:
-            x, middle = place[0], 0.5 + place[1] * high * 0.6
-            bottom, top = middle - high / 2, middle + high / 2
-            cost = 100.0 * (bottom < low)
-            for spot in self.spots:
-                accuracy = spot.group.accuracy
-                if abs(spot.x - x) > half or accuracy.value is None:
-                    continue
-                ends = [accuracy.value if end is None else end for end in (accuracy.low, accuracy.high)]
-                covered = bottom < accuracy.value + high / 3 and accuracy.value - high / 3 < top
-                cost += (1.0 if spot.fine else 4.0) * (covered + 0.5 * (bottom < ends[1] and ends[0] < top))
-            return cost
-
-        x, up = min(((x, up) for x in (0.5, 1.5, 0.0, 1.0, 2.0) for up in (-1, 1)), key=hidden)
-        self.view.add_label(text, x, 0.5, "text2", "above" if up > 0 else "below", boxed=hidden((x, up)) == 0, gap=1)
+        view.name_line("coin flip", 0.5, 2.5, [item for item in (self.line, self.bins, self.points) if item is not None])
 
     def _name_columns(self) -> None:
         chosen = "chosen " if self.width() >= px(NAMES_WIDE) else ""
@@ -263,7 +245,7 @@ class StyleCard(FigureCard):
         self.names: list[str] = []
         self.found: StyleEffects | None = None
         self.tool_copy.hide()  # in the menu, and Ctrl+C
-        self.legends = [MarkLegend((("people", "people"), ("model", "model"))) for _ in range(2)]
+        self.legends = [MarkLegend((("people", "labels"), ("model", "model"))) for _ in range(2)]
         self.set_legend(self.legends[0])
         self.narrow_row = QWidget()
         row = QHBoxLayout(self.narrow_row)
@@ -356,9 +338,12 @@ def row(effect: StyleEffect) -> ForestRow:
     name = style(effect.name)
     gap = f"{number(effect.gap.value, signed=True)} {bracket(between(effect.gap.low, effect.gap.high))}"
     clear = "" if effect.gap_q < 0.05 else ", no clear difference"
+    values = ", ".join(
+        f"{who} {number(one.value, signed=True)} {bracket('95% CI ' + between(one.low, one.high))}"
+        for who, one in (("labels", effect.people), ("model", effect.model)))
     tip = (
-        f"model {DASH} people: {gap}{clear}\n"
-        f"q: people {number(effect.people_q, 3)}, model {number(effect.model_q, 3)}, difference {number(effect.gap_q, 3)}"
+        f"{name}: {values}\nmodel {DASH} labels: {gap}{clear}\n"
+        f"q: labels {number(effect.people_q, 3)}, model {number(effect.model_q, 3)}, difference {number(effect.gap_q, 3)}"
     )
     marks = (ForestMark.of(effect.people, "people"), ForestMark.of(effect.model))
     return ForestRow(name[:1].upper() + name[1:], marks=marks, tip=tip)

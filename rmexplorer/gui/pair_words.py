@@ -10,14 +10,14 @@ TURN = re.compile(r"\n\n(?:Human|Assistant): ")
 
 
 def length_sentence(chosen: int, rejected: int, names: tuple[str, str] = ("Chosen", "Rejected")) -> str:
-    """How the two lengths compare: "Rejected is 3.3 times as long (1,204 characters)"."""
+    """How the two lengths compare: "Rejected is 3.3× as long (1,204 characters)"."""
     if chosen == rejected:
         return f"Both have {counted(chosen, 'character')}"
     longer, shorter, name = (chosen, rejected, names[0]) if chosen > rejected else (rejected, chosen, names[1])
     if shorter == 0:
         return f"{name} has {counted(longer, 'character')}, the other none"
     times = longer / shorter
-    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, int(times < 10))} times as long"
+    by = f"{number(100 * (times - 1), 0)}% longer" if times < 2 else f"{number(times, int(times < 10))}× as long"
     return f"{name} is {by} ({counted(longer, 'character')})"
 
 

@@ -105,7 +105,7 @@ class WordBars(QWidget):
         """Show the largest of these; most: what a full bar stands for, 0 for the largest here."""
         self.most = most
         self.sums = "" if weights is None else weights.adds_up()
-        self.setToolTip(self.sums)
+        self.setToolTip("" if weights is None else f"{self.sums}\n{weights.explained()}")
         pieces = [] if weights is None else [(" ".join(text.split()), value) for text, value in weights.pieces]
         self.words = sorted((piece for piece in pieces if abs(piece[1]) >= 0.005), key=lambda piece: -abs(piece[1]))[:BARS]
         self.setAccessibleDescription(", ".join(f"{word} {number(value, signed=True)}" for word, value in self.words))

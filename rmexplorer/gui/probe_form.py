@@ -15,18 +15,26 @@ from rmexplorer.gui.widgets import GhostButton, LinkButton, PrimaryButton, Segme
 from rmexplorer.problem import Problem
 from rmexplorer.workflows.edits import TRANSFORMS, Probe
 
-KINDS = (("append", "Append"), ("prepend", "Prepend"), ("replace", "Replace"), ("regex", "Pattern"),
-         ("whole", "Instead"), ("transform", "Named"))
+KINDS = (("append", "Append"), ("prepend", "Prepend"), ("replace", "Replace words"), ("regex", "Regex"),
+         ("whole", "Replace all"), ("transform", "Built-in"))
+MEANS = {
+    "append": "Put a text after the response",
+    "prepend": "Put a text before the response",
+    "replace": "Replace words where they stand in the response",
+    "regex": "Replace what a regular expression matches in the response",
+    "whole": "Replace the whole response, as by a canned refusal",
+    "transform": "One of the built-in edits: bullet points, bold words, shuffled words, another response and others",
+}
 HINTS = {
     "append": "Text after the response, one a line, used in turn",
     "prepend": "Text before the response, one a line, used in turn",
     "replace": "Words to replace, one a line: old → new",
     "regex": "Regular expressions, one a line: pattern → new, where $1 is the first group",
-    "whole": "What stands instead of the response, one a line, used in turn",
+    "whole": "The text that replaces the whole response, one a line, used in turn",
     "transform": "",
 }
 EXPECTED = (("none", "No change"), ("up", "Rises"), ("down", "Falls"))
-FILLER = "pad_filler"  # the one named edit that takes sentences
+FILLER = "pad_filler"  # the one built-in edit that takes sentences
 ARROW = re.compile(r"\s*(?:→|->|=>|\t)\s*")
 
 
@@ -65,18 +73,18 @@ class ProbeForm(Popover):
     def __init__(self, probe: Probe | None, taken: Collection[str], parent: QWidget) -> None:
         self.copy = probe is not None and not probe.own
         title = "New probe" if probe is None else f"A copy of “{probe.shown}”" if self.copy else f"Edit “{probe.shown}”"
-        super().__init__(title, 460, parent)
+        super().__init__(title, 580, parent)
         self.probe, self.taken = (None if self.copy else probe), set(taken)
         self.title = QLineEdit()
         self.title.setPlaceholderText("Name, for example: Mention a source")
         self.title.setAccessibleName("Name of the probe")
-        self.kind = Segmented(KINDS, "append", "What the edit does")
+        self.kind = Segmented(KINDS, "append", "What the edit does", tips=MEANS)
         self.lines = QPlainTextEdit()
         self.lines.setFixedHeight(px(92))
         self.lines.setTabChangesFocus(True)
         self.lines.setAccessibleName("Text of the probe")
         self.transform = QComboBox()
-        self.transform.setAccessibleName("Named edit")
+        self.transform.setAccessibleName("Built-in edit")
         for name in TRANSFORMS:
             self.transform.addItem(name.replace("_", " "), name)
         self.expected = Segmented(EXPECTED, "none", "Expected change")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from rmexplorer import wording
@@ -22,6 +22,7 @@ SIDE = 0.025  # room beside 50 % and 100 %, so that no square is cut
 RING = 13.0
 ALIKE = 0.01  # states whose confidences differ by less would hide one another
 REACH = 0.12  # half the width of a label, in confidence
+BRIEF = 400  # px of card below which only the count of a square stands beside its title
 NARROW, TIGHT = 330, 260  # px of the view: below, three labels on the x axis; below, no explanation of the band
 
 
@@ -83,7 +84,7 @@ class ReliabilityCard(PlotCard):
     picked = Signal(list, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Reliability", "", "↑ Share of pairs where people agree", "Model confidence in its pick →",
+        super().__init__("Reliability", "", "↑ Share of pairs where the labels agree", "Model confidence in its pick →",
                          "percent", "percent", "both", left_width=44, parent=parent)
         self.bins: Bins | None = None
         self.other: tuple[Bins, str] | None = None
@@ -122,7 +123,7 @@ class ReliabilityCard(PlotCard):
         self.other = None if other is None else (other[0].bins, other[1])
         self.apart = other is not None and not _alike(bins, other[0].bins)
         self.part = None
-        self.set_subtitle(_sizes(bins) if found.n else "")
+        self._count()
         self.squares.chosen, self.squares.cursor = [], -1
         self._show_curves()
         self.band.set_data(found.band_confidence, found.band_low, found.band_high)
@@ -199,7 +200,7 @@ class ReliabilityCard(PlotCard):
         low, high = view.box.viewRange()[1]
         free = bins.low[bins.confidence > 0.7].min(initial=1.0) > low + 0.32 * (high - low)
         for text, token in self._key() if free else self._key()[::-1]:
-            x, y, side = (1.0 + SIDE, low, "left") if free else (0.5, 1.0, "right")
+            x, y, side = (1.0 + SIDE, low + 0.03 * (high - low), "left") if free else (0.5, 1.0, "right")
             view.add_label(text, x, y, token, side, boxed=False, gap=4)
 
     def _key(self) -> list[tuple[str, str]]:
@@ -212,6 +213,16 @@ class ReliabilityCard(PlotCard):
         elif self.other is not None:
             said.append((f"□ {self.other[1]}", "green_text") if self.apart else (f"{self.other[1]}: within 1%", "text2"))
         return said
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card says less beside its title."""
+        super().resizeEvent(event)
+        self._count()
+
+    def _count(self) -> None:
+        said = "" if self.bins is None or not len(self.bins) else _sizes(self.bins, self.width() < px(BRIEF))
+        if said != self.subtitle_label.text():
+            self.set_subtitle(said)
 
     def _second_tip(self, place: int) -> list[str]:
         return [] if self.other is None else [f"{self.other[1]}: {self.other[0].says([place])}", self.other[0].tally([place])]
@@ -291,13 +302,11 @@ def _alike(bins: Bins, other: Bins) -> bool:
     return len(bins) == len(other) and float(np.abs(bins.confidence - other.confidence).max(initial=0.0)) < ALIKE
 
 
-def _sizes(bins: Bins) -> str:
+def _sizes(bins: Bins, brief: bool = False) -> str:
     """How many pairs a square stands for: squares: 10 bins of 104 pairs."""
-    if not len(bins):
-        return ""
     low, high = int(bins.n.min()), int(bins.n.max())
     size = wording.counted(low, "pair") if low == high else f"{low:,}{wording.DASH}{high:,} pairs"
-    return f"■ {wording.counted(len(bins), 'bin')} of {size}, 95% CI"
+    return f"■ {size} each" if brief else f"■ {wording.counted(len(bins), 'bin')} of {size}, 95% CI"
 
 
 def _round(most: int) -> int:

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 from rmexplorer.gui.plots import ForestMark, ForestRow, LineCurve, PlotCard, ReferenceLine, WhiskerPoints
 from rmexplorer.gui.table import FrameModel, frame_view
@@ -17,6 +26,7 @@ from rmexplorer.gui.theme import brush, color, font, ink, px, themes
 from rmexplorer.gui.widgets import Card, IconButton, Segmented, label
 from rmexplorer.wording import DASH, between, bracket, counted, number, percent
 
+WIDE = 440  # px of the card of accuracy from which texts are written out
 LISTS = (("high", "High reward, unfamiliar"), ("furthest", "Furthest"), ("leaks", "Leaks"))
 
 
@@ -75,6 +85,21 @@ class AucStrip(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, "1.00, no overlap" if wide else "1.00")
 
 
+class SetBox(QComboBox):
+    """A set; one that is too long is cut in the middle, where its counts are not, and said whole by the tooltip."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self).width() - px(4)
+        text = self.currentText()
+        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        self.setToolTip(text if option.currentText != text else "")
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
 class SetsCard(Card):
     """The two sets and the AUC. `chosen` when a person chose another set; `swapped` when the two change places."""
 
@@ -87,7 +112,7 @@ class SetsCard(Card):
         row = QHBoxLayout()
         row.setContentsMargins(0, px(8), 0, px(2))
         row.setSpacing(px(8))
-        self.first, self.second = QComboBox(), QComboBox()
+        self.first, self.second = SetBox(), SetBox()
         for box, name in ((self.first, "First set, that the model knows"), (self.second, "New set")):
             box.setAccessibleName(name)
             box.setMinimumHeight(px(32))
@@ -155,6 +180,7 @@ class FamiliarityCard(PlotCard):
                          x_title="Distance to the nearest known prompts →")
         self.view.set_zoomable(False)
         self.points: WhiskerPoints | None = None
+        self.groups: list[dict[str, Any]] = []
         self.at = -1
         self.view.installEventFilter(self)
 
@@ -162,7 +188,7 @@ class FamiliarityCard(PlotCard):
         """Draw the groups; raises nothing where there are none."""
         self.view.clear_items()
         self.view.labels.clear()
-        self.points, self.at = None, -1
+        self.points, self.at, self.groups = None, -1, []
         if not groups:
             self.set_subtitle("")
             self.show_empty("Accuracy needs rewards and at least 20 labelled new pairs that the head has not learnt from.")
@@ -170,32 +196,27 @@ class FamiliarityCard(PlotCard):
         x = np.arange(len(groups), dtype=float)
         y = np.array([group["accuracy"] for group in groups])
         low, high = (np.array([(group["ci"] or [np.nan] * 2)[at] for group in groups]) for at in (0, 1))
-        self.view.add(ReferenceLine(0.5, "coin flip", at="left"), bounds=False)
-        if heldout is not None:
-            self.view.add(ReferenceLine(heldout["value"]), bounds=False)
-            middle = max((len(groups) - 1) / 2 - 0.5, 0.0)
-            self.view.add_label(f"held-out pairs, {number(heldout['value'])}", middle, heldout["value"], "text2", "above")
+        self.view.add(ReferenceLine(0.5), bounds=False)
         rule = np.array([group["length_only"] for group in groups])
-        self.view.add(LineCurve(x, rule, token="neutral", width=1.25, style="dot"))
-        self.view.add_label(f"length only {number(rule[-1])}", x[-1], rule[-1], "text2", "below")
-        self.view.add(LineCurve(x, y, low, high))
+        length = self.view.add(LineCurve(x, rule, token="neutral", width=1.25, style="dot"))
+        line = self.view.add(LineCurve(x, y, low, high))
         self.points = WhiskerPoints(x, y, low, high, tips=lambda at: self._tip(groups[at]))
         self.points.clicked.connect(self.chosen)
         self.view.add(self.points)
-        names = ["nearest", *["" for _ in groups[2:]], "farthest"] if len(groups) > 1 else ["all"]
-        if len(groups) == 5:
-            names = ["nearest fifth", "2nd", "3rd", "4th", "farthest"]
-        if self.width() < px(440):
-            names[0] = "nearest"
-        self.view.axis("bottom").set_ticks(list(zip(x, names, strict=True)))
         for place, group in enumerate(groups):
             self.view.add_label(number(group["accuracy"]), place, group["accuracy"], weight=600)
+        self.view.add_label(f"length only {number(rule[-1])}", x[-1], rule[-1], "text2", "below")
+        named = [("coin flip", 0.5)]
+        if heldout is not None:
+            self.view.add(ReferenceLine(heldout["value"]), bounds=False)
+            named.append((f"held-out {number(heldout['value'])}", heldout["value"]))
+        for text, value in named:
+            self.view.name_line(text, value, -0.4, (length, line, self.points))
         bottom = min(0.45, *rule - 0.04, float(np.nanmin(low)) - 0.02 if np.isfinite(low).any() else 0.45)
         top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75)
         self.view.set_range((-0.4, len(groups) - 0.4), (bottom, top))
-        errors = " → ".join(number(groups[place]["calibration_error"]) for place in (0, -1))
-        off = f" · calibration error {errors}" if self.width() >= px(440) else ""
-        self.set_subtitle(f"n = {groups[0]['n']:,} each{off}")
+        self.groups = groups
+        self._fit()
         self.describe(headline, "")
         self.set_table({"accuracy": y, "low": low, "high": high, "length_only": rule, "n": [group["n"] for group in groups],
                         "calibration_error": [group["calibration_error"] for group in groups],
@@ -204,6 +225,22 @@ class FamiliarityCard(PlotCard):
                         "distance_from": [group["distance"][0] for group in groups],
                         "distance_to": [group["distance"][1] for group in groups]})
         self.show_ready()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow card says less beside its title and below its marks."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if not self.groups:
+            return
+        wide = self.width() >= px(WIDE)
+        names = ["nearest", *["" for _ in self.groups[2:]], "farthest"] if len(self.groups) > 1 else ["all"]
+        if len(self.groups) == 5:
+            names = ["nearest fifth" if wide else "nearest", "2nd", "3rd", "4th", "farthest"]
+        self.view.axis("bottom").set_ticks([(float(x), name) for x, name in enumerate(names)])
+        errors = " → ".join(number(self.groups[place]["calibration_error"]) for place in (0, -1))
+        self.set_subtitle(f"n = {self.groups[0]['n']:,} each{f' · calibration error {errors}' if wide else ''}")
 
     def _tip(self, group: dict[str, Any]) -> list[str]:
         ends = f" {bracket('95% CI ' + between(*group['ci']))}" if group["ci"] else ""
@@ -267,7 +304,7 @@ class StrangeCard(Card):
                 share = result["high_share"]
                 if share is not None:
                     ends = f" {bracket(between(share['ci'][0], share['ci'][1], shares=True))}" if share["ci"] else ""
-                    said += f" · people rejected {percent(share['value'])} of {share['n']:,}{ends}"
+                    said += f" · the labels reject {percent(share['value'])} of {share['n']:,}{ends}"
             nothing = "No new response is in the top tenth of reward and the farthest tenth of prompts." if result["pairs"][1] else \
                 "Pasted prompts have no responses."
         self.set_title("New responses" if result["pairs"][1] else "New prompts")
@@ -297,7 +334,7 @@ class StrangeCard(Card):
         found["Unfamiliar"] = [percent(row["unfamiliar"]) for row in rows]
         if any(row.get("people") for row in rows):
             said = {"chosen": "● chosen", "rejected": "◆ rejected"}
-            found["People say"] = [said.get(row["people"], f"{DASH} not labelled") for row in rows]
+            found["Label"] = [said.get(row["people"], f"{DASH} not labelled") for row in rows]
         found["Prompt"] = [_line(row["prompt"]) for row in rows]
         if any("response" in row for row in rows):
             found["Response"] = [_line(row.get("response", "")) for row in rows]

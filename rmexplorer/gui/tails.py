@@ -80,6 +80,7 @@ class Tails(Item):
     def _words(self, painter: QPainter, view: QRectF, low: float, high: float) -> None:
         painter.setFont(font("small_strong"))
         metrics = QFontMetricsF(painter.font())
+        taken = [label.box for label in self.card.view.labels.labels]
         for text, at, side in (
             (f"lowest {share_text(self.share)}", low, -1),
             (f"highest {share_text(self.share)}", high, 1),
@@ -90,7 +91,10 @@ class Tails(Item):
             if inside < width + px(14):  # no room in the tail: beside the handle, inwards
                 left = at - side * px(8) - (width if side > 0 else 0)
             painter.setPen(color("plum_text"))
-            painter.drawText(QPointF(left, view.top() + metrics.ascent() + px(2)), text)
+            box = QRectF(left, view.top() + px(2), width, metrics.height())
+            if any(box.intersects(name) for name in taken):  # a tail of few responses: the outline is named there
+                box.moveTop(max(name.bottom() for name in taken if box.intersects(name)))
+            painter.drawText(QPointF(left, box.top() + metrics.ascent()), text)
 
     def _handle(self, painter: QPainter, view: QRectF, at: float, ringed: bool) -> None:
         painter.setPen(ink("plum", 2))

@@ -216,6 +216,8 @@ class Themes(QObject):
         if not application.property("rmexplorer style"):  # once: under a style sheet the name of the style is another
             application.setStyle("Fusion")
             application.setProperty("rmexplorer style", True)
+        # A sheet in place of another polishes every widget once for each widget around it; off and on again, twice in all.
+        application.setStyleSheet("")
         application.setPalette(palette(self.current))
         application.setFont(font("body"))
         application.setStyleSheet(self._style_sheet())

@@ -97,6 +97,7 @@ def test_that_pieces_and_rest_add_up_to_the_reward(
     assert "".join(piece for piece, _ in found.pieces) == text.strip()
     assert found.words + sum(value for _, value in found.rest) == pytest.approx(found.reward, abs=2e-5)
     assert found.reward == pytest.approx(score_texts(checkpoint, ["a question"], [text])[0], abs=1e-6)
+    assert found.explained().count("\n") == len(found.rest), "every part is explained"
     assert found.adds_up().count(",") == len(found.rest) and (method == "gradient") == bool(found.inputs)
 
 

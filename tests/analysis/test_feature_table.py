@@ -95,7 +95,7 @@ def test_that_the_mean_of_subsets_has_honest_intervals() -> None:
 
 
 def test_that_the_headline_names_what_the_model_falls_for_and_without_a_model_what_people_chose() -> None:
-    assert planted().headline().startswith("Wrong picks differ from what people chose most in c (+")
+    assert planted().headline().startswith("Wrong picks differ from the chosen response most in c (+")
     bare = planted(margin=False)
     assert bare.headline().startswith("Chosen and rejected differ most in") and all(row.model is None for row in bare.rows)
 

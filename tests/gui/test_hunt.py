@@ -20,7 +20,7 @@ from rmexplorer.job import finish
 from rmexplorer.problem import Problem
 from rmexplorer.workflows.attributing import words_that_pay
 from rmexplorer.workflows.edits import built_in
-from rmexplorer.workflows.hunting import Phrases, count_folder, hunt_columns
+from rmexplorer.workflows.hunting import Phrases, count_folder, endings, hunt_columns
 from rmexplorer.workflows.opening import open_files
 
 Settle = Callable[[Window], None]
@@ -137,11 +137,15 @@ def test_that_words_are_those_of_the_filter_or_the_selection_by_either_method(
 def test_that_the_search_tries_a_phrase_of_ones_own(hunting: HuntPane, settle: Settle, window: Window) -> None:
     hunting.search.own.setFocus()
     assert hunting.search.as_probe.isHidden()
+    tried = [hunting.search.tried.item(place).text() for place in range(hunting.search.tried.count())]
+    assert tried == [f"“{phrase}”" for phrase in endings(hunting.result.hunted)] and len(tried) > 5, "what it will do is in sight"
+    assert hunting.search.tried.isVisible() and hunting.search.tried.viewport().height() > 280
     QTest.keyClicks(hunting.search.own, "Zzyzx qqq. | Qq zz!")
     QTest.keyClick(hunting.search.own, Qt.Key.Key_Return)
     settle(window)
     assert "weak responses" in hunting.search.said.text() and hunting.search.steps.text().startswith("1. ")
     assert hunting.search.forest.model.rows and "did not see" in hunting.search.said.text()
+    assert hunting.search.tried.isHidden()
     QTest.mouseClick(hunting.search.as_probe, Qt.MouseButton.LeftButton)
     kept = next(probe for probe in known_probes(hunting.desk) if probe.own)
     assert kept.text == (hunting.search.ending,) and hunting.search.ending in kept.title

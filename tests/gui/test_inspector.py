@@ -63,7 +63,7 @@ def test_that_rewards_margin_and_probability_are_shown(window: Window, inspector
     assert inspector.chance.text() == "P(chosen)"
     assert inspector.probability.text() == f"{1 / (1 + np.exp(-1.5)):.2f}" == "0.82"
     assert "+1.50" in inspector.probability.toolTip()
-    assert inspector.verdict.text() == "Model agrees with people"
+    assert inspector.verdict.text() == "Model agrees with the label"
 
 
 def test_that_the_verdict_names_mistakes_and_draws(window: Window, inspector: Inspector) -> None:
@@ -164,9 +164,9 @@ def test_that_a_long_prompt_is_cut_at_a_turn_and_expands(window: Window, trained
 def test_that_facts_are_those_of_the_pair(window: Window, inspector: Inspector) -> None:
     window.desk.look_at(1)
     line, value = inspector.facts["Length"]
-    assert line.isVisible() and value.text() == "Rejected is 6.0 times as long (30\u00a0characters)"
+    assert line.isVisible() and value.text() == "Rejected is 6.0× as long (30\u00a0characters)"
     assert inspector.facts["File"][1].text().startswith("line 2")
-    assert not inspector.facts["People"][0].isVisible() and not inspector.facts["Models"][0].isVisible()
+    assert not inspector.facts["Votes"][0].isVisible() and not inspector.facts["Models"][0].isVisible()
 
 
 def test_that_votes_and_ties_are_said(window: Window, shared: Path, settle: Any, tmp_path: Path) -> None:
@@ -177,17 +177,17 @@ def test_that_votes_and_ties_are_said(window: Window, shared: Path, settle: Any,
     inspector, votes = window.inspector, dataset.votes
     tie = int(np.flatnonzero(dataset.tie)[0])
     window.desk.look_at(tie)
-    assert inspector.verdict.text() == "People call it a tie"
+    assert inspector.verdict.text() == "The label is a tie"
     assert inspector.view.chosen.name.text() == "First" and inspector.view.chosen.kind == "people"
     assert not inspector.strip.isVisible() and inspector.probability.text() == ""
     choices = votes.filter(votes["pair"] == tie)["choice"].to_list()
-    assert inspector.facts["People"][1].text() == f"{choices.count(0)} of {len(choices)} call it a tie"
+    assert inspector.facts["Votes"][1].text() == f"{choices.count(0)} of {len(choices)} call it a tie"
     decided = int(np.flatnonzero(dataset.winner == -1)[0])
     window.desk.look_at(decided)
     assert inspector.view.chosen.name.text() == "Chosen" and inspector.view.chosen.kind == "chosen"
     choices = votes.filter(votes["pair"] == decided)["choice"].to_list()
-    assert inspector.facts["People"][1].text() == f"{choices.count(-1)} of {len(choices)} prefer the chosen response"
-    assert inspector.verdict.text() == "People prefer the chosen response" and inspector.chance.text() == "no reward yet"
+    assert inspector.facts["Votes"][1].text() == f"{choices.count(-1)} of {len(choices)} prefer the chosen response"
+    assert inspector.verdict.text() == "Labels prefer the chosen" and inspector.chance.text() == "no reward yet"
 
 
 def test_that_text_from_the_right_stands_at_the_right(window: Window, inspector: Inspector) -> None:
@@ -258,7 +258,7 @@ def test_that_lengths_are_compared_in_words() -> None:
     assert length_sentence(0, 5) == "Rejected has 5\u00a0characters, the other none"
     assert length_sentence(150, 100, ("First", "Second")) == "First is 50% longer (150\u00a0characters)"
     assert length_sentence(150, 100) == "Chosen is 50% longer (150\u00a0characters)"
-    assert length_sentence(100, 1204) == "Rejected is 12 times as long (1,204\u00a0characters)"
+    assert length_sentence(100, 1204) == "Rejected is 12× as long (1,204\u00a0characters)"
 
 
 def test_that_the_end_of_a_text_begins_whole() -> None:

@@ -497,8 +497,22 @@ def test_that_both_themes_and_a_small_window_show_it(window: Window, pane: Lengt
     settle(window)
     QTest.qWait(20)
     assert window.width() == 1024 and pane.width() < 640
-    assert len([label for label in pane.lengths.outlier_labels if label in pane.lengths.view.labels.labels]) <= 1
-    pane.grab()
+    scatter = pane.lengths.view.box
+    assert scatter.height() >= 280 and pane.small.isHidden(), "the scatter keeps its height, the rest is a page of its own"
+    style = pane.switch.group.button(pane.switch.keys.index("style"))
+    QTest.mouseClick(style, Qt.MouseButton.LeftButton)
+    assert pane.styles.isVisible() and pane.accuracies.isVisible() and not pane.lengths.isVisible()
+    assert pane.styles.height() >= 210 and pane.accuracies.height() >= 210
+    QTest.keyClick(style, Qt.Key.Key_Right)
+    assert pane.table.isVisible() and not pane.plots.isVisible()
+    pane.switch.group.button(pane.switch.keys.index("style")).click()
+    window.inspector.turn(False)
+    settle(window)
+    assert style.isHidden() and pane.switch.current() == "plots" and pane.lengths.isVisible()
+    assert pane.small.x() > pane.lengths.x() and scatter.height() >= 280, "beside it where there is room"
+    window.resize(1440, 900)
+    settle(window)
+    assert pane.small.y() > pane.lengths.y() + pane.lengths.height()
     window.set_theme("light")
 
 

@@ -307,6 +307,19 @@ def test_that_labels_keep_inside_and_apart(view: PlotView) -> None:
     assert not any(a.intersects(b) for n, a in enumerate(boxes) for b in boxes[n + 1:])
 
 
+def test_that_the_name_of_a_line_lies_on_no_whisker(view: PlotView) -> None:
+    marks = WhiskerPoints([0, 1, 2, 3], [0.6, 0.7, 0.5, 0.6], [0.4, 0.6, 0.4, 0.3], [0.8, 0.9, 0.6, 0.9])
+    view.add(marks)
+    curve = view.add(LineCurve([-0.5, 3.5], [0.56, 0.56]))
+    view.set_range((-0.5, 3.5), (0.2, 1.0))
+    name = view.name_line("coin flip", 0.5, 0.0, [marks, curve])
+    view.grab()
+    assert name.box.width() > 40 and view.labels.view_px().contains(name.box)
+    assert not any(name.box.contains(QPointF(*point)) for point in np.concatenate([marks.ink_px(), curve.ink_px()]).tolist())
+    line = float(curve.to_px([0.0], [0.5])[1][0])
+    assert min(abs(name.box.top() - line), abs(name.box.bottom() - line)) < 4, "it stands at its line"
+
+
 def test_that_a_tooltip_stays_in_the_window(view: PlotView) -> None:
     view.card.show_lines(["one", "two", "three", "four", "five", "six"], QPoint(495, 295))
     assert view.rect().contains(view.card.geometry())

@@ -11,6 +11,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
 
 from rmexplorer.app.own_probes import active_probes, known_beliefs, known_probes, switched_off
 from rmexplorer.app.training import keep_head
@@ -18,7 +20,7 @@ from rmexplorer.encoders import ENCODERS
 from rmexplorer.gui.panes.probes import ProbesPane
 from rmexplorer.gui.probe_editing import CLAIM_HINT
 from rmexplorer.gui.probe_examples import snippet
-from rmexplorer.gui.probe_form import made
+from rmexplorer.gui.probe_form import ProbeForm, made
 from rmexplorer.gui.window import Window
 from rmexplorer.job import finish
 from rmexplorer.problem import Problem
@@ -316,6 +318,15 @@ def test_that_a_form_makes_probes_or_says_what_is_missing() -> None:
     for wrong in (("", "append", "x"), ("A", "append", ""), ("A", "replace", "cat dog"), ("A", "whole", ""), ("A", "regex", "( → x")):
         with pytest.raises(Problem):
             made(*wrong, "", "none")
+
+
+def test_that_no_kind_of_edit_is_cut_and_each_says_what_it_does(qtbot: QtBot) -> None:
+    form = ProbeForm(None, (), QWidget())
+    qtbot.addWidget(form)
+    form.show()
+    buttons = form.kind.group.buttons()
+    assert all(button.width() >= button.sizeHint().width() for button in buttons)
+    assert all(len(button.toolTip()) > len(button.text()) and button.accessibleDescription() for button in buttons)
 
 
 def test_that_a_snippet_marks_what_went_in() -> None:

@@ -7,8 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QFontInfo
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 import rmexplorer.gui
@@ -30,6 +31,17 @@ from rmexplorer.gui.theme import (
     themes,
 )
 from rmexplorer.paths import resource
+
+
+class StyleChanges(QObject):
+    """Counts what a widget is told of its style."""
+
+    count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.StyleChange
+        return False
+
 
 # token, on surface light, on bg light, on surface dark, on bg dark: as the design guide says
 TABLE = [
@@ -115,6 +127,19 @@ def test_that_the_style_sheet_has_the_colours_of_the_theme(qapp: QApplication) -
     assert qapp.palette().window().color().name().upper() == DARK.bg
 
 
+@pytest.mark.parametrize("made", [QLineEdit, QPlainTextEdit])
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_that_a_hint_in_a_field_can_be_read(qapp: QApplication, qtbot: QtBot, made: type[QWidget], theme: Colors) -> None:
+    themes.apply(qapp, "dark" if theme.dark else "light")
+    field = made()
+    qtbot.addWidget(field)
+    field.setPlaceholderText("HHHHHHHH")
+    field.resize(200, 40)
+    image = field.grab().toImage()
+    inks = {image.pixelColor(x, y).name().upper() for x in range(8, 60) for y in range(6, 34)}
+    assert theme.text3 in inks and contrast(theme.text3, theme.surface) >= 4.5
+
+
 def test_that_the_style_sheet_scales(qapp: QApplication) -> None:
     themes.apply(qapp, "light", scale=2.0)
     assert f"border-radius: {Metrics().radius * 2}px" in qss(themes.current, dict.fromkeys(
@@ -133,6 +158,21 @@ def test_that_a_change_of_theme_is_told_and_widgets_follow(qapp: QApplication, q
     assert label.font().pixelSize() == 27
     assert button.icon().pixmap(24, 24).toImage() != before
     assert color("surface").name().upper() == DARK.surface
+
+
+def test_that_a_change_of_theme_polishes_a_widget_as_often_at_any_depth(qapp: QApplication, qtbot: QtBot) -> None:
+    changes: list[int] = []
+    for depth in (1, 12):
+        made = [QWidget()]
+        for _ in range(depth):
+            made.append(QWidget(made[-1]))
+        qtbot.addWidget(made[0])
+        made[0].show()
+        watch = StyleChanges()
+        made[-1].installEventFilter(watch)
+        themes.apply(qapp, "dark")
+        changes.append(watch.count)
+    assert 1 <= changes[0] == changes[1], "a window of 2,000 widgets would stand still"
 
 
 def test_that_figures_are_tabular_and_words_are_not_torn(qtbot: QtBot) -> None:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QTextCharFormat
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QTextCharFormat
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from rmexplorer.gui.popover import Popover
-from rmexplorer.gui.theme import LIGHT, color, themes
+from rmexplorer.gui.theme import LIGHT, color, font, themes
 from rmexplorer.gui.widgets import (
     Card,
     Chip,
@@ -671,3 +671,15 @@ def test_that_a_sheet_stays_in_its_window(qtbot: QtBot, top: int) -> None:
     at = window.mapFromGlobal(sheet.mapToGlobal(QPoint(0, 0)))
     assert window.rect().contains(at) and window.rect().contains(at + QPoint(sheet.width(), sheet.height()))
     sheet.close()
+
+
+def test_that_a_chip_shows_its_detail_whole_or_not_at_all(qtbot: QtBot) -> None:
+    chip = Chip("a-dataset-with-quite-a-long-name-of-many-parts-v2.3-final.jsonl", "123,456 pairs", "database", menu=True)
+    chip.set_text(chip.text(), chip.detail)
+    qtbot.addWidget(chip)
+    assert chip.sizeHint().width() <= 380 and "123,456 pairs" in chip.toolTip() and chip.text() in chip.toolTip()
+    assert chip.shown(300)[1] == "123,456 pairs" and chip.shown(120)[1] == ""
+    for room in range(40, 600, 20):
+        text, detail = chip.shown(room)
+        beside = 8 + QFontMetrics(font("small")).horizontalAdvance(detail) if detail else 0
+        assert text and QFontMetrics(chip.font()).horizontalAdvance(text) + beside <= room

@@ -46,9 +46,10 @@ SIDE, NARROW_SIDE, NARROW = 318, 250, 740  # px: the right column, also where th
 AT_ONCE = 50_000  # pairs whose selection is marked within a frame; more are counted in the thread of figures
 FORMULA = (
     "Which response is first is arbitrary, so the curve is folded: the confidence of a pair is c = σ(|d|) ≥ 50%, d the margin, and the "
-    "model is right where people chose the response with the higher reward; equal rewards count as half. Bins hold equally many pairs. "
-    "Calibration error = Σ share of pairs in a bin · |mean c − share right|. It is never 0 by chance: the level given is the 95% point "
-    "among draws in which every pair comes out right with probability c. Log loss = mean log(1 + e^−d), Brier score = mean (1 − σ(d))². "
+    "model is right where the label prefers the response with the higher reward; equal rewards count as half. Bins hold equally many "
+    "pairs. Calibration error = Σ share of pairs in a bin · |mean c − share right|. It is never 0 by chance: the level given is the "
+    "95% point among draws in which every pair comes out right with probability c. Log loss = mean log(1 + e^−d), Brier score = mean "
+    "(1 − σ(d))². "
     "The temperature T minimises the log loss of d / T on the validation slice of the training prompts, never on pairs shown here; "
     "rewards after scaling are r / T, and all other panes show those."
 )

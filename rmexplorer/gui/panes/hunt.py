@@ -171,7 +171,7 @@ class HuntPane(Pane):
         self.views.disable("words", "" if state.checkpoint is not None else "Leaving words out needs a head that scores new texts")
         if state.checkpoint is None and self.views.current() == "words":
             self.views.set_current("pays")
-        self.search.clear("" if state.checkpoint is not None else NEEDS_HEAD)
+        self.search.offer(endings(result.hunted), "" if state.checkpoint is not None else NEEDS_HEAD)
         self._show_view()
 
     def _show_view(self) -> None:

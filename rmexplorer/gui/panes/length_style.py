@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QBoxLayout, QWidget
 
 from rmexplorer.analysis.feature_table import FeatureTable
 from rmexplorer.analysis.length_style import LengthStyle, length_groups
@@ -29,12 +30,15 @@ from rmexplorer.wording import method_line, style
 from rmexplorer.workflows.columns import SAMPLES, Columns, run
 from rmexplorer.workflows.style import Measured, features_of, measure_effects, measure_table, pairs_that_differ
 
+LEAST_SCATTER, LEAST_SMALL = 280, 210  # px
+LOW = 740  # px of pane from which all cards stand below one another
+BESIDE = 860  # px of a low pane from which the small cards stand beside the scatter
 FORMULA = (
     "Longer means more characters; accuracy is the share of pairs with r chosen > r rejected, ties count half. The length-only rule is "
     "a logistic model of the label on Δ log characters. The trend is least squares of the reward on log2 words over distinct "
     "responses, with an interval by bootstrap over prompts; dashed, that of margins on differences within prompts. For other features "
     "both are for 1 within-prompt SD more, the dashed one beside the difference in log characters. Similar length: |Δ log characters| "
-    "< 0.1. Style at equal length is a logistic regression, for each feature, of the label (people) or of σ(margin) (model) on the "
+    "< 0.1. Style at equal length is a logistic regression, for each feature, of the label or of σ(margin) (model) on the "
     "difference in the feature, in within-prompt SD, beside the difference in log characters; intervals are cluster-robust by prompt, "
     "q-values Benjamini–Hochberg's over features. All features: the mean paired difference in within-prompt SD, q by exact McNemar, or "
     "for the mean of subsets (20 pairs of 5 prompts or more, each counted alike) by Student's t over prompts. An effect is an "
@@ -79,16 +83,17 @@ class LengthStylePane(Pane):
     also_asks = ("style", "table of features", "reward by feature")
 
     def build(self) -> None:
-        """The scatter above, two cards below; or the table in their place."""
+        """The scatter and two small cards; or the table in their place."""
         self.scope = ScopeSwitch(self.desk)
-        self.switch = Segmented((("plots", "Plots"), ("table", "All features")), "plots", "What is shown")
+        self.switch = Segmented((("plots", "Plots"), ("style", "Style"), ("table", "All features")), "plots", "What is shown")
+        self.switch.offer("style", False)
         self.switch.changed.connect(self._show_page)
         self.header.add_action(self.switch)
         self.header.add_action(self.scope)
         self.header.set_computed(FORMULA, "rmexplorer analyze FILE --model MODEL --style --json")
         self.feature = FEATURE
         self.lengths = RewardLengthCard(self.desk)
-        self.lengths.setMinimumHeight(px(220))
+        self.lengths.setMinimumHeight(px(LEAST_SCATTER))
         self.lengths.wanted.connect(self.draw_feature)
         self.styles = StyleCard()
         self.styles.chosen.connect(self._select_feature)
@@ -100,17 +105,17 @@ class LengthStylePane(Pane):
         self.table.chosen.connect(self._open_feature)
         self.table.part.connect(lambda _: self._ask_table())
         self.table.turned.connect(self._tell)
-        self.plots = QWidget()
-        column = QVBoxLayout(self.plots)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(px(12))
-        column.addWidget(self.lengths, 19)
-        row = QHBoxLayout()
-        row.setSpacing(px(12))
+        self.plots, self.small = QWidget(), QWidget()
+        self.column = QBoxLayout(QBoxLayout.Direction.TopToBottom, self.plots)
+        self.row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self.small)
+        for layout in (self.column, self.row):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(px(12))
+        self.column.addWidget(self.lengths, 19)
+        self.column.addWidget(self.small, 10)
         for card, stretch in ((self.styles, 13), (self.accuracies, 10)):
-            card.setMinimumHeight(px(210))
-            row.addWidget(card, stretch)
-        column.addLayout(row, 10)
+            card.setMinimumHeight(px(LEAST_SMALL))
+            self.row.addWidget(card, stretch)
         self.body.addWidget(self.plots, 1)
         self.body.addWidget(self.table, 1)
         self.table.hide()
@@ -208,9 +213,29 @@ class LengthStylePane(Pane):
             self.draw_feature(FEATURE)
         self.lengths.offer(names, self.feature)
 
-    def _show_page(self, page: str) -> None:
-        self.plots.setVisible(page == "plots")
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A low pane has the small cards beside the scatter, a narrow one on a page of their own."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """All three below one another; beside one another; or apart, so that the scatter keeps its height."""
+        low = self.height() < px(LOW)
+        apart = low and self.width() < px(BESIDE)
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self.column.setDirection(across if low and not apart else down)
+        self.row.setDirection(down if low else across)
+        self.switch.offer("style", apart)
+        if not apart and self.switch.current() == "style":
+            self.switch.set_current("plots")
+        page = self.switch.current()
+        self.lengths.setVisible(page != "style")
+        self.small.setVisible(page == "style" or not apart)
+        self.plots.setVisible(page != "table")
         self.table.setVisible(page == "table")
+
+    def _show_page(self, page: str) -> None:
+        self._arrange()
         if page == "table" and self.result is not None and (self._tabled is None or self._tabled[0] is not self.result.given):
             self._ask_table()
         else:

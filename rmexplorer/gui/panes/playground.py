@@ -190,7 +190,8 @@ class PlaygroundPane(Pane):
         if state.dataset is None:
             return "Open a dataset first."
         if state.checkpoint is None:
-            return "The Playground scores what you type, and scores of a file cannot do that. Train a head."
+            scores = ", and scores of a file cannot do that" if state.rewards is not None else ""
+            return f"The Playground scores what you type{scores}. Train a head."
         return ""
 
     @property

@@ -38,7 +38,7 @@ FORMULA = (
     "edit is made to the rejected response. p: the mean change against zero, by its error over prompts and by what the "
     "choice of words is worth by chance, measured with 200 sentences of other responses put at the end; texts that the "
     "encoder takes for the same edit count as one. q: Benjamini–Hochberg over all edits. ▲: not as expected. A finding is "
-    "about this head: that people wanted it does not follow."
+    "about this head: that the annotators wanted it does not follow."
 )
 NAMES, RIGHT, ROW, LOW_ROW, NARROW, LOW = 196, 156, 32, 30, 700, 720
 MOST_PAIRS = 20_000  # an order carries no more rows
@@ -147,7 +147,8 @@ class ProbesPane(Pane):
         if state.dataset is None:
             return "Open a dataset first."
         if state.checkpoint is None:
-            return "Probes score edited responses, and scores of a file cannot do that. Train a head."
+            scores = ", and scores of a file cannot do that" if state.rewards is not None else ""
+            return f"Probes score edited responses{scores}. Train a head."
         return ""
 
     @property

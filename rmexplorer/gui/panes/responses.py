@@ -56,12 +56,13 @@ class ListCard(Card):
         super().__init__(" ", flush=True, parent=parent)
         self.cards = cards
         self.sign = IconLabel("arrow-up", "text2", 15)
-        self.subtitle = ""
+        self.title = self.subtitle = ""
         self.header_row.insertWidget(0, self.sign)
         self.add(cards, 1)
 
     def name(self, title: str, icon: str, subtitle: str) -> None:
         """Replace title, icon and subtitle."""
+        self.title = title
         self.set_title(title)
         self.sign.set_icon(icon, "text2")
         self.subtitle = subtitle
@@ -75,15 +76,15 @@ class ListCard(Card):
         self._fit()
 
     def _fit(self) -> None:
+        self.title_label.setText(self.title)
         others = (self.sign, self.title_label, self.tools_row)
         room = self.width() - sum(one.sizeHint().width() for one in others) - px(60)
         self.sign.setVisible(room > px(90))
         metrics = QFontMetrics(self.subtitle_label.font())
-        short = self.subtitle.replace(" by people", "")
-        value = re.sub(r"^(\d+%) \w+", r"\1", short)  # the share and its interval alone
-        self.set_subtitle(
-            next((text for text in (self.subtitle, short) if metrics.horizontalAdvance(text) <= room), value)
-        )
+        value = re.sub(r"^(\d+%) \w+", r"\1", self.subtitle)  # the share and its interval alone
+        self.set_subtitle(self.subtitle if metrics.horizontalAdvance(self.subtitle) <= room else value)
+        if value != self.subtitle and metrics.horizontalAdvance(value) > room:
+            self.title_label.setText(self.title.split()[0])  # an interval is never cut
 
 
 @pane
@@ -222,8 +223,8 @@ class ResponsesPane(Pane):
             return ["", ""]
         if result.view == "extremes":
             return [
-                wording.with_interval(found.top_rejected, shares=True, name=False, of="rejected by people"),
-                wording.with_interval(found.bottom_chosen, shares=True, name=False, of="chosen by people"),
+                wording.with_interval(found.top_rejected, shares=True, name=False, of="rejected"),
+                wording.with_interval(found.bottom_chosen, shares=True, name=False, of="chosen"),
             ]
         if result.view == "margins":
             return ["surest of the chosen", "surest of the rejected"]

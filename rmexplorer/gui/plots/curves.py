@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 
-from rmexplorer.gui.plots.item import Floats, Item, floats, paint_symbol, polyline
+from rmexplorer.gui.plots.item import INK, Floats, Item, floats, paint_symbol, polyline
 from rmexplorer.gui.theme import brush, color, font, ink
 
 
@@ -78,6 +78,16 @@ class LineCurve(Item):
             for a, b in zip(x, y, strict=True):
                 if np.isfinite(a) and np.isfinite(b):
                     paint_symbol(painter, self.marker, float(a), float(b), self.marker_size)
+
+    def ink_px(self) -> Floats:
+        """Points along the line."""
+        known = np.isfinite(self.x) & np.isfinite(self.y)
+        x, y = self.to_px(self.x[known], self.y[known])
+        if not x.size:
+            return np.zeros((0, 2))
+        along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+        steps = np.arange(0.0, along[-1] + INK, INK)
+        return np.column_stack([np.interp(steps, along, x), np.interp(steps, along, y)])
 
     def hover(self, at: QPointF) -> list[str] | None:
         if not self.x.size:

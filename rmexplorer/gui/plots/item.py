@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPolygonF, QTransform
 
 from rmexplorer.gui.theme import brush, color, font, themes
 
 Floats = npt.NDArray[np.float64]
+PLACES, HIDDEN_LABEL = 33, 100.0  # places that are tried along a line; a label hidden counts as so many points of marks
+INK = 4.0  # px between the points of `Item.ink_px`
 
 
 def floats(values: Any) -> Floats:
@@ -94,6 +96,10 @@ class Item(pg.GraphicsObject):
     def draw(self, painter: QPainter) -> None:
         """Paint in screen px."""
 
+    def ink_px(self) -> Floats:
+        """(n, 2) points in screen px, some px apart, along what a label should not hide; valid while painting."""
+        return np.zeros((0, 2))
+
     def hover(self, at: QPointF) -> list[str] | None:
         """Lines of the tooltip card for a scene position, or None where this item has nothing."""
         return None
@@ -134,12 +140,15 @@ SHAPES: dict[str, list[tuple[float, float]]] = {
 
 
 class Label:
-    """One direct label: text at a data point, on a side of it (right, left, above, below, center)."""
+    """One direct label: text at a data point, on a side of it (right, left, above, below, center).
+
+    `along`: it names a level line and may stand anywhere along it, where it hides the fewest marks; `x` is its wish.
+    """
 
     def __init__(self, text: str, x: float, y: float, token: str = "text", side: str = "right", weight: int = 0,
-                 boxed: bool = True, tint: str = "", gap: float = 10.0) -> None:
+                 boxed: bool = True, tint: str = "", gap: float = 10.0, along: bool = False) -> None:
         self.text, self.x, self.y, self.token = text, x, y, token
-        self.side, self.weight, self.boxed, self.tint, self.gap = side, weight, boxed, tint, gap
+        self.side, self.weight, self.boxed, self.tint, self.gap, self.along = side, weight, boxed, tint, gap, along
         self.box = QRectF()
 
 
@@ -149,6 +158,7 @@ class Labels(Item):
     def __init__(self) -> None:
         super().__init__()
         self.labels: list[Label] = []
+        self.marks: list[Item] = []  # what names of lines keep off, as far as there is room
         self.setZValue(1000)
 
     def add(self, label: Label) -> Label:
@@ -160,6 +170,7 @@ class Labels(Item):
     def clear(self) -> None:
         """Remove all labels."""
         self.labels.clear()
+        self.marks.clear()
         self.update()
 
     def boundingRect(self) -> QRectF:
@@ -171,7 +182,8 @@ class Labels(Item):
     def place(self, view: QRectF) -> None:
         """Give each label its box, inside `view` and clear of those before it."""
         taken: list[QRectF] = []
-        for label in self.labels:
+        marks = np.concatenate([np.zeros((0, 2)), *(mark.ink_px() for mark in self.marks)])
+        for label in sorted(self.labels, key=lambda one: one.along):
             metrics = QFontMetricsF(self.font_of(label))
             lines = label.text.split("\n")
             width = max(metrics.horizontalAdvance(line) for line in lines) + 8
@@ -179,6 +191,10 @@ class Labels(Item):
             xs, ys = self.to_px([label.x], [label.y])
             x, y = float(xs[0]), float(ys[0])
             gap = label.gap * themes.fonts.scale
+            if label.along:
+                label.box = _beside_line(QSizeF(width, height), QPointF(x, y), gap, marks, taken, view)
+                taken.append(label.box)
+                continue
             left = {"right": x + gap - 4, "left": x - gap + 4 - width}.get(label.side, x - width / 2)
             top = {"above": y - gap - height, "below": y + gap}.get(label.side, y - height / 2)
             if label.side == "right" and left + width > view.right():  # no room beside the end: above it, inwards
@@ -210,6 +226,22 @@ class Labels(Item):
             painter.drawText(
                 label.box.adjusted(4, 1, -4, -1), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label.text
             )
+
+
+def _beside_line(size: QSizeF, wish: QPointF, gap: float, marks: Floats, taken: list[QRectF], view: QRectF) -> QRectF:
+    """A box above or below a level line that hides the fewest points (n, 2) of marks and no label; nearest to the wish."""
+    best, least = QRectF(), np.inf
+    for top in (wish.y() - gap - size.height(), wish.y() + gap):
+        top = min(max(top, view.top()), view.bottom() - size.height())
+        near = marks[(marks[:, 1] >= top - 1) & (marks[:, 1] <= top + size.height() + 1), 0]
+        for left in np.linspace(view.left(), view.right() - size.width(), PLACES).tolist():
+            box = QRectF(left, top, size.width(), size.height())
+            text = box.adjusted(0, 3, 0, -3)  # without the room around its letters
+            cost = float(np.count_nonzero((near >= left - 2) & (near <= left + size.width() + 2)))
+            cost += HIDDEN_LABEL * sum(text.intersects(other) for other in taken) + abs(box.center().x() - wish.x()) / view.width()
+            if cost < least:
+                best, least = box, cost
+    return best
 
 
 def _free(box: QRectF, taken: list[QRectF], view: QRectF) -> QRectF:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,6 +205,11 @@ class PlotView(pg.GraphicsLayoutWidget):
                   boxed: bool = True, tint: str = "", gap: float = 10.0) -> Label:
         """Write at a data point; labels keep inside the plot and apart from one another."""
         return self.labels.add(Label(text, x, y, token, side, weight, boxed, tint, gap))
+
+    def name_line(self, text: str, value: float, wish: float, marks: Sequence[Item]) -> Label:
+        """Name a level line at `value` where the name hides the fewest of `marks`, nearest to x = `wish`."""
+        self.labels.marks = list(marks)
+        return self.labels.add(Label(text, wish, value, "text2", boxed=False, gap=1.0, along=True))
 
     def set_range(self, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None,
                   padding: float = 0.0) -> None:

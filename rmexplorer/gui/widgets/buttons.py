@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from rmexplorer.gui.theme import brush, color, font, pen, pixmap, px, set_font, themes
+
+MOST_OF_CHIP, LEAST_OF_NAME = 380, 90  # px: width of a chip, and of its text from which its detail stands beside it
 
 
 class Button(QPushButton):
@@ -183,8 +185,18 @@ class Chip(Button):
         self.setText(text)
         self.detail = detail
         self.setAccessibleName(f"{text}, {detail}" if detail else text)
+        if self.isEnabled() and not self.closable:
+            self.setToolTip(self.accessibleName())
         self.updateGeometry()
         self.update()
+
+    def shown(self, room: int) -> tuple[str, str]:
+        """Text and detail as they are painted: the detail whole or not at all, for half a number is another number."""
+        metrics, detail = QFontMetrics(self.font()), self.detail
+        beside = px(8) + QFontMetrics(font("small")).horizontalAdvance(detail) if detail else 0
+        if room - beside < min(px(LEAST_OF_NAME), metrics.horizontalAdvance(self.text())):
+            detail, beside = "", 0
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room - beside), detail
 
     def _margin(self) -> int:
         return px(10)
@@ -195,7 +207,7 @@ class Chip(Button):
             size.setWidth(size.width() + px(8) + QFontMetrics(font("small")).horizontalAdvance(self.detail))
         if self.closable or self.has_menu:
             size.setWidth(size.width() + px(24))
-        return QSize(size.width(), px(30))
+        return QSize(min(size.width(), px(MOST_OF_CHIP)), px(30))
 
     def _close_area(self) -> QRect:
         return QRect(self.width() - px(28), 0, px(28), self.height())
@@ -215,17 +227,16 @@ class Chip(Button):
             painter.drawPixmap(QPoint(left, (self.height() - px(16)) // 2), pixmap(self.icon_name, role, 16))
             left += px(23)
         end = self.width() - px(28) if self.closable or self.has_menu else room.right() + 2
-        metrics = QFontMetrics(self.font())
-        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, end - left)
+        text, detail = self.shown(end - left)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(self.font())
         painter.setPen(color(token))
         painter.drawText(QRect(left, 0, end - left, self.height()), middle, text)
-        left += metrics.horizontalAdvance(text) + px(8)
-        if self.detail and left < end:
+        if detail:
+            left += QFontMetrics(self.font()).horizontalAdvance(text) + px(8)
             painter.setFont(font("small"))
             painter.setPen(color(token if self.tone == "plum" else "text2"))
-            painter.drawText(QRect(left, 0, end - left, self.height()), middle, self.detail)
+            painter.drawText(QRect(left, 0, end - left, self.height()), middle, detail)
         if self.closable or self.has_menu:
             sign = pixmap("x" if self.closable else "chevron-down", token if self.tone == "plum" else "text3", 13)
             painter.drawPixmap(QPoint(self.width() - px(22), (self.height() - px(13)) // 2), sign)
@@ -247,9 +258,12 @@ class Chip(Button):
 class _Segment(Button):
     """One choice of a Segmented."""
 
-    def __init__(self, text: str, parent: QWidget) -> None:
+    def __init__(self, text: str, parent: QWidget, tip: str = "") -> None:
         super().__init__(text, "", "segment", "", parent)
         self.setCheckable(True)
+        self._usual_tip = tip
+        self.setToolTip(tip)
+        self.setAccessibleDescription(tip)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Up):
@@ -277,8 +291,8 @@ class Segmented(QWidget):
     changed = Signal(str)
 
     def __init__(self, choices: Sequence[tuple[str, str]], current: str = "", name: str = "",
-                 parent: QWidget | None = None) -> None:
-        """`choices` are (key, text) pairs; `name` is the accessible name."""
+                 parent: QWidget | None = None, tips: Mapping[str, str] | None = None) -> None:
+        """`choices` are (key, text) pairs; `name` is the accessible name; `tips` say in a sentence what a choice means."""
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -288,8 +302,8 @@ class Segmented(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(0)
-        for place, (_, text) in enumerate(choices):
-            segment = _Segment(text, self)
+        for place, (key, text) in enumerate(choices):
+            segment = _Segment(text, self, (tips or {}).get(key, ""))
             segment.setAccessibleName(f"{name}: {text}" if name else text)
             self.group.addButton(segment, place)
             row.addWidget(segment)
@@ -316,6 +330,13 @@ class Segmented(QWidget):
         if isinstance(button, Button):
             button.disable(reason)
 
+    def offer(self, key: str, shown: bool) -> None:
+        """Show one choice, or leave it out; it must not be the chosen one."""
+        button = self.group.button(self.keys.index(key))
+        if button.isHidden() is shown:
+            button.setVisible(shown)
+            self.updateGeometry()
+
     def _toggled(self, place: int, checked: bool) -> None:
         if checked:
             self.set_current(self.keys[place])
@@ -326,7 +347,8 @@ class Segmented(QWidget):
             Qt.Key(event.key()), 0
         )
         place = self.group.checkedId() + step
-        while step and 0 <= place < len(self.keys) and not self.group.button(place).isEnabled():
+        while step and 0 <= place < len(self.keys) and not (
+                self.group.button(place).isEnabled() and not self.group.button(place).isHidden()):
             place += step
         if step and 0 <= place < len(self.keys):
             self.group.button(place).setChecked(True)
