@@ -16,6 +16,7 @@ LATE = (
     "rmexplorer.reward.train",
     "rmexplorer.workflows.attributing",
     "rmexplorer.workflows.columns",
+    "rmexplorer.workflows.encoding",
     "rmexplorer.workflows.files",
     "rmexplorer.workflows.informing",
     "rmexplorer.workflows.opening",
