@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,22 @@ from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, BATCH, BATCHES, CODE, KEPT, MOVE, STEP, TICKET, Work, turn
 
 QUEUE = 8  # batches a call at most
+LINE_BYTES, LARGE_BYTES = 64, 1 << 22
 LOOKS = 200_000  # of the second thread for more work, some 0.2 ms, before it sleeps
+
+
+def _block(kind: np.dtype[Any], *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Arrays of zeros of these shapes in one block, each from a cache line of its own on.
+
+    numpy asks for large pages for blocks of 4 MB and more, by which a step is 2 % faster.
+    """
+    sizes = [math.prod(shape) for shape in shapes]
+    line = LINE_BYTES // kind.itemsize
+    starts = np.cumsum([0, *(-(-size // line) * line + line for size in sizes)])
+    block = np.zeros(max(int(starts[-1]) + line, LARGE_BYTES // kind.itemsize), dtype=kind)
+    first = -block.ctypes.data % LINE_BYTES // kind.itemsize
+    return [block[first + start:first + start + size].reshape(shape)
+            for start, size, shape in zip(starts[:-1].tolist(), sizes, shapes, strict=True)]
 
 
 class Halves:
@@ -24,16 +41,16 @@ class Halves:
     def __init__(self, model: RewardModel, vectors: np.ndarray, most: int, seed: np.random.SeedSequence) -> None:
         vectors = vectors.view()
         vectors.flags.writeable = False  # as a memory map is: one kind of array, compiled once
-        kind, inputs, units, size = model.flat.dtype, model.input_dim, model.hidden_dim, model.flat.size
+        inputs, units, size = model.input_dim, model.hidden_dim, model.flat.size
         width = -(-units // 8) * 8  # random bytes come by eights
+        x, hidden, rewards, slopes, gradients, first, second, scalars, loss, losses = _block(
+            model.flat.dtype, (2 * most, inputs), (2 * most, units), (2, most), (2, most), (2, size), (size,), (size,),
+            (QUEUE, 5), (2,), (QUEUE, 2))
         self.work = Work(
-            state=np.zeros(32, dtype=np.int64), vectors=vectors, rows=np.zeros((2, QUEUE * most), dtype=np.int64),
-            edges=np.zeros(QUEUE + 1, dtype=np.int64), random=seed.generate_state(8, np.uint64).reshape(2, 4),
-            drawn=np.zeros((2 * most, width), dtype=np.uint8), x=np.empty((2 * most, inputs), dtype=kind),
-            hidden=np.empty((2 * most, units), dtype=kind), rewards=np.empty((2, most), dtype=kind),
-            slopes=np.empty((2, most), dtype=kind), gradients=np.zeros((2, size), dtype=kind), flat=model.flat,
-            first=np.zeros_like(model.flat), second=np.zeros_like(model.flat), scalars=np.zeros((QUEUE, 5), dtype=kind),
-            loss=np.zeros(2, dtype=kind), losses=np.zeros((QUEUE, 2), dtype=kind))
+            np.zeros(32, dtype=np.int64), vectors, np.zeros((2, QUEUE * most), dtype=np.int64),
+            np.zeros(QUEUE + 1, dtype=np.int64), seed.generate_state(8, np.uint64).reshape(2, 4),
+            np.zeros((2 * most, width), dtype=np.uint8), x, hidden, rewards, slopes, gradients, model.flat, first, second,
+            scalars, loss, losses)
         self._ticket = 0
         self._gate = threading.Condition()
         self._asleep = self._closed = False
