@@ -26,7 +26,7 @@ BLOCK_PAIRS = 512
 LEAST_VALIDATION_PAIRS = 4
 LEAST_TEMPERATURE_PAIRS = 100
 BLIND_EPOCHS = 20
-SAMPLE_PAIRS = 2048
+SAMPLE_PAIRS = 1024
 
 Phase = Literal["fit", "refit"]
 Stopped = Literal["patience", "epochs", "person"]
@@ -75,7 +75,7 @@ class Beat:
 class History:
     """What each epoch reached, without dropout; entry 0 is before the first step. All (epochs + 1,) float64.
 
-    train_*: on at most 2,048 training pairs drawn once; validation_*: NaN where there is no validation slice;
+    train_*: on at most 1,024 training pairs drawn once; validation_*: NaN where there is no validation slice;
     learning_rate: the one at the end of the epoch.
     """
 
