@@ -423,8 +423,9 @@ class Train(Pane):
     def _set_labels(self, curves: Curves, loss: np.ndarray, epochs: np.ndarray) -> None:
         self.loss.view.labels.clear()
         self.accuracy.view.labels.clear()
-        for text, value, side in self._rule_labels(curves):  # at the left, where no curve ends, right of its first rise
-            self.accuracy.view.add_label(text, 1.2, value, "text2", side, gap=1)
+        end = self.accuracy.view.home_x[1] if self.accuracy.view.home_x else 0.0
+        for text, value in self._rule_labels(curves):  # best beyond the ends of the curves
+            self.accuracy.view.name_line(text, value, end, (self._train_accuracy, self._validation_accuracy))
         if len(loss) > 1:
             step, value = float(loss[-1, 0]), float(loss[-1, 1])
             self.loss.view.add_label(f"training {number(value, 3)}", step, value, "text2", boxed=False)
@@ -440,10 +441,10 @@ class Train(Pane):
         if math.isfinite(trained):
             self.accuracy.view.add_label(f"training {number(trained)}", x, trained, token="text2", boxed=False)
 
-    def _rule_labels(self, curves: Curves) -> list[tuple[str, float, str]]:
-        """Names of the reference lines, the value where each stands, and its side; lines too near to be told apart share one.
+    def _rule_labels(self, curves: Curves) -> list[tuple[str, float]]:
+        """Names of the reference lines and the value where each stands; lines too near to be told apart share one.
 
-        A narrow plot has room for two names side by side: the others of a group stand below its lowest line.
+        A narrow plot has room for two names side by side: the others of a group stand at its lowest line.
         """
         low, high = self.accuracy.view.home_y or (0.0, 1.0)
         near = px(LABEL_HEIGHT) * (high - low) / max(self.accuracy.view.box.height(), 1.0)
@@ -453,12 +454,12 @@ class Train(Pane):
                 groups[-1].append((value, title))
             else:
                 groups.append([(value, title)])
-        parts: list[tuple[list[tuple[float, str]], float, str]] = []
+        parts: list[tuple[list[tuple[float, str]], float]] = []
         for group in groups:
             lower = group[:-2] if self._narrow() else []
-            parts += [(lower, group[0][0], "below")] if lower else []
-            parts.append((group[len(lower):], group[-1][0], "above"))
-        return [(", ".join(f"{title} {number(value)}" for value, title in reversed(part)), at, side) for part, at, side in parts]
+            parts += [(lower, group[0][0])] if lower else []
+            parts.append((group[len(lower):], group[-1][0]))
+        return [(", ".join(f"{title} {number(value)}" for value, title in reversed(part)), at) for part, at in parts]
 
     def _narrow(self) -> bool:
         return bool(self.accuracy.view.box.width() < px(320))

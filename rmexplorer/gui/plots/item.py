@@ -193,6 +193,8 @@ class Labels(Item):
             gap = label.gap * themes.fonts.scale
             if label.along:
                 label.box = _beside_line(QSizeF(width, height), QPointF(x, y), gap, marks, taken, view)
+                inner = label.box.adjusted(4, 3, -4, -3)
+                label.boxed = any(inner.contains(QPointF(*point)) for point in marks.tolist())  # to be read over a mark
                 taken.append(label.box)
                 continue
             left = {"right": x + gap - 4, "left": x - gap + 4 - width}.get(label.side, x - width / 2)
