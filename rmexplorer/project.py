@@ -134,9 +134,9 @@ class Project:
             raise
 
     def _unopened(self, error: sqlite3.Error) -> Problem:
-        return Problem(
-            f"{self.path}: cannot be opened as a project ({error})", "choose another file or check its permissions"
-        )
+        named = "choose another file or check its permissions"
+        return Problem(f"{self.path}: cannot be opened as a project ({error})",
+                       named if self.named else "check its permissions, or move it elsewhere: a new one is made then")
 
     @classmethod
     def untitled(cls) -> Project:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rmexplorer import project as project_module
+from rmexplorer.paths import data_dir
 from rmexplorer.problem import Problem
 from rmexplorer.project import APPLICATION_ID, MIGRATIONS, Mark, Project
 
@@ -162,8 +163,11 @@ def test_that_another_sqlite_file_is_refused_and_left_alone(tmp_path: Path) -> N
 def test_that_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text.rmx"
     path.write_text("not a database, but long enough to look at" * 30)
-    with pytest.raises(Problem, match="cannot be opened as a project"):
+    with pytest.raises(Problem, match=r"cannot be opened as a project.*; choose another file"):
         Project(path)
+    (data_dir() / "untitled.rmx").write_text(path.read_text())
+    with pytest.raises(Problem, match=r"untitled\.rmx: cannot be opened.* move it elsewhere: a new one is made then"):
+        Project.untitled()
 
 
 def test_that_a_project_of_a_newer_program_is_refused(project: Project) -> None:
