@@ -604,6 +604,7 @@ def test_that_the_table_shows_the_numbers_of_the_analysis(window: Window, pane: 
     said = card.list.model.data(card.list.model.index(0), Qt.ItemDataRole.AccessibleTextRole)
     assert number(found.rows[0].labels.effect.value, signed=True) in said and f"n = {found.pairs:,}" in said and ", q " in said
     assert card.columns["errors_q"] == [row.errors.q for row in found.rows]
+    pane.switch.set_current("plots")
     pane.switch.changed.emit("plots")
     assert pane.plots.isVisible() and pane.header.headline.text == pane.result.found.headline()
 

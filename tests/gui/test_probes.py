@@ -321,8 +321,9 @@ def test_that_a_form_makes_probes_or_says_what_is_missing() -> None:
 
 
 def test_that_no_kind_of_edit_is_cut_and_each_says_what_it_does(qtbot: QtBot) -> None:
-    form = ProbeForm(None, (), QWidget())
-    qtbot.addWidget(form)
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    form = ProbeForm(None, (), parent)
     form.show()
     buttons = form.kind.group.buttons()
     assert all(button.width() >= button.sizeHint().width() for button in buttons)
