@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from rmexplorer.reward import kernels
+from rmexplorer.reward.blas import sgemm_address
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, BATCH, BATCHES, CODE, KEPT, MOVE, STEP, TICKET, Work, turn
+from rmexplorer.reward.kernels import ALL_KEPT, Work, turn
 
 QUEUE = 8  # batches a call at most
 LINE_BYTES, LARGE_BYTES = 64, 1 << 22
@@ -51,6 +53,8 @@ class Halves:
             np.zeros(QUEUE + 1, dtype=np.int64), seed.generate_state(8, np.uint64).reshape(2, 4),
             np.zeros((2 * most, width), dtype=np.uint8), x, hidden, rewards, slopes, gradients, model.flat, first, second,
             scalars, loss, losses)
+        if model.flat.dtype == np.float32:
+            self.work.state[kernels.BLAS] = sgemm_address()
         self._ticket = 0
         self._gate = threading.Condition()
         self._asleep = self._closed = False
@@ -59,7 +63,7 @@ class Halves:
     def ahead(self, chosen: np.ndarray, rejected: np.ndarray, kept: int = ALL_KEPT, two: bool = False) -> None:
         """Find the rewards of one batch, given by rows of the vectors (pairs,)."""
         self._take(chosen, rejected, (0, len(chosen)))
-        self._turn(AHEAD, 1, kept, two)
+        self._turn(kernels.AHEAD, 1, kept, two)
 
     def steps(self, chosen: np.ndarray, rejected: np.ndarray, edges: Sequence[int], kept: int, two: bool = False) -> None:
         """Take a step on each of at most QUEUE batches, by the scalars and losses of `work`.
@@ -67,7 +71,7 @@ class Halves:
         chosen, rejected: rows of the vectors of all batches, one batch after the other; edges: where they begin and end.
         """
         self._take(chosen, rejected, edges)
-        self._turn(STEP, len(edges) - 1, kept, two)
+        self._turn(kernels.STEP, len(edges) - 1, kept, two)
 
     def _take(self, chosen: np.ndarray, rejected: np.ndarray, edges: Sequence[int]) -> None:
         self.work.rows[0, :len(chosen)], self.work.rows[1, :len(rejected)] = chosen, rejected
@@ -75,22 +79,22 @@ class Halves:
 
     def move(self, two: bool = False) -> None:
         """Take the step of Adam that `scalars` describes by the gradients as they are."""
-        self._turn(MOVE, 1, ALL_KEPT, two)
+        self._turn(kernels.MOVE, 1, ALL_KEPT, two)
 
     def back(self, two: bool = False) -> None:
         """Find the gradients of the batch that went ahead last, by its slopes."""
-        self._turn(BACK, 1, ALL_KEPT, two)
+        self._turn(kernels.BACK, 1, ALL_KEPT, two)
 
     def _turn(self, code: int, batches: int, kept: int, two: bool) -> None:
         state = self.work.state
         if not two:
-            state[CODE], state[BATCH], state[BATCHES], state[KEPT] = code, 0, batches, kept
+            state[kernels.CODE], state[kernels.BATCH], state[kernels.BATCHES], state[kernels.KEPT] = code, 0, batches, kept
             turn(self.work, False, 0, 0)
             return
         with self._gate:
-            state[CODE], state[BATCH], state[BATCHES], state[KEPT] = code, 0, batches, kept
-            state[TICKET] = ticket = self._ticket + 1
-            self._ticket += 2 * batches if code == STEP else 1
+            state[kernels.CODE], state[kernels.BATCH], state[kernels.BATCHES], state[kernels.KEPT] = code, 0, batches, kept
+            state[kernels.TICKET] = ticket = self._ticket + 1
+            self._ticket += 2 * batches if code == kernels.STEP else 1
             if self._asleep:
                 self._gate.notify()
             elif self._second is None:

@@ -17,13 +17,15 @@ import scipy.linalg.cython_blas  # noqa: F401  by which numba calls the BLAS: lo
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from rmexplorer.reward.blas import AS_IT_IS, TURNED, sgemm
+
 # sums may be reordered (vector units) and products fused; values that are not finite keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 # numpy's rules for a division by zero: a check for it would keep the loop from using vector units
 _passed = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 
 # places in Work.state; DONE in a cache line of its own
-TICKET, DONE, CODE, BATCH, BATCHES, KEPT = 0, 16, 1, 2, 3, 4
+TICKET, DONE, CODE, BATCH, BATCHES, KEPT, BLAS = 0, 16, 1, 2, 3, 4, 5
 AHEAD, BACK, MOVE, STEP = 0, 1, 2, 3  # rewards of a batch; its gradient from the slopes; a step of Adam; all of them
 ALL_KEPT = 256
 
@@ -237,7 +239,11 @@ def _half(work: Work, half: int) -> None:
     weight = work.flat[weights + units:weights + 2 * units]
     if code != BACK and size:
         gather(work.vectors, work.rows[0, edge + start:edge + stop], work.rows[1, edge + start:edge + stop], x)
-        np.dot(x, work.flat[:weights].reshape(inputs, units), hidden)
+        matrix = work.flat[:weights].reshape(inputs, units)
+        if work.state[BLAS]:
+            sgemm(work.state[BLAS], AS_IT_IS, x, matrix, hidden)
+        else:
+            np.dot(x, matrix, hidden)
         bias = work.flat[weights:weights + units]
         if kept < ALL_KEPT:
             draw(work.random[half], drawn.reshape(-1).view(np.uint64))
@@ -258,7 +264,11 @@ def _half(work: Work, half: int) -> None:
             by_weight, by_bias = gradient[weights + units:weights + 2 * units], gradient[weights:weights + units]
             backward(hidden[:size], work.slopes[0, start:stop], weight, by_weight, by_bias)
             backward(hidden[size:], work.slopes[1, start:stop], weight, by_weight, by_bias)
-            np.dot(x.T, hidden, gradient[:weights].reshape(inputs, units))
+            matrix = gradient[:weights].reshape(inputs, units)
+            if work.state[BLAS]:
+                sgemm(work.state[BLAS], TURNED, x, hidden, matrix)
+            else:
+                np.dot(x.T, hidden, matrix)
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:

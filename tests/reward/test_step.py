@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from rmexplorer.reward import blas, halves
 from rmexplorer.reward.head import RewardModel
 from rmexplorer.reward.kernels import adam
 from rmexplorer.reward.loss import PairLoss, bradley_terry
@@ -191,6 +193,27 @@ def test_that_threads_and_batches_a_call_do_not_change_the_numbers(dropout: floa
         stepper.close()
     assert ends[0][0].any() and len(ends[0][2]) == 20
     assert all(np.array_equal(one, other) for end in ends[1:] for one, other in zip(ends[0], end, strict=True))
+
+
+def test_that_a_step_is_the_same_by_either_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, chosen, rejected = pairs(24, np.float32)
+    ends = []
+    for address in (blas.sgemm_address(), 0):
+        monkeypatch.setattr(halves, "sgemm_address", lambda address=address: address)
+        stepper = Stepper(RewardModel(24, 40, seed=3), vectors, 17, dropout=0.5)
+        losses = stepper.steps(np.tile(chosen, 8), np.tile(rejected, 8), range(0, 8 * 17 + 1, 17), 1e-2)
+        ends.append((losses, stepper.model.flat))
+    assert ends[0][0] == pytest.approx(ends[1][0], abs=1e-5) and ends[0][1] == pytest.approx(ends[1][1], abs=1e-4)
+
+
+def test_that_only_a_product_is_taken_for_one() -> None:
+    libraries = [library["filepath"] for library in threadpool_info() if library["internal_api"] == "openblas"]
+    found = [getattr(ctypes.CDLL(library), blas.NAME, None) for library in libraries]
+    assert any(found) == bool(blas.sgemm_address())
+    for product in filter(None, found):
+        assert blas._is_product(product)
+    nothing = ctypes.CFUNCTYPE(None)(lambda: None)
+    assert not blas._is_product(nothing)
 
 
 def test_that_closing_ends_the_second_thread() -> None:
