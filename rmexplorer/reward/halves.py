@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, BATCH, BATCHES, CODE, KEPT, MOVE, STEP, TICKET, Work, turn
+from rmexplorer.reward.kernels import AHEAD, ALL_KEPT, BACK, BATCH, BATCHES, CODE, KEPT, MOVE, STEP, Work, turn
 
 QUEUE = 8  # batches a call at most
 LINE_BYTES, LARGE_BYTES = 64, 1 << 22
@@ -89,7 +89,7 @@ class Halves:
             return
         with self._gate:
             state[CODE], state[BATCH], state[BATCHES], state[KEPT] = code, 0, batches, kept
-            state[TICKET] = ticket = self._ticket + 1
+            ticket = self._ticket + 1  # given out by `turn`, after all that is written here
             self._ticket += 2 * batches if code == STEP else 1
             if self._asleep:
                 self._gate.notify()
@@ -102,12 +102,12 @@ class Halves:
         while True:
             ticket = turn(self.work, True, ticket, LOOKS)
             with self._gate:
-                while self._ticket == ticket:
-                    if self._closed:
-                        return
+                while self._ticket == ticket and not self._closed:
                     self._asleep = True
                     self._gate.wait()
                     self._asleep = False
+                if self._closed:  # with tickets left, where an interrupt came before the first thread began them
+                    return
 
     def close(self) -> None:
         """End the second thread."""
