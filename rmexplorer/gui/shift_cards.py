@@ -213,7 +213,7 @@ class FamiliarityCard(PlotCard):
         for text, value in named:
             self.view.name_line(text, value, -0.4, (length, line, self.points))
         bottom = min(0.45, *rule - 0.04, float(np.nanmin(low)) - 0.02 if np.isfinite(low).any() else 0.45)
-        top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75)
+        top = max(float(np.nanmax(high)) + 0.03 if np.isfinite(high).any() else 1.0, 0.75, *(value + 0.03 for _, value in named))
         self.view.set_range((-0.4, len(groups) - 0.4), (bottom, top))
         self.groups = groups
         self._fit()

@@ -93,7 +93,7 @@ class Halves:
             return
         with self._gate:
             state[kernels.CODE], state[kernels.BATCH], state[kernels.BATCHES], state[kernels.KEPT] = code, 0, batches, kept
-            state[kernels.TICKET] = ticket = self._ticket + 1
+            ticket = self._ticket + 1  # given out by `turn`, after all that is written here
             self._ticket += 2 * batches if code == kernels.STEP else 1
             if self._asleep:
                 self._gate.notify()
@@ -106,12 +106,12 @@ class Halves:
         while True:
             ticket = turn(self.work, True, ticket, LOOKS)
             with self._gate:
-                while self._ticket == ticket:
-                    if self._closed:
-                        return
+                while self._ticket == ticket and not self._closed:
                     self._asleep = True
                     self._gate.wait()
                     self._asleep = False
+                if self._closed:  # with tickets left, where an interrupt came before the first thread began them
+                    return
 
     def close(self) -> None:
         """End the second thread."""

@@ -8,6 +8,7 @@ fixed order for one machine: the same arguments give the same numbers. Nothing h
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._kept = True
+        self._kept, self._lock = True, threading.Lock()
         try:
             self._made = self._make(True)
         except RuntimeError:  # there is no folder to keep it in
@@ -72,12 +73,15 @@ class Compiled:
         return made
 
     def __call__(self, *arguments: Any) -> Any:
+        made = self._made
         try:
-            return self._made(*arguments)
+            return made(*arguments)
         except Exception:  # before anything ran: what was kept is cut off, or the disk is full; numba looks at neither
-            if not self._kept:
-                raise
-            self._made, self._kept = self._make(False), False
+            with self._lock:
+                if made is self._made:  # else another thread, that failed as well, has made it anew
+                    if not self._kept:
+                        raise
+                    self._made, self._kept = self._make(False), False
             return self._made(*arguments)
 
 
@@ -306,6 +310,8 @@ def turn(work: Work, second: bool, ticket: int, patience: int) -> int:
     Returns the ticket last done.
     """
     half, looked, stepping = int(second), 0, work.state[CODE] == STEP
+    if ticket and not second:
+        _write(work.state, TICKET, ticket)
     while True:  # one place that does a half: what is compiled three times takes three times as long
         if second:
             while _read(work.state, TICKET) == ticket:

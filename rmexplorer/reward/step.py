@@ -86,8 +86,10 @@ class Stepper:
                 rewards *= self._scale
                 rewards += self.model.output_bias
                 loss = self._any_back(rewards, slopes, target, weight, length_gap)
+                by_bias = slopes.sum() if self.loss.centring else 0  # which dropout does not scale
                 slopes *= self._scale
             else:  # nothing but margins matters: no bias, and one pass
+                by_bias = 0
                 if self.loss.smoothing:
                     target = self.loss.targets(np.ones(pairs, slopes.dtype) if target is None else target)
                 loss = margins_back(work.rewards, work.slopes, pairs, self._scale, self._least, target, weight)
@@ -95,7 +97,7 @@ class Stepper:
                 self._halves.back(self.two)
             else:
                 np.matmul(slopes.ravel(), x, out=work.gradients[0, :-1])
-            work.gradients[0, -1] = slopes.sum() if self.loss.centring else 0
+            work.gradients[0, -1] = by_bias
         return loss
 
     def margins(self, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:

@@ -43,6 +43,11 @@ class _OneThreadBlas:
 _BLAS = _OneThreadBlas()
 
 
+def _processors() -> int:
+    """How many this process may use; all of them where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class StepThreads:
     """Chooses between one and two threads from the seconds that steps took; `restore` gives the BLAS back its threads.
 
@@ -51,7 +56,7 @@ class StepThreads:
     """
 
     def __init__(self, processors: int | None = None) -> None:
-        processors = len(os.sched_getaffinity(0)) if processors is None else processors
+        processors = _processors() if processors is None else processors
         self.adaptive = processors > 1
         self.two = False
         self._alone = 0.0

@@ -168,7 +168,7 @@ class _Run:
     def __init__(self, vectors: np.ndarray, chosen: np.ndarray, rejected: np.ndarray, group: np.ndarray,
                  settings: TrainSettings, knobs: Knobs, target: np.ndarray | None, weight: np.ndarray | None,
                  length_gap: np.ndarray | None = None) -> None:
-        self.clock, self.threads = _Clock(), StepThreads()
+        self.clock = _Clock()
         self.stepper: Stepper | None = None
         self.together = 1  # steps a call: about as long as a beat
         self.settings, self.knobs, self.loss = settings, knobs, settings.pair_loss()
@@ -193,6 +193,7 @@ class _Run:
         self.latest = Beat("fit", 0, 0, 0, math.nan, math.nan, math.nan, None, None, 0,
                            settings.learning_rate, 0.0)
         self.epochs, self.total = settings.epochs, 0
+        self.threads = StepThreads()  # last: it has to be given back, and any line above may refuse
 
     def _fix_length(self, length_gap: np.ndarray | None) -> np.ndarray | None:
         """Weigh the pairs where lengths are to be balanced; the length differences where a penalty needs them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -318,6 +319,25 @@ def test_that_the_name_of_a_line_lies_on_no_whisker(view: PlotView) -> None:
     assert not any(name.box.contains(QPointF(*point)) for point in np.concatenate([marks.ink_px(), curve.ink_px()]).tolist())
     line = float(curve.to_px([0.0], [0.5])[1][0])
     assert min(abs(name.box.top() - line), abs(name.box.bottom() - line)) < 4, "it stands at its line"
+
+
+def test_that_names_of_lines_stay_cheap_and_with_their_lines_however_far_a_person_zooms(view: PlotView) -> None:
+    curve = view.add(LineCurve([0, 1, 2], [0.5, 0.56, 0.7]))
+    view.set_range((0, 2), (0.2, 1.0))
+    names = [view.name_line(text, value, 2.0, [curve]) for text, value in (("coin flip", 0.5), ("length", 0.9))]
+    view.grab()
+    for _ in range(60):  # + held down for two seconds
+        QTest.keyClick(view, Qt.Key.Key_Plus)
+    view.box.setRange(xRange=(0.0, 2e-6), yRange=(0.499999, 0.500001), padding=0)
+    view.grab()
+    assert 2 < len(curve.ink_px()) <= 2_000
+    lines = [float(curve.to_px([0.0], [label.y])[1][0]) for label in names]
+    assert view.labels.view_px().contains(QPointF(200, lines[0])) and not view.labels.view_px().contains(QPointF(200, lines[1]))
+    drawn: list[str] = []
+    painter = MagicMock()
+    painter.drawText = lambda box, flags, text: drawn.append(text)
+    view.labels.draw(painter)
+    assert drawn == ["coin flip"]
 
 
 def test_that_a_tooltip_stays_in_the_window(view: PlotView) -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from rmexplorer.reward import blas, halves
 from rmexplorer.reward.head import RewardModel
-from rmexplorer.reward.kernels import adam
+from rmexplorer.reward.kernels import Work, adam
 from rmexplorer.reward.loss import PairLoss, bradley_terry
 from rmexplorer.reward.optim import Adam
 from rmexplorer.reward.step import Stepper
@@ -99,7 +99,8 @@ def test_that_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     assert loss == pytest.approx(np.log1p(np.exp(-1)), abs=0.003)
 
 
-def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
+@pytest.mark.parametrize("loss", LOSSES[::2], ids=str)
+def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept(loss: PairLoss) -> None:
     vectors, chosen, rejected = pairs(4, np.float64)
     model = RewardModel(4, 12, dtype=np.float64)
     model.flat[...] = np.random.default_rng(3).standard_normal(model.flat.size)
@@ -107,11 +108,11 @@ def test_that_the_gradient_with_dropout_uses_the_units_that_were_kept() -> None:
     def loss_at(flat: np.ndarray) -> tuple[float, np.ndarray]:
         moved = model.copy()
         moved.flat[...] = flat
-        stepper = Stepper(moved, vectors, 17, dropout=0.5, seed=np.random.SeedSequence(9))
+        stepper = Stepper(moved, vectors, 17, loss, dropout=0.5, seed=np.random.SeedSequence(9))
         return stepper.differentiate(chosen, rejected), stepper.gradient
 
     gradient = loss_at(model.flat)[1]
-    for place in range(0, model.flat.size, 5):
+    for place in (*range(0, model.flat.size, 5), model.flat.size - 1):
         step = np.zeros(model.flat.size)
         step[place] = 1e-6
         slope = (loss_at(model.flat + step)[0] - loss_at(model.flat - step)[0]) / 2e-6
@@ -223,3 +224,23 @@ def test_that_closing_ends_the_second_thread() -> None:
     assert "second half" in [thread.name for thread in threading.enumerate()]
     stepper.close()
     assert "second half" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_that_closing_ends_the_second_thread_where_an_interrupt_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepper = Stepper(RewardModel(3, 5), np.ones((4, 3), dtype=np.float32), 2)
+    stepper.two = True
+    stepper.steps(np.array([0]), np.array([2]), (0, 1), 1e-3)
+    turn = halves.turn
+
+    def interrupted(work: Work, second: bool, *more: int) -> int:
+        if not second:
+            raise KeyboardInterrupt
+        return turn(work, second, *more)
+
+    monkeypatch.setattr(halves, "turn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stepper.steps(np.array([0, 1]), np.array([2, 3]), (0, 1, 2), 1e-3)
+    closing = threading.Thread(target=stepper.close, daemon=True)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from rmexplorer.job import Progress, finish
 from rmexplorer.problem import Problem
@@ -297,8 +298,10 @@ def test_that_one_prompt_trains_without_validation_and_says_so() -> None:
 
 def test_that_no_pairs_broken_vectors_and_pairs_that_say_nothing_are_refused() -> None:
     pairs = drawn(20)
-    with pytest.raises(Problem, match="no pairs"):
-        finish(train(pairs.vectors, pairs.chosen[:0], pairs.rejected[:0], pairs.group[:0]))
+    with threadpool_limits(2, "blas"):
+        with pytest.raises(Problem, match="no pairs"):
+            finish(train(pairs.vectors, pairs.chosen[:0], pairs.rejected[:0], pairs.group[:0]))
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {2}
     with pytest.raises(Problem, match="same vector"):
         finish(train(np.ones_like(pairs.vectors), pairs.chosen, pairs.rejected, pairs.group))
     with pytest.raises(Problem, match="weight 0"):

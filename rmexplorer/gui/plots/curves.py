@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 
-from rmexplorer.gui.plots.item import INK, Floats, Item, floats, paint_symbol, polyline
+from rmexplorer.gui.plots.item import INK, MOST_INK, Floats, Item, floats, paint_symbol, polyline
 from rmexplorer.gui.theme import brush, color, font, ink
 
 
@@ -86,7 +86,7 @@ class LineCurve(Item):
         if not x.size:
             return np.zeros((0, 2))
         along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-        steps = np.arange(0.0, along[-1] + INK, INK)
+        steps = np.linspace(0.0, along[-1], min(int(along[-1] / INK) + 2, MOST_INK))
         return np.column_stack([np.interp(steps, along, x), np.interp(steps, along, y)])
 
     def hover(self, at: QPointF) -> list[str] | None:

@@ -14,7 +14,7 @@ from rmexplorer.gui.theme import brush, color, font, themes
 
 Floats = npt.NDArray[np.float64]
 PLACES, HIDDEN_LABEL = 33, 100.0  # places that are tried along a line; a label hidden counts as so many points of marks
-INK = 4.0  # px between the points of `Item.ink_px`
+INK, MOST_INK = 4.0, 2_000  # px between the points of `Item.ink_px`; further apart on a line that is zoomed far out of sight
 
 
 def floats(values: Any) -> Floats:
@@ -216,8 +216,8 @@ class Labels(Item):
         view = self.view_px()
         self.place(view)
         for label in self.labels:
-            xs, _ = self.to_px([label.x], [0.0])
-            if not view.left() - 2 <= xs[0] <= view.right() + 2:
+            (x,), (y,) = self.to_px([label.x], [label.y])
+            if not (view.top() - 2 <= y <= view.bottom() + 2 if label.along else view.left() - 2 <= x <= view.right() + 2):
                 continue
             if label.boxed or label.tint:
                 painter.setPen(Qt.PenStyle.NoPen)

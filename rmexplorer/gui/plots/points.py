@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPen
 
-from rmexplorer.gui.plots.item import INK, Floats, Item, floats, paint_symbol
+from rmexplorer.gui.plots.item import INK, MOST_INK, Floats, Item, floats, paint_symbol
 from rmexplorer.gui.theme import brush, ink
 
 
@@ -109,14 +109,13 @@ class WhiskerPoints(_Marks):
             painter.setBrush(brush("surface" if ring else self.token))
             paint_symbol(painter, self.symbol, a, b, size - 2 if ring else size)
 
-
     def ink_px(self) -> Floats:
         """Points along the whiskers, and the marks, which count as more."""
         parts = []
         for x, y, low, high in zip(self.x, self.y, self.low, self.high, strict=True):
             ends = ([low, high], [y, y]) if self.sideways else ([x, x], [low, high])
             (a, b), (top, bottom) = self.to_px(*ends)
-            count = max(int(np.hypot(b - a, bottom - top) / INK), 1) if np.isfinite(a + b + top + bottom) else 0
+            count = min(max(int(np.hypot(b - a, bottom - top) / INK), 1), MOST_INK) if np.isfinite(a + b + top + bottom) else 0
             parts.append(np.column_stack([np.linspace(a, b, count), np.linspace(top, bottom, count)]))
             parts.append(np.repeat(np.column_stack(self.to_px([x], [y])), round(self.size), axis=0))
         found: Floats = np.concatenate([np.zeros((0, 2)), *parts])
