@@ -156,6 +156,8 @@ def _is_as_written(folder: Path, name: str, sizes: dict[str, int]) -> bool:
         for lengths, data in pieces(folder, name, CHECKED):
             lengths = lengths.astype(np.int64)
             starts = np.cumsum(lengths) - lengths
+            if len(data) != lengths.sum():
+                return False
             try:
                 data.decode()
             except UnicodeDecodeError:
@@ -166,7 +168,7 @@ def _is_as_written(folder: Path, name: str, sizes: dict[str, int]) -> bool:
             views[long, 2] = np.searchsorted(files, starts[long] + place, "right") - 1
             views[long, 3] = starts[long] + place - files[views[long, 2]]
             kept = np.frombuffer(stream.read(16 * len(lengths)), np.uint32).reshape(-1, 4)
-            if len(data) != lengths.sum() or (first & 0xC0 == 0x80).any() or not np.array_equal(views, kept):
+            if (first & 0xC0 == 0x80).any() or not np.array_equal(views, kept):
                 return False
             place += len(data)
     return bool(place == files[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -158,6 +159,8 @@ def check(mapping: Mapping) -> Mapping:
         )
     if mapping.rule not in RULES:
         raise Problem(f"the mapping has the unknown rule {mapping.rule!r}", f"choose one of {', '.join(RULES[1:])}")
+    if not math.isfinite(mapping.middle):
+        raise Problem(f"the mapping has the middle {mapping.middle}", "give the number in the middle of the scale")
     if mapping.missing():
         raise Problem(f"the mapping lacks {mapping.missing()}", "give that role to a column")
     return mapping

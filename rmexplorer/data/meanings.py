@@ -21,6 +21,7 @@ WINNERS = frozenset(
     "picked selected selection judgement judgment annotation rating comparison wins won prefer likert slider".split()
 )
 TIES = frozenset("tie ties tied equal equally same draw both neither even undecided similar indifferent neutral equivalent".split())
+COUNTERS = frozenset("id ids idx index".split())  # numbers of theirs are names, whatever their middle
 PROBABLE = frozenset("p prob probs proba probability".split())
 _SAID_OF = frozenset("is that than soft response answer output completion reply side model".split())  # beside a side: p_response_a
 LOSERS = BAD | {"loses", "least", "less"}
@@ -164,7 +165,7 @@ def scale(column: str, numbers: list[float], sides: tuple[str, str], pair: tuple
             return None
         doubt = "" if named else "it does not say which response is better with this probability"
         return "probability_second" if named == "second" else "probability_first", 0.0, doubt
-    if middle is None:
+    if middle is None or set(tokens(column)) & COUNTERS:
         return None
     if max(numbers) <= 1 and middle:
         return "probability_first", 0.0, "a number of 1 may favour either of the two"

@@ -130,13 +130,15 @@ def _names_model(seen: Seen, column: str, writers: Sequence[str] = ()) -> float:
 def _candidates(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> list[_Found]:
     """All columns that may name the winner of two responses, with what their values mean."""
     columns = verdict_columns(seen)
+    scores = {one for pair in two_sides(_numeric(seen, SCORES)) for one in pair[:2] if not set(tokens(one)) & ANNOTATORS}
     alike: dict[tuple[str, ...], set[str]] = {}
     for column, values in columns.items():
         alike.setdefault(_verdict_words(column), set()).update(map(said, values))
     found = []
     for column, values in columns.items():
         numbers = [one for value in values if (one := number(value)) is not None]
-        if len(numbers) == len(values) and (read := scale(column, numbers, sides, pair)) is not None:
+        of_one = column in scores and not names_probability(column)  # rating_a says how good A is, not which is better
+        if not of_one and len(numbers) == len(values) and (read := scale(column, numbers, sides, pair)) is not None:
             rule, middle, doubt = read
             found.append(_Found(0.9, column, {}, rule, doubt, middle))
             continue
@@ -259,8 +261,11 @@ def tallies(seen: Seen, sides: tuple[str, str], pair: tuple[str, str]) -> bool:
     return "score" in seen.roles.values()
 
 
+def _numeric(seen: Seen, words: frozenset[str]) -> list[str]:
+    return [column for column in seen.free(lambda value: number(value) is not None) if set(tokens(column)) & words]
+
+
 def two_scores(seen: Seen, words: frozenset[str]) -> None:
-    scores = [column for column in seen.free(lambda value: number(value) is not None) if set(tokens(column)) & words]
-    for one, two, _ in two_sides(scores)[:1]:
+    for one, two, _ in two_sides(_numeric(seen, words))[:1]:
         seen.give(one, "score", "no column names the winner; the larger score wins")
         seen.give(two, "score", "no column names the winner; the larger score wins")

@@ -138,7 +138,9 @@ def test_that_changed_texts_are_refused_where_they_would_end_the_process(tmp_pat
     start = len("good é 0".encode())
     continued = good[: start - 1] + "é".encode() + good[start + 1 :]  # UTF-8 as a whole, but the second text begins within é
     short = seen[:4] + b"\xff" + seen[5:]  # a text that stands in its view
-    for texts, beside in ((no_utf8, seen), (cut, seen), (continued, seen), (good, short)):
+    sizes = np.frombuffer(seen, np.uint32).reshape(-1, 4).copy()
+    sizes[np.flatnonzero(sizes[:, 0] > mapped.INLINE)[0], 0] += 60  # within the file still, but the last text then begins behind it
+    for texts, beside in ((no_utf8, seen), (cut, seen), (continued, seen), (good, short), (good, sizes.tobytes())):
         assert len(texts) == len(good) and (texts, beside) != (good, seen)
         file.write_bytes(texts)
         views.write_bytes(beside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,20 @@ def test_that_a_scale_is_read_from_its_middle_as_the_mapping_says(load: Any, rul
     mapping = from_toml(to_toml(replace(guess(records), rule=rule)), "x.toml")
     dataset = load(records, mapping=mapping)
     assert "".join(verdicts(dataset)) == wanted and dataset.pairs["strength"].to_list() == [3, 0, 3, 1]
+
+
+@pytest.mark.parametrize("names", [("rating_a", "rating_b"), ("rating_1", "rating_2"), ("a_rating", "b_rating")])
+def test_that_a_rating_of_each_response_is_no_scale_between_them(load: Any, names: tuple[str, str]) -> None:
+    for one, two in (([7, 1, 4, 2], [6, 5, 4, 3]), ([0.9, 0.2, 0.5, 0.1], [0.8, 0.6, 0.5, 0.7])):
+        records = rows(4, **AB, **dict(zip(names, (one, two), strict=True)))
+        assert guess(records).columns("score") == [*names] and not guess(records).doubts
+        assert "".join(verdicts(load(records))) == "><=<"  # by the larger score: the middle of a scale would turn the first
+
+
+def test_that_numbers_of_records_are_no_scale(load: Any) -> None:
+    records = rows(12, **AB, annotation_id=[*range(12)], pref=["a", "b", "b"])
+    assert guess(records).columns("winner") == ["pref"]
+    assert not guess(rows(12, **AB, comparison_id=[*range(12)])).columns("winner")
 
 
 def test_that_columns_that_bear_the_names_of_models_are_found_by_the_verdicts(load: Any) -> None:
@@ -686,6 +701,7 @@ def test_that_system_and_several_prompt_columns_are_joined(load: Any) -> None:
         (Mapping({"links": "response_a", "rechts": "response_b"}), "names the winner"),
         (Mapping({"links": "response_a", "rechts": "response_b", "Wahl": "winner"}, {"L": "left"}), "left"),
         (Mapping({"links": "chosen", "nowhere": "rejected"}), "nowhere"),
+        (Mapping({"links": "response_a", "rechts": "response_b", "Wahl": "winner"}, rule="negative_first", middle=math.nan), "middle nan"),
     ],
 )
 def test_that_a_wrong_mapping_is_a_problem(load: Any, mapping: Mapping, said: str) -> None:

@@ -99,17 +99,20 @@ class JsonSequence(JsonLines):
     """JSON texts that each begin with a record separator and may go over several lines; a broken one is counted."""
 
     def _lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        line, rest = 1, b""
+        line, held = 1, list[bytes]()  # joined at the end of a text: it may be as long as the file
         with self._member.stream() as stream:
             stream.seek(start)
             while block := stream.read(WINDOW):
-                *texts, rest = (rest + block).split(SEPARATOR)
-                for text in texts:
+                end, *begun = block.split(SEPARATOR)
+                held.append(end)
+                for next_one in begun:
+                    text = b"".join(held)
                     if not start:
                         yield line, text
                     start = 0  # the first text after a jump may begin before it
                     line += text.count(b"\n")
-        yield line, rest
+                    held = [next_one]
+        yield line, b"".join(held)
 
 
 class Document(Table):
