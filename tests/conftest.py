@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+settings.register_profile("untimed", deadline=None)  # speed is for tests/bench: a busy machine is no failure
+settings.load_profile("untimed")
 
 
 SLOW = ("test_quality.py", "test_packaging.py", "test_whole_loop.py")

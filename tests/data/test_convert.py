@@ -108,7 +108,7 @@ def test_that_a_stopped_conversion_leaves_nothing_behind(load: Any, tmp_path: Pa
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, st.none() | st.floats(-1e6, 1e6)), min_size=1, max_size=8))
 def test_that_trl_comes_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[str, str, str, float | None]]) -> None:
     records = [
@@ -129,7 +129,7 @@ def test_that_trl_comes_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[str
         assert again.read_bytes() == out.read_bytes()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=6))
 def test_that_tables_come_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[str, str, str]]) -> None:
     path = tmp_path / "in.csv"

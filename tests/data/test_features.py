@@ -173,7 +173,7 @@ def test_that_null_and_empty_texts_have_no_words_and_no_nan() -> None:
     assert surface(pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.String)).shape == (0, len(FEATURES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4), st.text(max_size=40))
 def test_that_any_text_gives_finite_values_in_their_range(texts: list[str], prompt: str) -> None:
     texts = [text.encode("utf-8", "ignore").decode("utf-8") for text in texts]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmexplorer.data import dataset as datasets
@@ -24,7 +24,6 @@ from rmexplorer.problem import Problem
 ROWS = [{"prompt": f"p{i // 2}" * (1 + i % 9), "chosen": f"good é {i}" * (i % 7 + 1), "rejected": f"bad {i}"} for i in range(60)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=80),
        st.integers(1, 30), st.integers(40, 400))  # fmt: skip
 def test_that_a_mapped_column_holds_the_texts_that_were_written(

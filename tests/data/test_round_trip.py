@@ -18,7 +18,7 @@ from rmexplorer.problem import Problem
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples" / "formats").iterdir())
 REFUSED = ("kto", "stepwise", "lm_human_prefs", "dpo_logs")
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def preferences(dataset: Dataset) -> list[tuple[Any, ...]]:

@@ -91,7 +91,7 @@ POINTS = st.lists(st.tuples(st.floats(-2000, 2000), st.floats(-2000, 2000)), max
 
 
 @given(POINTS, st.floats(2, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_that_hexagons_hold_each_point_once_and_near(points: list[tuple[float, float]], radius: float) -> None:
     x, y = (np.array(part, dtype=float) for part in zip(*points, strict=True)) if points else (np.zeros(0), np.zeros(0))
     hexagons = bin_hexagons(x, y, radius)
@@ -196,7 +196,7 @@ def test_that_density_lies_where_the_points_are(view: PlotView) -> None:
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-2, 1e4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_that_an_axis_has_at_most_six_different_labels(low: float, width: float) -> None:
     axis = RoundAxis("bottom")
     values = axis.values(low, low + width)
@@ -421,7 +421,7 @@ def test_that_a_lasso_selects_what_it_encloses(view: PlotView, qtbot: QtBot) -> 
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 10)), min_size=1, max_size=50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_that_inside_a_rectangle_is_what_comparisons_say(points: list[tuple[float, float]]) -> None:
     x, y = (np.array(part) for part in zip(*points, strict=True))
     mask = inside(np.array([(2.0, 3.0), (6.5, 3.0), (6.5, 8.0), (2.0, 8.0)]), x, y)

@@ -73,7 +73,7 @@ def shown(qtbot: QtBot, widget: QWidget, width: int = 400, height: int = 200) ->
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_that_the_spans_of_a_diff_are_the_texts(first: str, second: str) -> None:
     one, two = diff(first, second)
     assert "".join(span.text for span in one) == first
@@ -81,14 +81,14 @@ def test_that_the_spans_of_a_diff_are_the_texts(first: str, second: str) -> None
 
 
 @given(WORDS, SPACES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_that_equal_words_are_never_marked(words: list[str], space: str) -> None:
     one, two = diff(" ".join(words), space.join(words))
     assert not any(span.mark for span in [*one, *two])
 
 
 @given(WORDS, WORDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_that_what_is_not_marked_is_the_same_on_both_sides(first: list[str], second: list[str]) -> None:
     one, two = diff(" ".join(first), " ".join(second))
 
@@ -122,7 +122,7 @@ def test_that_signs_without_spaces_are_words() -> None:
 
 
 @given(st.text(max_size=300), st.integers(0, 40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_that_a_shortened_text_keeps_its_beginning(text: str, words: int) -> None:
     short = "".join(span.text for span in shorten([Span(text)], words))
     if count_words(text) <= words:
@@ -148,7 +148,7 @@ def test_that_numbers_have_a_true_minus() -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_that_steps_are_round_few_and_inside(low: float, width: float) -> None:
     steps = round_steps(low, low + width)
     assert 1 <= len(steps) <= 6
@@ -546,7 +546,7 @@ def test_that_handles_move_by_arrows(qtbot: QtBot) -> None:
 
 
 @given(st.floats(1.1, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_that_places_and_values_are_inverse(value: float) -> None:
     facet = FacetHistogram("Words", log=True)
     facet.set_data(np.geomspace(1, 1024, 11), np.ones(10, int))
